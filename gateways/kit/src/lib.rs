@@ -1,0 +1,1 @@
+//! What several gateways need and the contract must not hold.

@@ -1,0 +1,1 @@
+//! The smallest gateway: reference and fixture.

@@ -1,0 +1,1 @@
+//! One XEP-0114 component connection per domain.

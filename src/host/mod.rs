@@ -1,0 +1,1 @@
+//! XMPP semantics, once for all gateways.

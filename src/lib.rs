@@ -1,0 +1,10 @@
+//! Isthmus: an XMPP gateway that attaches to any XMPP server as an external component
+//! (XEP-0114) and hosts gateways to other networks.
+//!
+//! This file is the table of contents; `docs/architecture.md` is the map.
+
+pub mod component;
+pub mod config;
+pub mod host;
+pub mod store;
+pub mod xmpp;

@@ -1,0 +1,3 @@
+//! The program: arguments, configuration, signals, exit codes.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The XMPP wire: bytes, stanzas, addresses. Pure: no sockets, no clock, no tasks.

@@ -1,0 +1,1 @@
+//! Real servers, scripted peers and an independent XMPP client for the tests.

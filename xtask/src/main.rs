@@ -1,0 +1,3 @@
+//! The commands behind `cargo demo`, `cargo verify` and `cargo endure`.
+
+fn main() {}
