@@ -1,0 +1,95 @@
+//! The store-and-forward face: durable jobs and what became of them.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Address, Fault, Gateway, Later, Outgoing, Uplink, User};
+
+/// A durable row of the host's queue; an idempotency key for the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct JobId(pub u64);
+
+/// A message that waits on disk, leased to the gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job<'a> {
+    /// Which.
+    pub id: JobId,
+    /// Whose.
+    pub user: User,
+    /// The recipients; reports count from 0 in this order.
+    pub to: Vec<Address>,
+    /// The message.
+    #[serde(borrow)]
+    pub message: Outgoing<'a>,
+    /// How often it was handed out before.
+    pub attempt: u16,
+    /// What the gateway kept for this job.
+    pub kept: Option<Vec<u8>>,
+}
+
+/// What is known of one recipient's copy. Only ever moves forward, except from `Unknown`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Not sent; try again after so many milliseconds.
+    Retry {
+        /// Milliseconds.
+        after: u64,
+        /// Why.
+        fault: Fault,
+    },
+    /// The next station took it.
+    Accepted,
+    /// The recipient has it.
+    Delivered,
+    /// The recipient read it.
+    Read,
+    /// It will not arrive.
+    Failed(Fault),
+    /// It was handed over and no answer came.
+    Unknown,
+}
+
+/// What became of one recipient's copy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Which job.
+    pub job: JobId,
+    /// Which recipient, from 0.
+    pub to: u16,
+    /// The network's ids of it, one a part.
+    pub keys: Vec<String>,
+    /// What is known.
+    pub state: State,
+    /// What the gateway keeps for this job.
+    pub kept: Option<Vec<u8>>,
+}
+
+/// What sending would mean.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    /// Into how many parts it is cut.
+    pub parts: u16,
+    /// The encoding, for people.
+    pub encoding: String,
+    /// The price, for people, where known.
+    pub price: Option<String>,
+}
+
+/// A gateway that takes durable jobs.
+pub trait Courier: Gateway {
+    /// The lane of a job: order is kept and concurrency bounded within one (an MX domain, a
+    /// carrier and line). Pure.
+    fn lane(&self, job: &Job<'_>) -> String;
+
+    /// What sending would mean. Pure.
+    fn preview(&self, job: &Job<'_>) -> Result<Preview, Fault>;
+
+    /// Takes a leased job. Calls [`Uplink::begin`] before the first byte that cannot be taken
+    /// back, and [`Uplink::report`] for every recipient.
+    fn submit(&self, job: Job<'static>, up: Arc<dyn Uplink>);
+
+    /// Takes a job back that has not begun; true: it will not be sent.
+    fn recall(&self, job: JobId) -> Later<bool>;
+}

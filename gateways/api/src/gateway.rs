@@ -1,0 +1,86 @@
+//! A gateway: one kind of foreign network, served under one domain.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Account, Address, AddressFault, Caps, Courier, Dialog, Fault, Field, Later, Parsed, Session,
+    Step, Uplink, User,
+};
+
+/// What a gateway shows itself as in service discovery (XEP-0030 identities).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Category, such as `gateway` or `conference`.
+    pub category: String,
+    /// Type, such as `irc`, `smtp` or `sms`.
+    pub kind: String,
+    /// Name for people.
+    pub name: String,
+}
+
+/// What a gateway says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Its kind, such as `irc`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// How it shows itself.
+    pub identities: Vec<Identity>,
+    /// What can be expressed before a network has said more.
+    pub caps: Caps,
+    /// What registration asks for; empty: none is needed.
+    pub register: Vec<Field>,
+    /// How to ask for an address (XEP-0100 §6.1), in words.
+    pub prompt: String,
+    /// Jobs may be handed out twice without harm.
+    pub idempotent: bool,
+}
+
+/// One kind of foreign network.
+///
+/// Addresses are pure: [`parse`](Gateway::parse) and [`format`](Gateway::format) round-trip.
+pub trait Gateway: Send + Sync {
+    /// What it says of itself.
+    fn manifest(&self) -> &Manifest;
+
+    /// The part of a localpart that names the network; empty where there is only one, or where the
+    /// localpart names none. A slice and nothing more: it is called for every stanza.
+    fn network<'a>(&self, localpart: &'a str) -> &'a str;
+
+    /// Reads an unescaped, prepared localpart. `region` is the user's (ISO 3166), for national
+    /// forms.
+    fn parse(&self, localpart: &str, region: &str) -> Result<Parsed, AddressFault>;
+
+    /// Writes the unescaped localpart of an address.
+    fn format(&self, address: &Address) -> Result<String, AddressFault>;
+
+    /// Starts what runs beside sessions (listeners, binds). Ends when drained.
+    fn start(self: Arc<Self>, up: Arc<dyn Uplink>) -> Later<Result<(), Fault>>;
+
+    /// Opens a session. It connects by itself and tells of failure by `Event::Offline`.
+    fn open(
+        &self,
+        user: &User,
+        account: Option<&Account>,
+        network: &str,
+        kept: Option<&[u8]>,
+    ) -> Box<dyn Session>;
+
+    /// The store-and-forward face, where there is one.
+    fn courier(&self) -> Option<&dyn Courier> {
+        None
+    }
+
+    /// Takes one step of a dialog.
+    fn dialog(&self, user: &User, step: Dialog) -> Later<Result<Step, Fault>>;
+
+    /// Forgets everything of a user.
+    fn forget(&self, user: &User) -> Later<Result<(), Fault>>;
+
+    /// Ends what `start` began, by `until` at the latest.
+    fn drain(&self, until: Instant);
+}

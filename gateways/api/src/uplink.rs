@@ -1,0 +1,113 @@
+//! What a gateway asks of the host.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Address, JobId, Key, Later, Message, Report, UserId};
+
+/// By what a foreign sender knows a user.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Handle {
+    /// His name and server.
+    Jid {
+        /// Name, unescaped.
+        local: String,
+        /// Server.
+        domain: String,
+    },
+    /// A claimed alias.
+    Alias(String),
+    /// A line (a phone number) he may share with others.
+    Line(String),
+}
+
+/// A message inward, for one user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery<'a> {
+    /// For whom.
+    pub user: UserId,
+    /// The same for the same message, however often the network hands it over.
+    pub dedup: String,
+    /// The conversation it belongs to.
+    pub peer: Address,
+    /// The message.
+    #[serde(borrow)]
+    pub message: Message<'a>,
+    /// What the gateway keeps for this user and peer, in the same transaction.
+    pub kept: Option<Vec<u8>>,
+}
+
+/// The message is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stored {
+    /// For the first time.
+    Fresh,
+    /// It was there before.
+    Again,
+}
+
+/// Why the host will not do it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// No such user, job or thing.
+    Unknown,
+    /// The user or the operator does not want it.
+    Unwanted(String),
+    /// Full or overloaded: later may do.
+    Later(String),
+}
+
+/// What a foreign id refers to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ref {
+    /// The stanza's id.
+    pub stanza: String,
+    /// Which part, from 0.
+    pub part: u16,
+    /// Which recipient, from 0.
+    pub recipient: u16,
+    /// What the gateway stored with it.
+    pub extra: Vec<u8>,
+}
+
+/// Writes an attachment into the host's store.
+pub trait BlobWriter: Send {
+    /// Adds bytes.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Ends it and tells its URL.
+    fn finish(self: Box<Self>) -> Later<io::Result<String>>;
+}
+
+/// What a gateway asks of the host.
+pub trait Uplink: Send + Sync {
+    /// The users behind a handle, for a message from `from`.
+    fn find(&self, handle: Handle, from: &Address) -> Later<Result<Vec<UserId>, Refusal>>;
+
+    /// Takes messages inward; resolves after they are on disk, one result a delivery. With
+    /// `all_or_none` one refusal refuses all.
+    fn deliver(
+        &self,
+        batch: Vec<Delivery<'static>>,
+        all_or_none: bool,
+    ) -> Later<Vec<Result<Stored, Refusal>>>;
+
+    /// The durable point of no return of one recipient's copy, with the ids it will bear; false:
+    /// it was taken back in time and must not be sent.
+    fn begin(&self, job: JobId, to: u16, keys: Vec<String>) -> Later<bool>;
+
+    /// Tells what became of one recipient's copy.
+    fn report(&self, report: Report) -> Later<Result<(), Refusal>>;
+
+    /// What a foreign id of this user refers to.
+    fn resolve(&self, user: UserId, key: Key<'_>) -> Later<Option<Ref>>;
+
+    /// Opens an attachment for writing.
+    fn store_blob(&self, name: &str, mime: &str) -> Box<dyn BlobWriter>;
+
+    /// A key of this deployment that never changes, for tokens and ids.
+    fn secret(&self, label: &str) -> [u8; 32];
+}
