@@ -6,5 +6,6 @@
 pub mod component;
 pub mod config;
 pub mod host;
+pub mod secret;
 pub mod store;
 pub mod xmpp;
