@@ -1,0 +1,62 @@
+//! Real IRC servers on loopback, without look-ups, throttles or penalties.
+
+mod inspircd;
+mod ngircd;
+
+use std::path::PathBuf;
+
+pub use self::inspircd::Inspircd;
+pub use self::ngircd::Ngircd;
+
+/// Name of the operator account, for `OPER`.
+pub const OPER_NAME: &str = "oper";
+/// Password of the operator account.
+pub const OPER_PASSWORD: &str = "operpass";
+/// Name of the server, as in its messages.
+pub const SERVER_NAME: &str = "irc.test.invalid";
+
+/// The servers there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// ngIRCd.
+    Ngircd,
+    /// InspIRCd 3.
+    Inspircd,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Ngircd, Self::Inspircd];
+
+    /// Starts one.
+    pub fn start(self) -> Box<dyn IrcServer> {
+        match self {
+            Self::Ngircd => Box::new(Ngircd::start()),
+            Self::Inspircd => Box::new(Inspircd::start()),
+        }
+    }
+}
+
+/// A running IRC server; dropped, it is gone.
+pub trait IrcServer: Send + Sync {
+    /// Which one it is.
+    fn kind(&self) -> Kind;
+
+    /// The plain-text port, on 127.0.0.1.
+    fn port(&self) -> u16;
+
+    /// The TLS port, on 127.0.0.1; the certificate is for `localhost` and 127.0.0.1.
+    fn tls_port(&self) -> u16;
+
+    /// The authority (PEM) that signed the certificate.
+    fn authority(&self) -> PathBuf;
+
+    /// Kills it with SIGKILL, without any warning.
+    fn kill_hard(&mut self);
+
+    /// Starts it again (killing it if it runs) on the same ports.
+    fn restart(&mut self);
+
+    /// What it has logged so far.
+    fn log(&self) -> String;
+}

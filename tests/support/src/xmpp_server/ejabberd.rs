@@ -1,0 +1,187 @@
+//! ejabberd, as an Erlang node without distribution: so without `epmd` and its open port.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use tempfile::TempDir;
+
+use super::register::register;
+use super::{COMPONENTS, DOMAIN, Kind, SECRET, XmppServer};
+use crate::port::Port;
+use crate::process::{Process, Spec, read_lossy};
+use crate::{DEADLINE, paths};
+
+const MODULES: &str = "modules:
+  mod_adhoc: {}
+  mod_blocking: {}
+  mod_caps: {}
+  mod_carboncopy: {}
+  mod_client_state: {}
+  mod_disco: {}
+  mod_last: {}
+  mod_mam:
+    default: always
+    assume_mam_usage: true
+  mod_offline: {}
+  mod_ping: {}
+  mod_privacy: {}
+  mod_private: {}
+  mod_pubsub:
+    plugins: [flat, pep]
+  mod_register:
+    ip_access: all
+  mod_roster:
+    versioning: true
+  mod_time: {}
+  mod_vcard: {}
+  mod_version: {}
+";
+
+/// A running ejabberd.
+#[derive(Debug)]
+pub struct Ejabberd {
+    process: Process,
+    c2s: Port,
+    component: Port,
+    dir: TempDir,
+    /// Mnesia keeps what is new in memory for seconds: after a kill, accounts are made again.
+    users: Mutex<Vec<(String, String)>>,
+}
+
+impl Ejabberd {
+    /// Starts one with the usual component domains.
+    pub fn start() -> Self {
+        Self::start_with(&COMPONENTS)
+    }
+
+    /// Starts one with these component domains.
+    pub fn start_with(components: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (c2s, component) = (Port::reserve(), Port::reserve());
+        let config = config(c2s.number(), component.number(), components);
+        fs::write(dir.path().join("ejabberd.yml"), config).expect("written");
+        let process = Process::start(spec(dir.path()));
+        let mut this = Self {
+            process,
+            c2s,
+            component,
+            dir,
+            users: Mutex::default(),
+        };
+        this.wait();
+        this
+    }
+
+    fn wait(&mut self) {
+        // The virtual machine alone takes seconds on a busy machine.
+        self.process.wait_for_port(self.c2s.address(), 3 * DEADLINE);
+        self.process
+            .wait_for_port(self.component.address(), DEADLINE);
+    }
+}
+
+impl XmppServer for Ejabberd {
+    fn kind(&self) -> Kind {
+        Kind::Ejabberd
+    }
+
+    fn c2s_port(&self) -> u16 {
+        self.c2s.number()
+    }
+
+    fn component_port(&self) -> u16 {
+        self.component.number()
+    }
+
+    fn kill_hard(&mut self) {
+        self.process.kill_hard();
+    }
+
+    fn restart(&mut self) {
+        self.process.restart();
+        self.wait();
+        for (name, password) in &*self.users.lock().expect("no holder of the lock panics") {
+            register(self.c2s_port(), DOMAIN, name, password);
+        }
+    }
+
+    fn add_user(&self, name: &str, password: &str) {
+        register(self.c2s_port(), DOMAIN, name, password);
+        let mut users = self.users.lock().expect("no holder of the lock panics");
+        users.push((name.to_owned(), password.to_owned()));
+    }
+
+    fn log(&self) -> String {
+        self.process.log() + &read_lossy(&self.dir.path().join("ejabberd.log"))
+    }
+}
+
+fn spec(dir: &Path) -> Spec {
+    // The `erl` script has its root written into it, so do what it does.
+    let root = paths::need("usr/lib/erlang");
+    let binaries = binaries(&root);
+    let libraries = paths::search_path(&[
+        &format!("usr/lib/{}", paths::multiarch()),
+        "usr/lib/erlang/lib",
+    ]);
+    Spec::new("ejabberd-console", binaries.join("erlexec"), dir)
+        .args(["-noinput", "-mnesia", "dir"])
+        .arg(format!("\"{}\"", dir.join("data").display()))
+        .args(["-s", "ejabberd"])
+        .env("ROOTDIR", root)
+        .env("BINDIR", binaries)
+        .env("EMU", "beam")
+        .env("PROGNAME", "erl")
+        .env("HOME", dir)
+        .env("ERL_LIBS", libraries)
+        .env("ERL_CRASH_DUMP", "/dev/null")
+        .env("EJABBERD_CONFIG_PATH", dir.join("ejabberd.yml"))
+        .env("EJABBERD_LOG_PATH", dir.join("ejabberd.log"))
+        .env("LD_LIBRARY_PATH", paths::library_path(&[]))
+}
+
+fn binaries(root: &Path) -> PathBuf {
+    let entries = fs::read_dir(root).expect("the Erlang root is readable");
+    entries
+        .filter_map(Result::ok)
+        .find(|entry| entry.file_name().to_string_lossy().starts_with("erts-"))
+        .map(|entry| entry.path().join("bin"))
+        .expect("an Erlang runtime under its root")
+}
+
+fn config(c2s: u16, component: u16, components: &[&str]) -> String {
+    // One listener: a domain of its own for each would need a port of its own. A connection gets
+    // only its own domain's stanzas because `global_routes` is off.
+    let hosts: String = components
+        .iter()
+        .map(|domain| format!("      {domain}:\n        password: \"{SECRET}\"\n"))
+        .collect();
+    format!(
+        r#"hosts: ["{DOMAIN}"]
+loglevel: info
+auth_method: internal
+registration_timeout: infinity
+certfiles: []
+acme:
+  auto: false
+listen:
+  -
+    port: {c2s}
+    ip: "127.0.0.1"
+    module: ejabberd_c2s
+    starttls: false
+    access: all
+    shaper: none
+    max_stanza_size: 262144
+  -
+    port: {component}
+    ip: "127.0.0.1"
+    module: ejabberd_service
+    access: all
+    shaper: none
+    global_routes: false
+    hosts:
+{hosts}{MODULES}"#
+    )
+}

@@ -1,0 +1,151 @@
+//! Prosody.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::{COMPONENTS, DOMAIN, Kind, SECRET, XmppServer};
+use crate::port::Port;
+use crate::process::{Process, Spec};
+use crate::{DEADLINE, paths};
+
+const MODULES: [&str; 17] = [
+    "roster",
+    "saslauth",
+    "disco",
+    "ping",
+    "vcard_legacy",
+    "pep",
+    "carbons",
+    "mam",
+    "blocklist",
+    "private",
+    "time",
+    "version",
+    "uptime",
+    "register",
+    "offline",
+    "bookmarks",
+    "admin_shell",
+];
+
+/// A running Prosody.
+#[derive(Debug)]
+pub struct Prosody {
+    process: Process,
+    c2s: Port,
+    component: Port,
+    _dir: TempDir,
+}
+
+impl Prosody {
+    /// Starts one with the usual component domains.
+    pub fn start() -> Self {
+        Self::start_with(&COMPONENTS)
+    }
+
+    /// Starts one with these component domains.
+    pub fn start_with(components: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (c2s, component) = (Port::reserve(), Port::reserve());
+        let config = config(dir.path(), c2s.number(), component.number(), components);
+        fs::write(dir.path().join("prosody.cfg.lua"), config).expect("written");
+        let process = Process::start(spec(dir.path()));
+        let mut this = Self {
+            process,
+            c2s,
+            component,
+            _dir: dir,
+        };
+        this.wait();
+        this
+    }
+
+    fn wait(&mut self) {
+        self.process.wait_for_port(self.c2s.address(), DEADLINE);
+        self.process
+            .wait_for_port(self.component.address(), DEADLINE);
+    }
+}
+
+impl XmppServer for Prosody {
+    fn kind(&self) -> Kind {
+        Kind::Prosody
+    }
+
+    fn c2s_port(&self) -> u16 {
+        self.c2s.number()
+    }
+
+    fn component_port(&self) -> u16 {
+        self.component.number()
+    }
+
+    fn kill_hard(&mut self) {
+        self.process.kill_hard();
+    }
+
+    fn restart(&mut self) {
+        self.process.restart();
+        self.wait();
+    }
+
+    fn log(&self) -> String {
+        self.process.log()
+    }
+}
+
+fn spec(dir: &Path) -> Spec {
+    // The program has its library's path written into it.
+    let program = paths::need("usr/bin/prosody");
+    let library = paths::need("usr/lib/prosody");
+    let text = fs::read_to_string(program).expect("prosody is a Lua script");
+    let text = text.replace("/usr/lib/prosody", &library.to_string_lossy());
+    let script = dir.join("prosody.lua");
+    fs::write(&script, text).expect("written");
+    let root = paths::servers_root().display().to_string();
+    let lua = format!("{root}/usr/share/lua/5.4");
+    let native = format!("{root}/usr/lib/{}/lua/5.4", paths::multiarch());
+    Spec::new("prosody", paths::need("usr/bin/lua5.4"), dir)
+        .arg(script)
+        .args(["--config", "prosody.cfg.lua", "-F"])
+        .env("LUA_PATH", format!("{lua}/?.lua;{lua}/?/init.lua;;"))
+        .env("LUA_CPATH", format!("{native}/?.so;;"))
+        .env("LD_LIBRARY_PATH", paths::library_path(&[]))
+}
+
+fn config(dir: &Path, c2s: u16, component: u16, components: &[&str]) -> String {
+    let modules: String = MODULES.iter().map(|name| format!("\"{name}\"; ")).collect();
+    let dir = dir.display();
+    let mut text = format!(
+        r#"run_as_root = true
+data_path = "{dir}/data"
+pidfile = "{dir}/prosody.pid"
+admin_socket = "{dir}/prosody.sock"
+interfaces = {{ "127.0.0.1" }}
+c2s_ports = {{ {c2s} }}
+component_ports = {{ {component} }}
+component_interfaces = {{ "127.0.0.1" }}
+certificates = "."
+s2s_ports = {{ }}
+http_ports = {{ }}
+https_ports = {{ }}
+modules_enabled = {{ {modules} }}
+modules_disabled = {{ "s2s"; "tls" }}
+c2s_require_encryption = false
+allow_unencrypted_plain_auth = true
+allow_registration = true
+authentication = "internal_plain"
+storage = "internal"
+log = {{ {{ levels = {{ min = "info" }}; to = "console" }} }}
+VirtualHost "{DOMAIN}"
+"#
+    );
+    for domain in components {
+        text.push_str(&format!(
+            "Component \"{domain}\"\n    component_secret = \"{SECRET}\"\n"
+        ));
+    }
+    text
+}
