@@ -1,8 +1,8 @@
 //! The thread that owns the connection: takes jobs in order, commits in groups, then answers.
 //!
-//! A group ends after 256 jobs, after 10 ms, or when nothing waits. When a group fails, its
-//! questions are answered with the fault, its writes go back to the head of the queue, and the
-//! next try comes after a pause. A write that the schema refuses is dropped alone, and counted.
+//! A group ends after 256 jobs, after 10 ms, or when nothing waits. When a group fails, all
+//! questions that wait are answered with the fault, all writes stay in order, and the next try
+//! comes after a pause. A write that the schema refuses is dropped alone, and counted.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -104,16 +104,28 @@ impl Writer {
                 {
                     tracing::error!(%error, "rollback refused");
                 }
-                for write in group.writes.into_iter().rev() {
-                    self.ready.push_front(Job::Write(write));
-                }
-                group
-                    .asks
-                    .into_iter()
-                    .for_each(|ask| ask.answer(Err(fault.clone())));
+                self.set_back(group, &fault);
                 Err(fault)
             }
         }
+    }
+
+    /// Keeps every write, in order, and answers every question: those behind a write that does
+    /// not get through would wait as long as it does.
+    fn set_back(&mut self, group: Group, fault: &StoreFault) {
+        let waiting = std::mem::take(&mut self.ready)
+            .into_iter()
+            .chain(self.queue.take(false));
+        self.ready = group.writes.into_iter().map(Job::Write).collect();
+        let mut asks = group.asks;
+        for job in waiting {
+            match job {
+                Job::Write(_) => self.ready.push_back(job),
+                Job::Ask(ask) => asks.push(ask),
+            }
+        }
+        asks.into_iter()
+            .for_each(|ask| ask.answer(Err(fault.clone())));
     }
 
     fn fill(&mut self, group: &mut Group) -> rusqlite::Result<()> {
