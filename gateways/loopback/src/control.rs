@@ -1,0 +1,73 @@
+//! The foreign side in the hands of a test. Everything happens before a call returns: sessions are
+//! woken and find the events at their next `poll`.
+
+use isthmus_gateway::{Ranks, Why};
+
+use crate::transport::Wire;
+
+/// Plays the people and servers of the foreign side. Networks are named as in localparts (empty:
+/// the nameless one), rooms with their `#`. Rooms named here come to be and stay.
+#[derive(Clone)]
+pub struct Control {
+    pub(crate) wire: Wire,
+}
+
+impl Control {
+    /// Breaks every connection to the network and refuses new ones.
+    pub fn go_offline(&self, network: &str) {
+        self.wire.with(|world| world.foreign_offline(network));
+    }
+
+    /// Lets the network answer again; sessions that wait for it are online at once.
+    pub fn go_online(&self, network: &str) {
+        self.wire.with(|world| world.foreign_online(network));
+    }
+
+    /// Says something in a room, whoever is there.
+    pub fn say(&self, network: &str, room: &str, nick: &str, text: &str) {
+        self.wire
+            .with(|world| world.foreign_say(network, room, nick, text));
+    }
+
+    /// Says something privately to the session with the nickname `to`.
+    pub fn whisper(&self, network: &str, to: &str, nick: &str, text: &str) {
+        self.wire
+            .with(|world| world.foreign_whisper(network, to, nick, text));
+    }
+
+    /// Enters a room with these ranks.
+    pub fn come(&self, network: &str, room: &str, nick: &str, ranks: Ranks) {
+        self.wire
+            .with(|world| world.foreign_come(network, room, nick, ranks));
+    }
+
+    /// Leaves a room.
+    pub fn leave(&self, network: &str, room: &str, nick: &str) {
+        self.wire
+            .with(|world| world.foreign_leave(network, room, nick));
+    }
+
+    /// Leaves every room, having left the network.
+    pub fn quit(&self, network: &str, nick: &str) {
+        self.wire
+            .with(|world| world.foreign_split(network, &[nick], Why::Quit));
+    }
+
+    /// Takes another nickname in every room.
+    pub fn rename(&self, network: &str, from: &str, to: &str) {
+        self.wire
+            .with(|world| world.foreign_rename(network, from, to));
+    }
+
+    /// Loses these people to a split of the network, in one event.
+    pub fn split(&self, network: &str, nicks: &[&str]) {
+        self.wire
+            .with(|world| world.foreign_split(network, nicks, Why::Split));
+    }
+
+    /// Says `line 1` to `line N` in a room as `flood`.
+    pub fn flood(&self, network: &str, room: &str, lines: usize) {
+        self.wire
+            .with(|world| world.foreign_flood(network, room, lines));
+    }
+}

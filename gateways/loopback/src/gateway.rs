@@ -1,0 +1,118 @@
+//! The gateway itself: what the host is given.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use isthmus_gateway::{
+    Account, Address, AddressFault, Dialog, Fault, FaultKind, Gateway, Identity, Later, Manifest,
+    Parsed, Session, Step, Time, Uplink, User,
+};
+
+use crate::translate::{World, question};
+use crate::transport::Wire;
+use crate::{Config, Control, address};
+
+/// One loopback network kind; clones of nothing, shared by `Arc`.
+pub struct Loopback {
+    manifest: Manifest,
+    wire: Wire,
+}
+
+impl Loopback {
+    /// An empty world with these settings. Reads both clocks once.
+    pub fn new(config: Config) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let millis = since.map_or(0, |since| since.as_millis());
+        let time = Time(i64::try_from(millis).unwrap_or(i64::MAX));
+        let manifest = Manifest {
+            name: "loopback".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            identities: vec![
+                identity("gateway", "loopback"),
+                identity("conference", "text"),
+            ],
+            caps: config.caps.clone(),
+            register: Vec::new(),
+            prompt: "A room (#garden) or a name (echo), with %network behind it if need be.".into(),
+            idempotent: true,
+        };
+        Self {
+            manifest,
+            wire: Wire::new(World::new(config, Instant::now(), time)),
+        }
+    }
+
+    /// The foreign side, for tests.
+    pub fn control(&self) -> Control {
+        Control {
+            wire: self.wire.clone(),
+        }
+    }
+}
+
+fn identity(category: &str, kind: &str) -> Identity {
+    Identity {
+        category: category.into(),
+        kind: kind.into(),
+        name: "Loopback".into(),
+    }
+}
+
+impl Gateway for Loopback {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn network<'a>(&self, localpart: &'a str) -> &'a str {
+        address::network(localpart)
+    }
+
+    fn parse(&self, localpart: &str, _region: &str) -> Result<Parsed, AddressFault> {
+        address::parse(localpart)
+    }
+
+    fn format(&self, address: &Address) -> Result<String, AddressFault> {
+        address::format(address)
+    }
+
+    fn start(self: Arc<Self>, up: Arc<dyn Uplink>) -> Later<Result<(), Fault>> {
+        Box::pin(async move {
+            drop(up);
+            Ok(())
+        })
+    }
+
+    fn open(
+        &self,
+        user: &User,
+        account: Option<&Account>,
+        network: &str,
+        kept: Option<&[u8]>,
+    ) -> Box<dyn Session> {
+        let kept = kept.and_then(|state| std::str::from_utf8(state).ok());
+        let wished = account.and_then(|account| account.fields.get("nick"));
+        let nick = kept.or(wished.map(String::as_str)).unwrap_or(&user.local);
+        Box::new(self.wire.open(network, nick))
+    }
+
+    /// Asks for a word and repeats it.
+    fn dialog(&self, _user: &User, step: Dialog) -> Later<Result<Step, Fault>> {
+        let word = step.fields.iter().find(|field| field.name == "word");
+        let result = match (step.name.as_str(), word.and_then(|it| it.value.as_ref())) {
+            ("word", Some(word)) => Ok(Step::Done {
+                account: None,
+                text: format!("you said {word}"),
+            }),
+            ("word", None) => Ok(Step::Next(question())),
+            _ => Err(Fault::new(FaultKind::Unsupported, "no such dialog")),
+        };
+        Box::pin(std::future::ready(result))
+    }
+
+    /// Nothing of a user outlives his sessions.
+    fn forget(&self, _user: &User) -> Later<Result<(), Fault>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn drain(&self, _until: Instant) {}
+}

@@ -1,0 +1,142 @@
+//! The people on the foreign side, played by a test.
+
+use std::collections::BTreeSet;
+
+use isthmus_gateway::{Event, Key, Left, Message, Place, Ranks, Who, Why};
+
+use super::{ClientId, Link, World, down, fold};
+
+impl World {
+    /// Every client on the network that is in a room with one of these nicknames.
+    fn who_sees(&self, network: &str, nicks: &[&str]) -> BTreeSet<ClientId> {
+        let rooms = self.networks.get(network).into_iter();
+        rooms
+            .flat_map(|network| network.rooms.values())
+            .filter(|room| nicks.iter().any(|n| room.members.contains_key(&fold(n))))
+            .flat_map(|room| room.clients())
+            .collect()
+    }
+
+    /// The clients in a room, which comes to be and stays.
+    fn stage(&mut self, network: &str, room: &str) -> BTreeSet<ClientId> {
+        let Ok(room) = self.make_room(network, room) else {
+            return BTreeSet::new();
+        };
+        room.kept = true;
+        room.clients().collect()
+    }
+
+    pub(crate) fn foreign_offline(&mut self, network: &str) {
+        let entry = self.networks.entry(network.to_owned()).or_default();
+        entry.offline = true;
+        let up: Vec<_> = self.on(network, |link| link == Link::Up);
+        for id in up {
+            self.disconnect(id, down());
+        }
+    }
+
+    pub(crate) fn foreign_online(&mut self, network: &str) {
+        let entry = self.networks.entry(network.to_owned()).or_default();
+        entry.offline = false;
+        for id in self.on(network, |link| matches!(link, Link::Waiting(_))) {
+            self.connect(id);
+        }
+    }
+
+    fn on(&self, network: &str, link: impl Fn(Link) -> bool) -> Vec<ClientId> {
+        self.clients
+            .iter()
+            .filter(|(_, client)| client.network == network && link(client.link))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    pub(crate) fn foreign_say(&mut self, network: &str, room: &str, nick: &str, text: &str) {
+        let all = self.stage(network, room);
+        let key = self.next_key();
+        let at = Place::Room(room.to_owned().into());
+        let mut said = Message::text(at, Who::nick(nick.to_owned()), text.to_owned());
+        said.key = Some(Key(key.into()));
+        self.tell(&all, &Event::Message(said.clone()));
+        said.time = Some(self.time());
+        if let Some(room) = self.room_mut(network, room) {
+            room.remember(said);
+        }
+    }
+
+    pub(crate) fn foreign_whisper(&mut self, network: &str, to: &str, nick: &str, text: &str) {
+        let key = self.next_key();
+        let at = Place::Contact(nick.to_owned().into());
+        let mut said = Message::text(at, Who::nick(nick.to_owned()), text.to_owned());
+        said.key = Some(Key(key.into()));
+        let all = self.on(network, |link| link == Link::Up);
+        for id in all {
+            if self.nick_of(id).eq_ignore_ascii_case(to) {
+                self.push(id, Event::Message(said.clone()));
+            }
+        }
+    }
+
+    pub(crate) fn foreign_come(&mut self, network: &str, room: &str, nick: &str, ranks: Ranks) {
+        let all = self.stage(network, room);
+        if let Some(room) = self.room_mut(network, room) {
+            room.settle(nick, ranks, None);
+        }
+        let came = Event::Came {
+            room: room.to_owned().into(),
+            who: Who::nick(nick.to_owned()),
+            ranks,
+        };
+        self.tell(&all, &came);
+    }
+
+    pub(crate) fn foreign_leave(&mut self, network: &str, room: &str, nick: &str) {
+        let all = self.stage(network, room);
+        if let Some(room) = self.room_mut(network, room) {
+            room.members.remove(&fold(nick));
+        }
+        let left = Left {
+            room: Some(room.to_owned().into()),
+            nicks: vec![nick.to_owned().into()].into(),
+            why: Why::Parted,
+            by: None,
+            text: None,
+        };
+        self.tell(&all, &Event::Left(left));
+    }
+
+    pub(crate) fn foreign_split(&mut self, network: &str, nicks: &[&str], why: Why) {
+        let all = self.who_sees(network, nicks);
+        if let Some(network) = self.networks.get_mut(network) {
+            for room in network.rooms.values_mut() {
+                for nick in nicks {
+                    room.members.remove(&fold(nick));
+                }
+            }
+        }
+        let left = Left {
+            room: None,
+            nicks: nicks.iter().map(|nick| (*nick).to_owned().into()).collect(),
+            why,
+            by: None,
+            text: None,
+        };
+        self.tell(&all, &Event::Left(left));
+    }
+
+    pub(crate) fn foreign_rename(&mut self, network: &str, from: &str, to: &str) {
+        let all = self.who_sees(network, &[from]);
+        self.rename_member(network, from, to);
+        let event = Event::Renamed {
+            from: from.to_owned().into(),
+            to: to.to_owned().into(),
+        };
+        self.tell(&all, &event);
+    }
+
+    pub(crate) fn foreign_flood(&mut self, network: &str, room: &str, lines: usize) {
+        for n in 1..=lines {
+            self.foreign_say(network, room, "flood", &format!("line {n}"));
+        }
+    }
+}
