@@ -1,0 +1,134 @@
+//! `cargo endure`: what takes long. Without a name, all of it, one after the other.
+//!
+//! The long tests are the end-to-end tests themselves with larger numbers: they read
+//! `ISTHMUS_ENDURE=1`.
+
+use std::time::Instant;
+
+use crate::install;
+use crate::run::{cargo, run, tee, workspace};
+use crate::verify::count;
+
+/// One thing to run, by name.
+struct Step {
+    name: &'static str,
+    what: &'static str,
+    work: Work,
+}
+
+enum Work {
+    /// The end-to-end tests with this in their name.
+    EndToEnd(&'static str),
+    /// The fuzz target of this name.
+    Fuzz(&'static str),
+    /// The benchmarks.
+    Bench,
+}
+
+const STEPS: [Step; 6] = [
+    Step {
+        name: "soak",
+        what: "long conversations",
+        work: Work::EndToEnd("soak"),
+    },
+    Step {
+        name: "kill",
+        what: "everything killed, over and over",
+        work: Work::EndToEnd("kill"),
+    },
+    Step {
+        name: "fuzz-chunking",
+        what: "the XML stream in arbitrary pieces",
+        work: Work::Fuzz("chunking"),
+    },
+    Step {
+        name: "fuzz-jid",
+        what: "addresses there and back",
+        work: Work::Fuzz("jid"),
+    },
+    Step {
+        name: "fuzz-writer",
+        what: "whatever is written parses",
+        work: Work::Fuzz("writer"),
+    },
+    Step {
+        name: "bench",
+        what: "the benchmarks",
+        work: Work::Bench,
+    },
+];
+
+/// How long one fuzz target runs, in seconds, unless `ISTHMUS_FUZZ_SECONDS` says otherwise.
+const FUZZ_SECONDS: &str = "600";
+
+/// Lists the steps, or runs those that are named (none: all).
+pub(crate) fn endure(names: &[&str]) -> Result<(), String> {
+    if names == ["--list"] {
+        for step in &STEPS {
+            println!("{:<14} {}", step.name, step.what);
+        }
+        return Ok(());
+    }
+    let known = |name: &&str| STEPS.iter().any(|step| step.name == *name);
+    if let Some(unknown) = names.iter().find(|name| !known(name)) {
+        return Err(format!(
+            "there is no step {unknown}: see cargo endure --list"
+        ));
+    }
+    let mut failed = Vec::new();
+    for step in STEPS
+        .iter()
+        .filter(|step| names.is_empty() || names.contains(&step.name))
+    {
+        println!("==> {}: {}", step.name, step.what);
+        let start = Instant::now();
+        let result = step.work.run();
+        let seconds = start.elapsed().as_secs_f32();
+        match result {
+            Ok(()) => println!("==> {} ok after {seconds:.1} s", step.name),
+            Err(error) => {
+                eprintln!("==> {} FAILED after {seconds:.1} s: {error}", step.name);
+                failed.push(step.name);
+            }
+        }
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("failed: {}", failed.join(", ")))
+    }
+}
+
+impl Work {
+    fn run(&self) -> Result<(), String> {
+        match self {
+            Self::EndToEnd(filter) => {
+                install::servers()?;
+                let mut command = cargo(&["test", "--release", "--package", "isthmus"]);
+                command.args(["--test", "e2e", "--", "--nocapture", filter]);
+                command.env("ISTHMUS_ENDURE", "1");
+                let (lines, result) = tee(&mut command, |line| line.starts_with("test result:"));
+                result?;
+                // A filter that fits nothing would pass for ever.
+                let ran = count(&lines, "passed") > 0;
+                if ran {
+                    Ok(())
+                } else {
+                    Err(format!("no test is called {filter}"))
+                }
+            }
+            Self::Fuzz(target) => {
+                install::cargo_fuzz()?;
+                let seconds = std::env::var("ISTHMUS_FUZZ_SECONDS");
+                let seconds = seconds.unwrap_or_else(|_| FUZZ_SECONDS.to_owned());
+                // Without a sanitizer it runs on stable: our code is safe code.
+                let mut command = cargo(&["fuzz", "run", "-s", "none", target, "--"]);
+                command
+                    .arg(format!("-max_total_time={seconds}"))
+                    .arg("-timeout=10");
+                run(command.current_dir(workspace()))
+            }
+            Self::Bench => run(&mut cargo(&["bench", "--workspace", "--benches"])),
+        }
+    }
+}
