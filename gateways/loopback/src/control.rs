@@ -1,7 +1,7 @@
 //! The foreign side in the hands of a test. Everything happens before a call returns: sessions are
 //! woken and find the events at their next `poll`.
 
-use isthmus_gateway::{Ranks, Why};
+use isthmus_gateway::{Event, Ranks, Why};
 
 use crate::transport::Wire;
 
@@ -44,7 +44,20 @@ impl Control {
     /// Leaves a room.
     pub fn leave(&self, network: &str, room: &str, nick: &str) {
         self.wire
-            .with(|world| world.foreign_leave(network, room, nick));
+            .with(|world| world.foreign_leave(network, room, nick, None));
+    }
+
+    /// Has `by` remove an occupant, who may be a user.
+    pub fn kick(&self, network: &str, room: &str, nick: &str, by: &str) {
+        self.wire
+            .with(|world| world.foreign_leave(network, room, nick, Some(by)));
+    }
+
+    /// Tells the session with the nickname `to` any event at all. The network itself does not
+    /// change by it.
+    pub fn tell(&self, network: &str, to: &str, event: &Event<'static>) {
+        self.wire
+            .with(|world| world.foreign_tell(network, to, event));
     }
 
     /// Leaves every room, having left the network.
@@ -53,7 +66,7 @@ impl Control {
             .with(|world| world.foreign_split(network, &[nick], Why::Quit));
     }
 
-    /// Takes another nickname in every room.
+    /// Takes another nickname in every room, or makes a user take it.
     pub fn rename(&self, network: &str, from: &str, to: &str) {
         self.wire
             .with(|world| world.foreign_rename(network, from, to));

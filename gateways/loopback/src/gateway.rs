@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use isthmus_gateway::{
-    Account, Address, AddressFault, Dialog, Fault, FaultKind, Gateway, Identity, Later, Manifest,
-    Parsed, Session, Step, Time, Uplink, User,
+    Account, Address, AddressFault, Courier, Dialog, Fault, FaultKind, Gateway, Identity, Later,
+    Manifest, Parsed, Session, Step, Time, Uplink, User,
 };
 
+use crate::courier::Jobs;
 use crate::translate::{World, question};
 use crate::transport::Wire;
 use crate::{Config, Control, address};
@@ -16,6 +17,7 @@ use crate::{Config, Control, address};
 pub struct Loopback {
     manifest: Manifest,
     wire: Wire,
+    pub(crate) jobs: Jobs,
 }
 
 impl Loopback {
@@ -38,6 +40,7 @@ impl Loopback {
         };
         Self {
             manifest,
+            jobs: Jobs::new(&config),
             wire: Wire::new(World::new(config, Instant::now(), time)),
         }
     }
@@ -77,7 +80,7 @@ impl Gateway for Loopback {
 
     fn start(self: Arc<Self>, up: Arc<dyn Uplink>) -> Later<Result<(), Fault>> {
         Box::pin(async move {
-            drop(up);
+            self.jobs.run(up).await;
             Ok(())
         })
     }
@@ -93,6 +96,10 @@ impl Gateway for Loopback {
         let wished = account.and_then(|account| account.fields.get("nick"));
         let nick = kept.or(wished.map(String::as_str)).unwrap_or(&user.local);
         Box::new(self.wire.open(network, nick))
+    }
+
+    fn courier(&self) -> Option<&dyn Courier> {
+        Some(self)
     }
 
     /// Asks for a word and repeats it.
@@ -114,5 +121,7 @@ impl Gateway for Loopback {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn drain(&self, _until: Instant) {}
+    fn drain(&self, _until: Instant) {
+        self.jobs.drain();
+    }
 }

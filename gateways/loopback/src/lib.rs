@@ -39,6 +39,7 @@
 mod address;
 mod config;
 mod control;
+mod courier;
 mod gateway;
 mod translate;
 mod transport;

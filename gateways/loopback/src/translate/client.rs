@@ -81,19 +81,21 @@ impl Client {
         }
     }
 
+    /// Takes a command out of the open ones; false: it has ended before.
+    pub(super) fn end(&mut self, tag: Tag) -> bool {
+        let at = self.open.iter().position(|open| *open == tag);
+        at.and_then(|at| self.open.remove(at)).is_some()
+    }
+
     /// Takes what is due.
     pub(super) fn due(&mut self, now: Instant) -> Vec<Event<'static>> {
         let mut due = Vec::new();
-        self.timers.retain(|(at, event)| {
-            let later = *at > now;
-            if !later {
-                due.push(event.clone());
-            }
-            later
-        });
-        for event in &due {
-            if let Event::Done { tag, .. } = event {
-                self.open.retain(|open| open != tag);
+        for (at, event) in std::mem::take(&mut self.timers) {
+            match &event {
+                _ if at > now => self.timers.push_back((at, event)),
+                // Its command may have ended some other way.
+                Event::Done { tag, .. } if !self.end(*tag) => {}
+                _ => due.push(event),
             }
         }
         due
@@ -158,6 +160,14 @@ pub(super) fn ends_a_command(event: &Event<'_>) -> bool {
     matches!(
         event,
         Event::Done { .. } | Event::Failed { .. } | Event::Echo { .. }
+    )
+}
+
+/// Whether an event can be told while the network cannot be spoken to.
+pub(super) fn passes_offline(event: &Event<'_>) -> bool {
+    matches!(
+        event,
+        Event::Done { .. } | Event::Failed { .. } | Event::Offline { .. }
     )
 }
 

@@ -69,18 +69,18 @@ impl World {
         let at = Place::Contact(nick.to_owned().into());
         let mut said = Message::text(at, Who::nick(nick.to_owned()), text.to_owned());
         said.key = Some(Key(key.into()));
-        let all = self.on(network, |link| link == Link::Up);
-        for id in all {
-            if self.nick_of(id).eq_ignore_ascii_case(to) {
-                self.push(id, Event::Message(said.clone()));
-            }
-        }
+        self.tell(&self.named(network, to), &Event::Message(said));
     }
 
     pub(crate) fn foreign_come(&mut self, network: &str, room: &str, nick: &str, ranks: Ranks) {
         let all = self.stage(network, room);
-        if let Some(room) = self.room_mut(network, room) {
-            room.settle(nick, ranks, None);
+        let mine = all
+            .iter()
+            .any(|id| self.nick_of(*id).eq_ignore_ascii_case(nick));
+        match self.room_mut(network, room) {
+            // A user comes by himself.
+            Some(room) if !mine => room.settle(nick, ranks, None),
+            _ => return,
         }
         let came = Event::Came {
             room: room.to_owned().into(),
@@ -90,7 +90,24 @@ impl World {
         self.tell(&all, &came);
     }
 
-    pub(crate) fn foreign_leave(&mut self, network: &str, room: &str, nick: &str) {
+    pub(crate) fn foreign_tell(&mut self, network: &str, to: &str, event: &Event<'static>) {
+        self.tell(&self.named(network, to), event);
+    }
+
+    /// The client with this nickname.
+    fn named(&self, network: &str, nick: &str) -> BTreeSet<ClientId> {
+        let mut all = self.on(network, |link| link == Link::Up);
+        all.retain(|id| self.nick_of(*id).eq_ignore_ascii_case(nick));
+        all.into_iter().collect()
+    }
+
+    pub(crate) fn foreign_leave(
+        &mut self,
+        network: &str,
+        room: &str,
+        nick: &str,
+        kicked_by: Option<&str>,
+    ) {
         let all = self.stage(network, room);
         if let Some(room) = self.room_mut(network, room) {
             room.members.remove(&fold(nick));
@@ -98,8 +115,11 @@ impl World {
         let left = Left {
             room: Some(room.to_owned().into()),
             nicks: vec![nick.to_owned().into()].into(),
-            why: Why::Parted,
-            by: None,
+            why: match kicked_by {
+                Some(_) => Why::Kicked,
+                None => Why::Parted,
+            },
+            by: kicked_by.map(|by| by.to_owned().into()),
             text: None,
         };
         self.tell(&all, &Event::Left(left));
@@ -125,8 +145,15 @@ impl World {
     }
 
     pub(crate) fn foreign_rename(&mut self, network: &str, from: &str, to: &str) {
-        let all = self.who_sees(network, &[from]);
+        let mut all = self.who_sees(network, &[from]);
         self.rename_member(network, from, to);
+        // A network may rename a user, too.
+        for id in self.named(network, from) {
+            all.insert(id);
+            if let Some(client) = self.clients.get_mut(&id) {
+                client.nick = to.to_owned();
+            }
+        }
         let event = Event::Renamed {
             from: from.to_owned().into(),
             to: to.to_owned().into(),

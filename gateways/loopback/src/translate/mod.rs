@@ -32,6 +32,7 @@ use crate::Config;
 use room::Room;
 
 pub(crate) use client::{Client, ClientId, Link};
+pub(crate) use magic::{fault, kind};
 
 /// Commands of one client that may wait for an answer; the oldest ends when one more comes.
 const MOST_OPEN: usize = 1_024;
@@ -110,6 +111,7 @@ impl World {
     /// Carries out one command. The only place that ends commands: exactly one `Done` each.
     pub(crate) fn command(&mut self, me: ClientId, tag: Tag, command: Command<'_>, now: Instant) {
         self.now = now;
+        self.begin(me, tag);
         let ended = if self.is_up(me) {
             self.dispatch(me, tag, command)
         } else {
@@ -118,15 +120,15 @@ impl World {
         match ended {
             Ok(Answer::Now(outcome)) => self.done(me, tag, Ok(outcome)),
             Ok(Answer::Twice(outcome)) => {
-                self.done(me, tag, Ok(outcome));
-                self.done(me, tag, Ok(outcome));
+                let result = Ok(outcome);
+                self.done(me, tag, result.clone());
+                self.push(me, Event::Done { tag, result });
             }
             Ok(Answer::Later(after, outcome)) => {
                 let result = Ok(outcome);
-                self.leave_open(me, tag);
                 self.after(me, after, Event::Done { tag, result });
             }
-            Ok(Answer::Never) => self.leave_open(me, tag),
+            Ok(Answer::Never) => {}
             Err(fault) => self.done(me, tag, Err(fault)),
         }
         for (id, event) in std::mem::take(&mut self.behind) {
@@ -189,6 +191,9 @@ impl World {
         let Some(client) = self.clients.get_mut(&to) else {
             return;
         };
+        if client.link != Link::Up && !client::passes_offline(&event) {
+            return;
+        }
         if client.push(event, &mut self.wake) > most && client.link == Link::Up {
             client.queue.retain(client::ends_a_command);
             let fault = Fault::new(FaultKind::TooFast, "too much was waiting to be read");
@@ -202,20 +207,28 @@ impl World {
         }
     }
 
-    fn done(&mut self, me: ClientId, tag: Tag, result: Result<Outcome, Fault>) {
-        self.push(me, Event::Done { tag, result });
-    }
-
-    fn leave_open(&mut self, me: ClientId, tag: Tag) {
+    /// Notes a command as open, the one in hand too: whatever ends it first takes it out.
+    fn begin(&mut self, me: ClientId, tag: Tag) {
         let Some(client) = self.clients.get_mut(&me) else {
             return;
         };
         client.open.push_back(tag);
         if client.open.len() > MOST_OPEN
-            && let Some(oldest) = client.open.pop_front()
+            && let Some(oldest) = client.open.front().copied()
         {
             let fault = Fault::new(FaultKind::TimedOut, "too many commands wait");
             self.done(me, oldest, Err(fault));
+        }
+    }
+
+    /// Ends a command, unless a broken connection has ended it already.
+    fn done(&mut self, me: ClientId, tag: Tag, result: Result<Outcome, Fault>) {
+        if self
+            .clients
+            .get_mut(&me)
+            .is_some_and(|client| client.end(tag))
+        {
+            self.push(me, Event::Done { tag, result });
         }
     }
 

@@ -40,6 +40,7 @@ pub(crate) struct Driver {
     pub(crate) now: Instant,
     pub(crate) told: Kept,
     pub(crate) woken: Arc<Woken>,
+    nick: String,
     last_tag: u32,
 }
 
@@ -58,6 +59,7 @@ impl Driver {
             now: Instant::now(),
             told: Kept::default(),
             woken: Arc::default(),
+            nick: user.local.clone(),
             last_tag: 0,
         };
         driver.poll();
@@ -111,25 +113,12 @@ impl Driver {
     }
 
     pub(crate) fn join(&mut self, room: &str) -> Result<Outcome, Fault> {
-        let nick = self.nick();
+        let nick = self.nick.clone();
         self.run(Command::Join {
             room: room.into(),
             nick: nick.into(),
             password: None,
         })
-    }
-
-    /// The nickname last told.
-    pub(crate) fn nick(&self) -> String {
-        let mut nick = String::new();
-        for event in &self.told.0 {
-            match event {
-                Event::Online(facts) => nick = facts.me.clone(),
-                Event::Renamed { from, to } if *from == nick => nick = to.to_string(),
-                _ => {}
-            }
-        }
-        nick
     }
 
     /// Takes what was told since the last call.
