@@ -108,7 +108,8 @@ impl World {
         self.clients.get_mut(&id)
     }
 
-    /// Carries out one command. The only place that ends commands: exactly one `Done` each.
+    /// Carries out one command. It is open from here until the first of its answer, its timer and
+    /// a broken connection ends it, so it gets exactly one `Done`.
     pub(crate) fn command(&mut self, me: ClientId, tag: Tag, command: Command<'_>, now: Instant) {
         self.now = now;
         self.begin(me, tag);
