@@ -42,7 +42,7 @@ async fn play(once: bool) -> Result<(), String> {
     let binary = paths::target_dir().join("debug/isthmus");
     let isthmus = Isthmus::start(binary, &config(&prosody, &ngircd));
     let scene = Scene::open(&prosody, &ngircd).await?;
-    let result = scene.run().await;
+    let result = scene.run(&isthmus).await;
     if let Err(error) = result {
         return Err(format!(
             "{error}\n--- log of isthmus ---\n{}",
@@ -98,8 +98,8 @@ impl Scene {
     }
 
     /// The conversation. Each line says who did what and what the other side got.
-    async fn run(&self) -> Result<(), String> {
-        self.gateway_answers().await?;
+    async fn run(&self, isthmus: &Isthmus) -> Result<(), String> {
+        self.gateway_answers(isthmus).await?;
 
         println!("juliet (XMPP) enters {ROOM}");
         self.juliet.send_join(ROOM, "juliet", "");
@@ -135,7 +135,7 @@ impl Scene {
     }
 
     /// Until the gateway has attached itself, the server answers pings with an error.
-    async fn gateway_answers(&self) -> Result<(), String> {
+    async fn gateway_answers(&self, isthmus: &Isthmus) -> Result<(), String> {
         let end = tokio::time::Instant::now() + PATIENCE;
         loop {
             let pong = self
@@ -144,6 +144,9 @@ impl Scene {
                 .await;
             if pong.type_() == "result" {
                 return Ok(());
+            }
+            if !isthmus.is_running() {
+                return Err("isthmus has ended".to_owned());
             }
             if tokio::time::Instant::now() > end {
                 return Err(format!("{GATEWAY} does not attach: {pong:?}"));

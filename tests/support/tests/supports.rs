@@ -145,6 +145,45 @@ async fn a_wrong_password_does_not_log_in() {
     assert!(login.is_err());
 }
 
+#[tokio::test]
+async fn a_client_enters_a_room_talks_and_leaves() {
+    let server = xmpp_server::Prosody::start();
+    server.add_user("juliet", "pw");
+    server.add_user("romeo", "pw");
+    let juliet = XmppClient::login(&server, "juliet", "pw", "balcony").await;
+    let romeo = XmppClient::login(&server, "romeo", "pw", "orchard").await;
+    let room = format!("garden@{}", xmpp_server::ROOMS);
+    let ours = juliet.join(&room, "juliet").await;
+    assert_eq!(ours.from(), format!("{room}/juliet"));
+    assert!(ours.status_codes().contains(&110));
+    romeo.send_join(&room, "juliet", "");
+    let refused = romeo
+        .try_entered(&room, isthmus_test_support::DEADLINE)
+        .await;
+    assert!(refused.unwrap_err().contains("conflict"));
+    romeo.join(&room, "romeo").await;
+    let id = romeo.groupchat(&room, "hello <all>");
+    let heard = juliet
+        .expect(|s| s.is_message("groupchat", "hello <all>"))
+        .await;
+    assert_eq!(
+        (heard.id(), heard.from()),
+        (id.as_str(), &*format!("{room}/romeo"))
+    );
+    romeo.leave(&room, "romeo");
+    juliet
+        .expect(|s| s.type_() == "unavailable" && s.from().ends_with("/romeo"))
+        .await;
+    let nobody = juliet
+        .iq(
+            "get",
+            &format!("{room}/romeo"),
+            "<ping xmlns='urn:xmpp:ping'/>",
+        )
+        .await;
+    assert_eq!(nobody.error_condition(), "item-not-found");
+}
+
 async fn irc_server_works(kind: irc_server::Kind) {
     let start = Instant::now();
     let mut server = kind.start();

@@ -11,7 +11,7 @@ mod register;
 
 pub use self::ejabberd::Ejabberd;
 pub use self::jabberd2::Jabberd2;
-pub use self::prosody::Prosody;
+pub use self::prosody::{Prosody, ROOMS};
 
 /// The component domains that a server has unless told otherwise.
 pub const COMPONENTS: [&str; 2] = ["irc.localhost", "loop.localhost"];

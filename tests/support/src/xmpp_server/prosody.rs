@@ -30,6 +30,9 @@ const MODULES: [&str; 17] = [
     "admin_shell",
 ];
 
+/// The domain of Prosody's own rooms: what an established room service does.
+pub const ROOMS: &str = "rooms.localhost";
+
 /// A running Prosody.
 #[derive(Debug)]
 pub struct Prosody {
@@ -140,6 +143,9 @@ authentication = "internal_plain"
 storage = "internal"
 log = {{ {{ levels = {{ min = "info" }}; to = "console" }} }}
 VirtualHost "{DOMAIN}"
+Component "{ROOMS}" "muc"
+    restrict_room_creation = false
+    muc_room_locking = false
 "#
     );
     for domain in components {
