@@ -1,1 +1,156 @@
-//! Configuration: typed, validated, with secrets redacted.
+//! Configuration: typed, checked as a whole, with secrets redacted.
+//!
+//! Defaults, then the file, then the environment (`ISTHMUS__COMPONENT__SECRET`), the later one
+//! winning. [`load`] tells everything that is wrong at once and opens no socket. The keys are
+//! documented once, in `keys` and by each gateway kind; the sample is printed from there.
+
+mod address;
+mod check;
+mod keys;
+mod kind;
+mod load;
+mod problem;
+mod reader;
+mod reload;
+mod sample;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::secret::Secret;
+
+pub use address::Allowed;
+pub use kind::{GatewayKind, KeyDoc};
+pub use load::load;
+pub use problem::{Problem, Problems};
+pub use reload::{Change, applied, changes};
+pub use sample::sample;
+
+/// Everything the operator decides, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The XMPP server's own domain.
+    pub server_domain: String,
+    /// Where state is kept.
+    pub store: StoreConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
+    /// Bounds on what a peer can make us hold.
+    pub limits: Limits,
+    /// The gateways, ordered by name; at least one.
+    pub gateways: Vec<GatewayConfig>,
+}
+
+/// `[store]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// The database file; a relative one was resolved against the configuration file's folder.
+    pub path: PathBuf,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// How lines look.
+    pub format: LogFormat,
+    /// A filter as `tracing` reads it, such as `info,isthmus::component=debug`.
+    pub level: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[limits]`. Each bounds what one peer can make us hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Networks one user may be connected to at once, per gateway.
+    pub networks_per_user: usize,
+    /// Rooms one user may be in at once, per network.
+    pub rooms_per_user: usize,
+    /// Sessions of all users.
+    pub sessions: usize,
+    /// Largest stanza accepted from the server, bytes.
+    pub received_stanza: usize,
+    /// Messages shown to who joins a room and does not say how many.
+    pub history: usize,
+    /// Stanzas that may wait for one session.
+    pub inbox: usize,
+    /// Stanzas accepted from one user each second, over time.
+    pub stanzas_per_second: u32,
+    /// Stanzas accepted from one user at once.
+    pub stanzas_burst: u32,
+}
+
+/// `[gateway.NAME]` with what it takes over from `[component]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayConfig {
+    /// The table's name.
+    pub name: String,
+    /// The kind of gateway; names one of the registry's.
+    pub kind: String,
+    /// The domain it serves, in lower case.
+    pub domain: String,
+    /// Who may use it.
+    pub allow: Vec<Allowed>,
+    /// Bare JIDs of those who may administer it.
+    pub admins: Vec<String>,
+    /// Its connection to the XMPP server.
+    pub component: ComponentConfig,
+    /// The kind's own keys, already checked by the kind.
+    pub settings: Settings,
+}
+
+impl GatewayConfig {
+    /// True when this bare JID (prepared, without resource) may use the gateway.
+    pub fn admits(&self, bare: &str) -> bool {
+        self.is_admin(bare) || self.allow.iter().any(|allowed| allowed.admits(bare))
+    }
+
+    /// True when this bare JID (prepared, without resource) may administer the gateway.
+    pub fn is_admin(&self, bare: &str) -> bool {
+        self.admins.iter().any(|admin| admin == bare)
+    }
+}
+
+/// One XEP-0114 connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentConfig {
+    /// Host name or address of the server's listener for components.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The secret shared with the server.
+    pub secret: Secret,
+    /// Direct TLS, when the listener has it.
+    pub tls: Option<ComponentTls>,
+    /// Largest stanza we send, bytes.
+    pub stanza_limit: usize,
+}
+
+/// TLS to the server's listener for components.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentTls {
+    /// The name the certificate must have.
+    pub name: String,
+    /// A PEM file of further authorities, checked to be readable.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A gateway kind's own keys. They may hold passwords: `Debug` shows none of it.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Settings(pub serde_json::Value);
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}

@@ -1,0 +1,203 @@
+//! Every key that does not belong to a gateway kind, documented once.
+
+use super::KeyDoc;
+
+/// `[component]`.
+pub(super) const COMPONENT: &[KeyDoc] = &[
+    KeyDoc {
+        key: "server",
+        default: "\"127.0.0.1:5347\"",
+        doc: "Where the XMPP server listens for components: host:port.",
+        example: "server = \"xmpp.example.org:5347\"",
+    },
+    KeyDoc {
+        key: "secret",
+        default: "",
+        doc: "The secret that the XMPP server has for the component.\n\
+              A gateway may have its own. The environment is a better place than this file.",
+        example: "secret = \"change me\"",
+    },
+    KeyDoc {
+        key: "secret_file",
+        default: "",
+        doc: "A file that holds the secret, instead of secret.",
+        example: "secret_file = \"component.secret\"",
+    },
+    KeyDoc {
+        key: "server_domain",
+        default: "",
+        doc: "The XMPP server's own domain; without it the first gateway's domain less its\n\
+              first label.",
+        example: "server_domain = \"example.org\"",
+    },
+    KeyDoc {
+        key: "tls",
+        default: "false",
+        doc: "TLS from the first byte, where the server's listener has it.",
+        example: "tls = true",
+    },
+    KeyDoc {
+        key: "tls_name",
+        default: "",
+        doc: "The name that the listener's certificate must have; without it the host of server.",
+        example: "tls_name = \"xmpp.example.org\"",
+    },
+    KeyDoc {
+        key: "ca_file",
+        default: "",
+        doc: "Authorities (PEM) to trust for that certificate, besides the system's.",
+        example: "ca_file = \"authorities.pem\"",
+    },
+    KeyDoc {
+        key: "stanza_limit",
+        default: "65536",
+        doc: "Largest stanza that is sent, in bytes (10000 to 1048576). Keep it below the\n\
+              server's own limit: most servers close the stream above it.",
+        example: "stanza_limit = 65536",
+    },
+];
+
+/// `[store]`.
+pub(super) const STORE: &[KeyDoc] = &[KeyDoc {
+    key: "path",
+    default: "\"isthmus.db\"",
+    doc: "The database (SQLite). The key that seals secrets is kept beside it, in <path>.key:\n\
+          back up both. Relative paths start at the folder of this file.",
+    example: "path = \"/var/lib/isthmus/isthmus.db\"",
+}];
+
+/// `[log]`.
+pub(super) const LOG: &[KeyDoc] = &[
+    KeyDoc {
+        key: "format",
+        default: "\"human\"",
+        doc: "\"human\" or \"json\".",
+        example: "format = \"json\"",
+    },
+    KeyDoc {
+        key: "level",
+        default: "\"info\"",
+        doc: "error, warn, info, debug or trace, also by module. Live: changes with SIGHUP.",
+        example: "level = \"info,isthmus::component=debug\"",
+    },
+];
+
+/// `[limits]`.
+pub(super) const LIMITS: &[KeyDoc] = &[
+    KeyDoc {
+        key: "networks_per_user",
+        default: "20",
+        doc: "Networks that one user may be connected to at once, per gateway (1 to 10000).\n\
+              All limits are live: they change with SIGHUP, for what begins after it.",
+        example: "networks_per_user = 20",
+    },
+    KeyDoc {
+        key: "rooms_per_user",
+        default: "200",
+        doc: "Rooms that one user may be in at once, per network (1 to 100000).",
+        example: "rooms_per_user = 200",
+    },
+    KeyDoc {
+        key: "sessions",
+        default: "20000",
+        doc: "Sessions (a user on a network) of all users together (1 to 10000000).",
+        example: "sessions = 20000",
+    },
+    KeyDoc {
+        key: "received_stanza",
+        default: "262144",
+        doc: "Largest stanza that is accepted, in bytes (10000 to 16777216).",
+        example: "received_stanza = 262144",
+    },
+    KeyDoc {
+        key: "history",
+        default: "20",
+        doc: "Messages shown to who joins a room without saying how many (0 to 1000).",
+        example: "history = 20",
+    },
+    KeyDoc {
+        key: "inbox",
+        default: "256",
+        doc: "Stanzas that may wait for one session before its user is told to wait\n\
+              (16 to 65536).",
+        example: "inbox = 256",
+    },
+    KeyDoc {
+        key: "stanzas_per_second",
+        default: "50",
+        doc: "Stanzas accepted from one user each second, over time (1 to 100000).",
+        example: "stanzas_per_second = 50",
+    },
+    KeyDoc {
+        key: "stanzas_burst",
+        default: "1000",
+        doc: "Stanzas accepted from one user at once (10 to 1000000).",
+        example: "stanzas_burst = 1000",
+    },
+];
+
+/// The keys that `[gateway.NAME]` has whatever its kind.
+pub(super) const GATEWAY: &[KeyDoc] = &[
+    KeyDoc {
+        key: "domain",
+        default: "",
+        doc: "The domain that the gateway serves; the XMPP server must know it as a component.",
+        example: "domain = \"KIND.example.org\"",
+    },
+    KeyDoc {
+        key: "kind",
+        default: "",
+        doc: "The kind of gateway; without it the table's name.",
+        example: "kind = \"KIND\"",
+    },
+    KeyDoc {
+        key: "allow",
+        default: "",
+        doc: "Who may use it: domains and JIDs; without it all users of server_domain. Live.",
+        example: "allow = [\"example.org\", \"guest@example.net\"]",
+    },
+    KeyDoc {
+        key: "admins",
+        default: "[]",
+        doc: "JIDs of those who may administer it. Live.",
+        example: "admins = [\"admin@example.org\"]",
+    },
+    KeyDoc {
+        key: "server",
+        default: "",
+        doc: "As in [component], for this gateway.",
+        example: "server = \"xmpp.example.org:5347\"",
+    },
+    KeyDoc {
+        key: "secret",
+        default: "",
+        doc: "As in [component], for this gateway.",
+        example: "secret = \"change me\"",
+    },
+    KeyDoc {
+        key: "secret_file",
+        default: "",
+        doc: "As in [component], for this gateway.",
+        example: "secret_file = \"KIND.secret\"",
+    },
+];
+
+/// The tables with fixed names, in the order of the sample.
+pub(super) const TABLES: &[(&str, &[KeyDoc])] = &[
+    ("component", COMPONENT),
+    ("store", STORE),
+    ("log", LOG),
+    ("limits", LIMITS),
+];
+
+/// All fixed defaults, as TOML.
+pub(super) fn defaults() -> String {
+    let mut toml = String::new();
+    for (table, keys) in TABLES {
+        toml.push_str(&format!("[{table}]\n"));
+        for doc in keys.iter().filter(|doc| !doc.default.is_empty()) {
+            toml.push_str(&format!("{} = {}\n", doc.key, doc.default));
+        }
+    }
+    toml
+}

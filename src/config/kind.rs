@@ -1,0 +1,54 @@
+//! What the configuration must know of a gateway kind: its keys and how to check them.
+
+use serde_json::Value;
+
+/// One documented key: the sample and the environment's types are made from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyDoc {
+    /// Its path below its table; `NAME` stands for a name the operator chooses.
+    pub key: &'static str,
+    /// What holds without it, as TOML; empty when it has no fixed default.
+    pub default: &'static str,
+    /// What it does, in a line or two.
+    pub doc: &'static str,
+    /// An example: a whole line of TOML.
+    pub example: &'static str,
+}
+
+/// A kind of gateway, as far as the configuration goes.
+#[derive(Clone, Copy, Debug)]
+pub struct GatewayKind {
+    /// What `kind` says; also the default name of the table.
+    pub name: &'static str,
+    /// The keys that only this kind has.
+    pub keys: &'static [KeyDoc],
+    /// Checks those keys: the path below the table and what was found and expected, for each
+    /// problem.
+    pub check: fn(&Value) -> Vec<(String, String)>,
+}
+
+impl GatewayKind {
+    /// The documentation of a key, by its path; names chosen by the operator match `NAME`.
+    pub(super) fn doc(&self, path: &[&str]) -> Option<&'static KeyDoc> {
+        self.keys.iter().find(|doc| {
+            let mut parts = doc.key.split('.');
+            let same = path.iter().all(|part| {
+                parts
+                    .next()
+                    .is_some_and(|known| known == "NAME" || known == *part)
+            });
+            same && parts.next().is_none()
+        })
+    }
+}
+
+impl KeyDoc {
+    /// True when the default or the example is a value that begins so.
+    pub(super) fn takes(&self, begin: char) -> bool {
+        let example = self
+            .example
+            .split_once('=')
+            .map_or("", |(_, value)| value.trim_start());
+        self.default.starts_with(begin) || example.starts_with(begin)
+    }
+}
