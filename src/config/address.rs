@@ -3,27 +3,34 @@
 //! Stricter than what is accepted from the wire, because a typing mistake here is found by
 //! nobody else.
 
+use crate::xmpp::BareJid;
+
 /// Who may use a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Allowed {
     /// All users of a domain.
     Domain(String),
-    /// One user: a bare JID.
-    Jid(String),
+    /// One user.
+    Jid(BareJid),
 }
 
 impl Allowed {
-    /// True when it covers this bare JID (prepared, without resource).
-    pub fn admits(&self, bare: &str) -> bool {
+    /// True when it covers this address.
+    pub fn admits(&self, jid: &BareJid) -> bool {
         match self {
-            Self::Jid(jid) => jid == bare,
-            Self::Domain(domain) => {
-                bare.rsplit_once('@').map_or(bare, |(_, domain)| domain) == domain
-            }
+            Self::Jid(allowed) => allowed == jid,
+            Self::Domain(domain) => jid.domain() == domain,
         }
     }
 
-    /// A domain or a bare JID, in lower case.
+    /// The domain or the address.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Domain(domain) => domain,
+            Self::Jid(jid) => jid.as_str(),
+        }
+    }
+
     pub(super) fn parse(text: &str) -> Option<Self> {
         if text.contains('@') {
             return bare_jid(text).map(Self::Jid);
@@ -34,25 +41,29 @@ impl Allowed {
 
 /// A domain name in lower case (RFC 1035 §2.3.4 for the lengths); letters of any script.
 pub(super) fn domain(text: &str) -> Option<String> {
+    let name = name(text).filter(|name| !name.contains('_'))?;
+    Some(BareJid::new(None, &name).ok()?.domain().to_owned())
+}
+
+/// A host name: a domain in which container networks also put underscores.
+fn name(text: &str) -> Option<String> {
     let name = text.strip_suffix('.').unwrap_or(text);
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+            && label
+                .chars()
+                .all(|c| c.is_alphanumeric() || c == '-' || c == '_')
     };
     (name.len() <= 253 && name.split('.').all(is_label)).then(|| name.to_lowercase())
 }
 
-/// A bare JID with a localpart, in lower case (RFC 7622 §3.3 for what a localpart excludes).
-pub(super) fn bare_jid(text: &str) -> Option<String> {
+/// A JID with a localpart and without resourcepart.
+pub(super) fn bare_jid(text: &str) -> Option<BareJid> {
     let (local, rest) = text.split_once('@')?;
-    let is_local = (1..=1023).contains(&local.len())
-        && !local
-            .chars()
-            .any(|c| c.is_whitespace() || c.is_control() || "\"&'/:<>@".contains(c));
     let domain = domain(rest)?;
-    is_local.then(|| format!("{}@{domain}", local.to_lowercase()))
+    BareJid::new(Some(local), &domain).ok()
 }
 
 /// `host:port`, the host a name, an IPv4 address or an IPv6 address in brackets.
@@ -65,7 +76,7 @@ pub(super) fn endpoint(text: &str) -> Option<(String, u16)> {
             inner.parse::<std::net::Ipv6Addr>().ok()?;
             inner.to_owned()
         }
-        None => domain(host)?,
+        None => name(host)?,
     };
     Some((host, port))
 }
@@ -111,6 +122,7 @@ mod tests {
             ("127.0.0.1:5347", Some(("127.0.0.1", 5347))),
             ("[::1]:5347", Some(("::1", 5347))),
             ("Xmpp.example.org:1", Some(("xmpp.example.org", 1))),
+            ("xmpp_server:5347", Some(("xmpp_server", 5347))),
             ("localhost", None),
             ("localhost:0", None),
             ("localhost:65536", None),
@@ -122,15 +134,20 @@ mod tests {
         }
     }
 
+    fn jid(text: &str) -> BareJid {
+        BareJid::parse(text).expect("a JID")
+    }
+
     #[test]
     fn who_is_allowed_is_a_domain_or_a_bare_jid() {
         let ann = Allowed::parse("Ann@Example.org").expect("a JID");
-        assert_eq!(ann, Allowed::Jid("ann@example.org".to_owned()));
-        assert!(ann.admits("ann@example.org"));
-        assert!(!ann.admits("bob@example.org"));
+        assert!(ann.admits(&jid("ann@example.org")));
+        assert!(!ann.admits(&jid("bob@example.org")));
         let all = Allowed::parse("example.org").expect("a domain");
-        assert!(all.admits("ann@example.org") && all.admits("example.org"));
-        assert!(!all.admits("ann@sub.example.org") && !all.admits("example.org@evil.org"));
+        assert!(all.admits(&jid("ann@example.org")) && all.admits(&jid("example.org")));
+        assert!(
+            !all.admits(&jid("ann@sub.example.org")) && !all.admits(&jid("example.org@evil.org"))
+        );
         for bad in [
             "ann@",
             "@example.org",

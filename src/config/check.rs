@@ -10,10 +10,11 @@ use tracing_subscriber::EnvFilter;
 
 use super::reader::{Notes, Reader, found, kind, quoted, split};
 use super::{
-    Allowed, ComponentConfig, ComponentTls, Config, GatewayConfig, GatewayKind, KeyDoc, Limits,
-    LogConfig, LogFormat, Problems, Settings, StoreConfig, address,
+    Allowed, Config, GatewayConfig, GatewayKind, KeyDoc, Limits, LogConfig, LogFormat, Problems,
+    ServerConfig, ServerTls, Settings, StoreConfig, address,
 };
 use crate::secret::Secret;
+use crate::xmpp::BareJid;
 
 const DOMAIN: &str = "a domain such as \"irc.example.org\"";
 const ENDPOINT: &str = "host:port such as \"127.0.0.1:5347\"";
@@ -60,7 +61,7 @@ struct Draft {
     kind: Option<&'static str>,
     domain: Option<String>,
     allow: Option<Vec<Allowed>>,
-    admins: Vec<String>,
+    admins: Vec<BareJid>,
     server: Option<(String, u16)>,
     secret: Option<Secret>,
     settings: Json,
@@ -404,7 +405,7 @@ impl Check<'_> {
 fn gateway(draft: Draft, shared: &Shared, server_domain: &str) -> Option<GatewayConfig> {
     let (host, port) = draft.server.or_else(|| shared.server.clone())?;
     let name = || shared.tls_name.clone().unwrap_or_else(|| host.clone());
-    let tls = shared.tls.then(|| ComponentTls {
+    let tls = shared.tls.then(|| ServerTls {
         name: name(),
         ca_file: shared.ca_file.clone(),
     });
@@ -415,7 +416,7 @@ fn gateway(draft: Draft, shared: &Shared, server_domain: &str) -> Option<Gateway
         domain: draft.domain?,
         allow: draft.allow.unwrap_or_else(everyone),
         admins: draft.admins,
-        component: ComponentConfig {
+        component: ServerConfig {
             host,
             port,
             secret: draft.secret.or_else(|| shared.secret.clone())?,

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use figment::providers::{Format, Toml};
-use figment::util::nest;
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
@@ -57,18 +56,34 @@ struct Environment(Dict);
 
 impl Environment {
     fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut figment = Figment::new();
+        let mut tree = Dict::new();
         for (name, value) in variables {
-            // A level between single underscores stays as it is: STANZA_LIMIT.
             let Some(key) = name.strip_prefix(PREFIX) else {
                 continue;
             };
-            let key = key.to_ascii_lowercase().replace("__", ".");
-            if let Value::Dict(_, dict) = nest(&key, Value::from(value)) {
-                figment = figment.merge(Self(dict));
-            }
+            lay(&mut tree, &key.to_ascii_lowercase(), value);
         }
-        Self(figment.extract().unwrap_or_default())
+        Self(tree)
+    }
+}
+
+/// Lays a leaf where its path says. A level between single underscores is one: STANZA_LIMIT.
+fn lay(tree: &mut Dict, path: &str, text: String) {
+    let Some((first, rest)) = path.split_once("__") else {
+        tree.insert(path.to_owned(), Value::from(text));
+        return;
+    };
+    let below = tree
+        .entry(first.to_owned())
+        .or_insert_with(|| Value::from(Dict::new()));
+    match below {
+        Value::Dict(_, below) => lay(below, rest, text),
+        // Both A and A__B are set: the deeper one stands.
+        other => {
+            let mut dict = Dict::new();
+            lay(&mut dict, rest, text);
+            *other = Value::from(dict);
+        }
     }
 }
 
@@ -97,5 +112,15 @@ fn place(told: &str) -> (String, String) {
     if words.is_empty() {
         return (place.to_owned(), first.to_owned());
     }
-    (place.to_owned(), words.join(", "))
+    // figment appends "in FILE TOML file" to the words.
+    let words = words.join(", ");
+    let end = words
+        .rfind(" in ")
+        .filter(|_| words.ends_with(" TOML file"));
+    (
+        place.to_owned(),
+        words[..end.unwrap_or(words.len())]
+            .trim_end_matches([',', ' '])
+            .to_owned(),
+    )
 }

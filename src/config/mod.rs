@@ -13,6 +13,7 @@ mod problem;
 mod reader;
 mod reload;
 mod sample;
+mod summary;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::secret::Secret;
+use crate::xmpp::BareJid;
 
 pub use address::Allowed;
 pub use kind::{GatewayKind, KeyDoc};
@@ -28,6 +30,7 @@ pub use load::load;
 pub use problem::{Problem, Problems};
 pub use reload::{Change, applied, changes};
 pub use sample::sample;
+pub use summary::summary;
 
 /// Everything the operator decides, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,29 +104,29 @@ pub struct GatewayConfig {
     pub domain: String,
     /// Who may use it.
     pub allow: Vec<Allowed>,
-    /// Bare JIDs of those who may administer it.
-    pub admins: Vec<String>,
+    /// Who may administer it.
+    pub admins: Vec<BareJid>,
     /// Its connection to the XMPP server.
-    pub component: ComponentConfig,
+    pub component: ServerConfig,
     /// The kind's own keys, already checked by the kind.
     pub settings: Settings,
 }
 
 impl GatewayConfig {
-    /// True when this bare JID (prepared, without resource) may use the gateway.
-    pub fn admits(&self, bare: &str) -> bool {
-        self.is_admin(bare) || self.allow.iter().any(|allowed| allowed.admits(bare))
+    /// True when this user may use the gateway.
+    pub fn admits(&self, jid: &BareJid) -> bool {
+        self.is_admin(jid) || self.allow.iter().any(|allowed| allowed.admits(jid))
     }
 
-    /// True when this bare JID (prepared, without resource) may administer the gateway.
-    pub fn is_admin(&self, bare: &str) -> bool {
-        self.admins.iter().any(|admin| admin == bare)
+    /// True when this user may administer the gateway.
+    pub fn is_admin(&self, jid: &BareJid) -> bool {
+        self.admins.contains(jid)
     }
 }
 
 /// One XEP-0114 connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ComponentConfig {
+pub struct ServerConfig {
     /// Host name or address of the server's listener for components.
     pub host: String,
     /// Its port.
@@ -131,14 +134,14 @@ pub struct ComponentConfig {
     /// The secret shared with the server.
     pub secret: Secret,
     /// Direct TLS, when the listener has it.
-    pub tls: Option<ComponentTls>,
+    pub tls: Option<ServerTls>,
     /// Largest stanza we send, bytes.
     pub stanza_limit: usize,
 }
 
 /// TLS to the server's listener for components.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ComponentTls {
+pub struct ServerTls {
     /// The name the certificate must have.
     pub name: String,
     /// A PEM file of further authorities, checked to be readable.

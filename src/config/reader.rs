@@ -195,7 +195,10 @@ impl<'a> Reader<'a> {
             other => {
                 self.note(
                     key,
-                    format!("found {}, expected a list of {expected}", found(other)),
+                    format!(
+                        "found {}, expected a list, each item {expected}",
+                        found(other)
+                    ),
                 );
                 return None;
             }

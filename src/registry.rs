@@ -1,0 +1,83 @@
+//! The only file that names concrete gateways: one entry each, behind its cargo feature.
+
+use crate::config::{GatewayKind, KeyDoc};
+
+/// The gateway kinds of this build, in the order of the sample.
+pub const KINDS: &[GatewayKind] = &[
+    #[cfg(feature = "irc")]
+    GatewayKind {
+        name: "irc",
+        keys: &[],
+        check: |_| Vec::new(),
+    },
+    #[cfg(feature = "loopback")]
+    GatewayKind {
+        name: "loopback",
+        keys: LOOPBACK_KEYS,
+        check: check_loopback,
+    },
+];
+
+#[cfg(feature = "loopback")]
+const LOOPBACK_KEYS: &[KeyDoc] = &[
+    KeyDoc {
+        key: "echo",
+        default: "true",
+        doc: "A resident of every room answers what is said.",
+        example: "echo = true",
+    },
+    KeyDoc {
+        key: "misbehave",
+        default: "false",
+        doc: "Some names stand for a gateway that breaks its contract.",
+        example: "misbehave = false",
+    },
+    KeyDoc {
+        key: "delay_ms",
+        default: "1000",
+        doc: "Milliseconds until what is late comes.",
+        example: "delay_ms = 1000",
+    },
+    KeyDoc {
+        key: "retry_ms",
+        default: "1000",
+        doc: "Milliseconds until a broken connection is tried again.",
+        example: "retry_ms = 1000",
+    },
+    KeyDoc {
+        key: "backlog",
+        default: "100000",
+        doc: "Events that may wait in one session.",
+        example: "backlog = 100000",
+    },
+    KeyDoc {
+        key: "rooms",
+        default: "10000",
+        doc: "Rooms on one network.",
+        example: "rooms = 10000",
+    },
+    KeyDoc {
+        key: "caps",
+        default: "",
+        doc: "What the network can express; what is left out is off.",
+        example: "caps = { rooms = true, typing = true, max_text = 400 }",
+    },
+];
+
+/// serde stops at its first problem, so each key is tried alone.
+#[cfg(feature = "loopback")]
+fn check_loopback(settings: &serde_json::Value) -> Vec<(String, String)> {
+    let Some(settings) = settings.as_object() else {
+        return Vec::new();
+    };
+    let tried = settings.iter().map(|(key, value)| {
+        let alone = serde_json::json!({ key: value });
+        (
+            key,
+            serde_json::from_value::<isthmus_loopback::Config>(alone),
+        )
+    });
+    tried
+        .filter_map(|(key, read)| Some((key.clone(), read.err()?.to_string())))
+        .collect()
+}
