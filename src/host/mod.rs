@@ -1,1 +1,34 @@
-//! XMPP semantics, once for all gateways.
+//! XMPP semantics, once for all gateways: what a stanza means, who answers it, and how what
+//! happens on a foreign network is told in XMPP.
+//!
+//! * [`domain`](self) routes what a component delivers, by the pure table of `router`.
+//! * `session` is one task per user, gateway and network, with `room` and `chat` for what happens
+//!   there; it owns all of that user's state, so nothing in it needs a lock.
+//! * One XEP, one file: `disco`, `caps`, `ping`, `version`, `delay`.
+//!
+//! Not here: bytes and streams (`component`), what a foreign network says (`gateways/`).
+
+mod access;
+mod caps;
+mod chat;
+mod contact;
+mod delay;
+mod disco;
+mod domain;
+mod fault;
+mod ids;
+mod inbox;
+mod names;
+mod ping;
+mod post;
+mod reply;
+mod room;
+mod router;
+mod service;
+mod session;
+mod shared;
+mod version;
+
+pub use self::access::Access;
+pub use self::domain::{Domain, Reader};
+pub use self::shared::{Limits, Shared};

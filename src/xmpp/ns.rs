@@ -129,6 +129,18 @@ namespaces! {
     /// MUC self-ping optimisation (XEP-0410).
     MUC_SELF_PING_OPTIMIZATION =
         "http://jabber.org/protocol/muc#self-ping-optimization";
+    /// Stable message ids in rooms (XEP-0045 §7.4).
+    MUC_STABLE_ID = "http://jabber.org/protocol/muc#stable_id";
+    /// OMEMO as most clients speak it (XEP-0384 0.3).
+    OMEMO_LEGACY = "eu.siacs.conversations.axolotl";
+    /// OMEMO (XEP-0384 0.7).
+    OMEMO_1 = "urn:xmpp:omemo:1";
+    /// OMEMO (XEP-0384 0.8).
+    OMEMO = "urn:xmpp:omemo:2";
+    /// OpenPGP for XMPP (XEP-0373).
+    OPENPGP = "urn:xmpp:openpgp:0";
+    /// OpenPGP as it was (XEP-0027).
+    OPENPGP_LEGACY = "jabber:x:encrypted";
     /// Anonymous unique occupant identifiers (XEP-0421).
     OCCUPANT_ID = "urn:xmpp:occupant-id:0";
     /// Message retraction (XEP-0424).

@@ -1,0 +1,170 @@
+//! XEP-0030 service discovery: what each of our addresses is and can do.
+
+use isthmus_gateway::{Address, Gateway, Identity, Kind, RoomFlags};
+
+use crate::component::Outbox;
+use crate::host::caps;
+use crate::host::reply::Origin;
+use crate::xmpp::ns;
+use crate::xmpp::stanza::Condition;
+use crate::xmpp::write::Xml;
+
+/// What a room shows of itself beyond its name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// How many are in it.
+    pub(crate) occupants: usize,
+    /// What it is about.
+    pub(crate) subject: String,
+    /// What holds in it.
+    pub(crate) flags: RoomFlags,
+    /// The asker is in it.
+    pub(crate) entered: bool,
+}
+
+/// What the gateway itself can do.
+pub(crate) const GATEWAY_FEATURES: [&str; 5] = [
+    ns::DISCO_INFO,
+    ns::DISCO_ITEMS,
+    ns::CAPS,
+    ns::PING,
+    ns::VERSION,
+];
+
+/// The identities of the gateway, and its features with those of a room service (XEP-0045 §6.1).
+pub(crate) fn of_gateway(gateway: &dyn Gateway) -> (Vec<Identity>, Vec<&'static str>) {
+    let manifest = gateway.manifest();
+    let mut features = GATEWAY_FEATURES.to_vec();
+    if manifest.caps.rooms {
+        features.push(ns::MUC);
+    }
+    (manifest.identities.clone(), features)
+}
+
+/// Answers disco#info.
+pub(crate) fn info(
+    outbox: &Outbox,
+    gateway: &dyn Gateway,
+    origin: &Origin,
+    to: &Address,
+    full: bool,
+    node: Option<&str>,
+    seen: Option<&Seen>,
+) {
+    if full && to.kind == Kind::Room && !seen.is_some_and(|seen| seen.entered) {
+        // XEP-0045 §6.6
+        let text = "only an occupant may ask about an occupant";
+        return origin.error(outbox, Condition::BadRequest, text);
+    }
+    let (identities, features) = of_gateway(gateway);
+    let ours = |node: &str| {
+        to.kind == Kind::Gateway
+            && node
+                .strip_prefix(caps::NODE)
+                .and_then(|rest| rest.strip_prefix('#'))
+                == Some(&caps::hash(&identities, &features))
+    };
+    if node.is_some_and(|node| !ours(node)) {
+        return origin.error(outbox, Condition::ItemNotFound, "there is no such node");
+    }
+    origin.result(outbox, |xml| {
+        xml.start_ns("query", ns::DISCO_INFO);
+        if let Some(node) = node {
+            xml.attr("node", node);
+        }
+        match to.kind {
+            Kind::Gateway => write(xml, &identities, &features),
+            Kind::Network => write(xml, &identities, &features),
+            Kind::Room | Kind::Group if !full => write_room(xml, gateway, to, seen),
+            _ => write_contact(xml, gateway, to),
+        }
+        xml.end();
+    });
+}
+
+/// Answers disco#items: nothing is listed yet.
+pub(crate) fn items(outbox: &Outbox, origin: &Origin, node: Option<&str>) {
+    if node.is_some() {
+        return origin.error(outbox, Condition::ItemNotFound, "there is no such node");
+    }
+    origin.result(outbox, |xml| {
+        xml.leaf("query", ns::DISCO_ITEMS);
+    });
+}
+
+fn write(xml: &mut Xml<'_>, identities: &[Identity], features: &[&str]) {
+    for Identity {
+        category,
+        kind,
+        name,
+    } in identities
+    {
+        xml.start("identity")
+            .attr("category", category)
+            .attr("type", kind)
+            .attr("name", name);
+        xml.end();
+    }
+    for feature in features {
+        xml.start("feature").attr("var", feature).end();
+    }
+}
+
+fn identity(category: &str, kind: &str, name: &str) -> Identity {
+    Identity {
+        category: category.into(),
+        kind: kind.into(),
+        name: name.into(),
+    }
+}
+
+fn write_contact(xml: &mut Xml<'_>, gateway: &dyn Gateway, to: &Address) {
+    // XEP-0100 leaves it open; `client` is what a contact is to whoever asks.
+    let identity = identity("client", &gateway.manifest().name, &to.id);
+    write(xml, &[identity], &[ns::DISCO_INFO, ns::PING]);
+}
+
+fn write_room(xml: &mut Xml<'_>, gateway: &dyn Gateway, to: &Address, seen: Option<&Seen>) {
+    let identity = identity("conference", &gateway.manifest().name, &to.id);
+    let flags = seen.map(|seen| seen.flags).unwrap_or_default();
+    let either = |is, yes, no| if is { yes } else { no };
+    let features = [
+        ns::DISCO_INFO,
+        ns::MUC,
+        ns::MUC_STABLE_ID,
+        ns::MUC_SELF_PING_OPTIMIZATION,
+        ns::STANZA_ID,
+        ns::PING,
+        "muc_persistent",
+        "muc_semianonymous",
+        either(flags.moderated, "muc_moderated", "muc_unmoderated"),
+        either(flags.members_only, "muc_membersonly", "muc_open"),
+        either(flags.password, "muc_passwordprotected", "muc_unsecured"),
+        either(flags.hidden, "muc_hidden", "muc_public"),
+    ];
+    write(xml, &[identity], &features);
+    let Some(seen) = seen else { return };
+    // XEP-0045 §6.4, form type `muc#roominfo`.
+    xml.start_ns("x", ns::DATA_FORMS).attr("type", "result");
+    field(xml, "FORM_TYPE", Some("hidden"), ns::MUC_ROOMINFO);
+    field(xml, "muc#roominfo_description", None, &to.id);
+    field(
+        xml,
+        "muc#roominfo_occupants",
+        None,
+        &seen.occupants.to_string(),
+    );
+    field(xml, "muc#roominfo_subject", None, &seen.subject);
+    xml.end();
+}
+
+fn field(xml: &mut Xml<'_>, var: &str, kind: Option<&str>, value: &str) {
+    if value.is_empty() {
+        return;
+    }
+    xml.start("field").attr("var", var);
+    if let Some(kind) = kind {
+        xml.attr("type", kind);
+    }
+    xml.text_element("value", value).end();
+}

@@ -1,0 +1,489 @@
+//! One served domain: what its component delivers, and the sessions behind it.
+//!
+//! ```text
+//!   (no entry) ──a stanza needs one──▶ Live ──nobody needs it──▶ Closing{parked} ──ended──▶ (no entry)
+//!                                        ▲                              │ something was parked
+//!                                        └──────────────────────────────┘
+//! ```
+//!
+//! The table stands under a lock that is held for a look-up; nobody waits with it in hand. A
+//! stanza for a session that is closing is parked: the new session starts only after the old one
+//! has left the network, so a user is never there twice.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+use isthmus_gateway::{Address, Fault, FaultKind, Gateway, Kind, Parsed, User, UserId};
+use tokio::sync::watch;
+use tracing::Instrument;
+
+use super::access::Access;
+use super::inbox::Inbox;
+use super::names::Names;
+use super::reply::Origin;
+use super::router::{Addressee, Route, route};
+use super::session::{Base, Origins, Session, SessionTask};
+use super::shared::{Shared, now_ms};
+use super::{contact, service};
+use crate::component::{Inbound, Level, Mark, Outbox};
+use crate::xmpp::escape::unescape;
+use crate::xmpp::jid::{BareJid, Jid};
+use crate::xmpp::stanza::Condition;
+use crate::xmpp::stream::{Refusal, Stanza};
+
+enum Slot {
+    Live {
+        inbox: Arc<Inbox>,
+        generation: u64,
+    },
+    Closing {
+        parked: VecDeque<Stanza>,
+        generation: u64,
+    },
+}
+
+#[derive(Default)]
+struct Table {
+    slots: HashMap<Key, Slot>,
+    per_user: HashMap<BareJid, usize>,
+    networks: HashMap<Box<str>, (Names, usize)>,
+    generation: u64,
+    draining: bool,
+}
+
+/// Whose session, on which network.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    user: BareJid,
+    network: Box<str>,
+}
+
+/// One served domain.
+pub struct Domain {
+    gateway: Arc<dyn Gateway>,
+    shared: Arc<Shared>,
+    access: RwLock<Arc<Access>>,
+    outbox: OnceLock<Outbox>,
+    table: Mutex<Table>,
+    sessions: watch::Sender<usize>,
+}
+
+/// A session's place in the table.
+pub(crate) struct Place {
+    domain: Arc<Domain>,
+    key: Key,
+    generation: u64,
+}
+
+impl Place {
+    /// Marks the session as closing if nothing is queued for it; false: it goes on.
+    pub(crate) fn close_if(&self, inbox: &Inbox) -> bool {
+        let mut table = self.domain.table();
+        if !inbox.is_empty() {
+            return false;
+        }
+        table.close(&self.key, self.generation);
+        true
+    }
+
+    /// Marks the session as closing.
+    pub(crate) fn close(&self) {
+        self.domain.table().close(&self.key, self.generation);
+    }
+}
+
+impl Table {
+    fn close(&mut self, key: &Key, of: u64) {
+        if let Some(slot) = self.slots.get_mut(key)
+            && matches!(slot, Slot::Live { generation, .. } if *generation == of)
+        {
+            *slot = Slot::Closing {
+                parked: VecDeque::new(),
+                generation: of,
+            };
+        }
+    }
+}
+
+/// What came of offering a stanza to a session.
+enum Offer {
+    Taken,
+    /// There is no session.
+    Absent(Stanza),
+    /// Its inbox is full, or there may be no more sessions.
+    Refused(Stanza, &'static str),
+}
+
+impl Domain {
+    /// A domain served by `gateway` to whom `access` admits.
+    pub fn new(gateway: Arc<dyn Gateway>, shared: Arc<Shared>, access: Access) -> Arc<Self> {
+        Arc::new(Self {
+            gateway,
+            shared,
+            access: RwLock::new(Arc::new(access)),
+            outbox: OnceLock::new(),
+            table: Mutex::default(),
+            sessions: watch::Sender::new(0),
+        })
+    }
+
+    /// Attaches the domain to its component. Until then it drops what it is given.
+    pub fn attach(self: &Arc<Self>, outbox: Outbox) {
+        let mut level = outbox.watch_level();
+        let _ = self.outbox.set(outbox);
+        let domain = Arc::downgrade(self);
+        tokio::spawn(async move {
+            // Ends with the outbox.
+            while level.changed().await.is_ok() {
+                let Some(domain) = domain.upgrade() else {
+                    return;
+                };
+                if *level.borrow_and_update() == Level::Live {
+                    domain.tell_all(|notices| notices.room = true);
+                }
+            }
+        });
+    }
+
+    /// Takes new rules of access; sessions they exclude are ended.
+    pub fn set_access(&self, access: Access) {
+        let access = Arc::new(access);
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&access);
+        for (key, slot) in &self.table().slots {
+            if let Slot::Live { inbox, .. } = slot
+                && !access.admits(&key.user)
+            {
+                inbox.notify(|notices| notices.refused = true);
+            }
+        }
+    }
+
+    /// Ends all sessions and refuses new ones; resolves when the last is gone.
+    pub async fn drain(&self) {
+        self.table().draining = true;
+        self.tell_all(|notices| notices.drain = true);
+        let mut sessions = self.sessions.subscribe();
+        // The sender lives as long as `self`.
+        let _ = sessions.wait_for(|&sessions| sessions == 0).await;
+    }
+
+    /// How many sessions there are.
+    pub fn sessions(&self) -> usize {
+        *self.sessions.borrow()
+    }
+
+    fn tell_all(&self, tell: impl Fn(&mut super::inbox::Notices)) {
+        for slot in self.table().slots.values() {
+            if let Slot::Live { inbox, .. } = slot {
+                inbox.notify(&tell);
+            }
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        // No code that holds the lock leaves the table half-changed.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Called when a session's task has ended, for whatever reason.
+    pub(crate) fn vacate(place: &Place, unread: VecDeque<Stanza>) {
+        let Place {
+            domain,
+            key,
+            generation,
+        } = place;
+        let mut waiting = unread;
+        {
+            let mut table = domain.table();
+            match table.slots.remove(key) {
+                Some(Slot::Closing {
+                    parked,
+                    generation: of,
+                }) if of == *generation => {
+                    waiting.extend(parked);
+                }
+                Some(Slot::Live { generation: of, .. }) if of == *generation => {}
+                Some(other) => {
+                    table.slots.insert(key.clone(), other);
+                }
+                None => {}
+            }
+            if let Some(count) = table.per_user.get_mut(&key.user) {
+                *count -= 1;
+                if *count == 0 {
+                    table.per_user.remove(&key.user);
+                }
+            }
+            if let Some((_, count)) = table.networks.get_mut(&key.network) {
+                *count -= 1;
+                if *count == 0 {
+                    table.networks.remove(&key.network);
+                }
+            }
+        }
+        if let Some(outbox) = domain.outbox.get() {
+            // As if they came now.
+            for stanza in waiting {
+                domain.dispatch(outbox, stanza);
+            }
+        }
+        domain.sessions.send_modify(|sessions| *sessions -= 1);
+    }
+
+    fn dispatch(self: &Arc<Self>, outbox: &Outbox, stanza: Stanza) {
+        let (Some(from), Some(to)) = (stanza.from(), stanza.to()) else {
+            return;
+        };
+        let Ok(from) = Jid::parse(&from) else {
+            return tracing::debug!("a stanza from what is no JID is dropped");
+        };
+        let to = match Jid::parse(&to) {
+            Ok(to) => to,
+            Err(fault) => {
+                if let Some(origin) = Origin::of(&stanza) {
+                    origin.error(outbox, Condition::JidMalformed, &fault.to_string());
+                }
+                return;
+            }
+        };
+        let addressee = match (to.local(), to.resource()) {
+            (None, _) => Addressee::Gateway,
+            (Some(_), None) => Addressee::Bare,
+            (Some(_), Some(_)) => Addressee::Full,
+        };
+        let route = route(stanza.kind(), stanza.kind_attr().as_deref(), addressee);
+        let asks = !matches!(route, Route::Drop | Route::Tell | Route::End);
+        let user = from.bare();
+        if asks && !self.access().admits(&user) {
+            if let Some(origin) = Origin::of(&stanza) {
+                let text = "the operator of this gateway does not admit you";
+                origin.fault(outbox, &Fault::new(FaultKind::NotAllowed, text));
+            }
+            return;
+        }
+        self.follow(outbox, route, stanza, user, &to);
+    }
+
+    fn follow(
+        self: &Arc<Self>,
+        outbox: &Outbox,
+        route: Route,
+        stanza: Stanza,
+        user: BareJid,
+        to: &Jid,
+    ) {
+        let local = unescape(to.local().unwrap_or_default());
+        let network = self.gateway.network(&local);
+        match route {
+            Route::Drop => {}
+            Route::Open => {
+                let key = Key {
+                    user,
+                    network: network.into(),
+                };
+                self.refuse_rest(outbox, self.offer(&key, stanza, false, true));
+            }
+            Route::Tell | Route::End => {
+                let key = Key {
+                    user,
+                    network: network.into(),
+                };
+                // Nobody is there to be told, or he is told enough: nothing is owed.
+                self.offer(&key, stanza, true, false);
+            }
+            Route::Ask => {
+                let key = Key {
+                    user,
+                    network: network.into(),
+                };
+                match self.offer(&key, stanza, false, false) {
+                    Offer::Absent(stanza) => self.answer(outbox, &stanza, &local),
+                    other => self.refuse_rest(outbox, other),
+                }
+            }
+            Route::Host => self.answer(outbox, &stanza, &local),
+            Route::Subscription => {
+                let asked = stanza.kind_attr().unwrap_or_default();
+                let kind = self
+                    .address(&local)
+                    .map_or(Kind::Pattern, |address| address.kind);
+                let local = to.local();
+                let user = user.to_string();
+                contact::subscription(outbox, &*self.gateway, &asked, local, kind, &user);
+            }
+            Route::BadRequest => {
+                if let Some(origin) = Origin::of(&stanza) {
+                    origin.error(outbox, Condition::BadRequest, "no such type of stanza");
+                }
+            }
+        }
+    }
+
+    fn refuse_rest(&self, outbox: &Outbox, offer: Offer) {
+        if let Offer::Refused(stanza, text) = offer
+            && let Some(origin) = Origin::of(&stanza)
+        {
+            origin.fault(outbox, &Fault::new(FaultKind::Full, text));
+        }
+    }
+
+    fn address(&self, local: &str) -> Option<Address> {
+        if local.is_empty() {
+            return Some(Address::new(Kind::Gateway, "", ""));
+        }
+        match self.gateway.parse(local, "") {
+            Ok(Parsed::Canonical(address)) => Some(address),
+            _ => None,
+        }
+    }
+
+    /// Answers what needs no session.
+    fn answer(&self, outbox: &Outbox, stanza: &Stanza, local: &str) {
+        let Some(origin) = Origin::of(stanza) else {
+            return;
+        };
+        let Some(to) = self.address(local) else {
+            let text = "this address does not follow the network's form";
+            return origin.error(outbox, Condition::JidMalformed, text);
+        };
+        let element = match stanza.element() {
+            Ok(element) => element,
+            Err(fault) => return origin.error(outbox, fault.condition(), &fault.to_string()),
+        };
+        if stanza.kind() == crate::xmpp::stream::StanzaKind::Message {
+            if element.children().any(|child| child.name() == "body") {
+                let text = "nobody reads messages here; write to an address of the network";
+                origin.error(outbox, Condition::ServiceUnavailable, text);
+            }
+            return;
+        }
+        let mut payloads = element.children();
+        let (Some(payload), None) = (payloads.next(), payloads.next()) else {
+            let text = "an iq request has exactly one payload";
+            return origin.error(outbox, Condition::BadRequest, text);
+        };
+        let get = stanza.kind_attr().as_deref() == Some("get");
+        service::answer(outbox, &*self.gateway, &origin, &to, get, payload);
+    }
+
+    /// Offers a stanza to the session of `key`; `open`: there is to be one.
+    fn offer(self: &Arc<Self>, key: &Key, stanza: Stanza, ending: bool, open: bool) -> Offer {
+        const FULL: &str = "too much of yours is waiting for the network; please try again later";
+        let limits = self.shared.limits();
+        let mut table = self.table();
+        match table.slots.get_mut(key) {
+            Some(Slot::Live { inbox, .. }) => match inbox.offer(stanza, ending) {
+                Ok(()) => Offer::Taken,
+                Err(stanza) => Offer::Refused(stanza, FULL),
+            },
+            Some(Slot::Closing { parked, .. }) if open && parked.len() < limits.inbox => {
+                parked.push_back(stanza);
+                Offer::Taken
+            }
+            Some(Slot::Closing { .. }) if open => Offer::Refused(stanza, FULL),
+            Some(Slot::Closing { .. }) | None if !open => Offer::Absent(stanza),
+            _ => {
+                if table.draining {
+                    return Offer::Refused(stanza, "the gateway is shutting down");
+                }
+                if table.per_user.get(&key.user).copied().unwrap_or(0) >= limits.networks_per_user {
+                    let text = "you are on too many networks at a time; please leave one first";
+                    return Offer::Refused(stanza, text);
+                }
+                if table.slots.len() >= limits.sessions {
+                    return Offer::Refused(stanza, "the gateway is full; please try again later");
+                }
+                let Some(inbox) = self.spawn(&mut table, key) else {
+                    return Offer::Refused(stanza, "the gateway is starting");
+                };
+                match inbox.offer(stanza, true) {
+                    Ok(()) => Offer::Taken,
+                    Err(stanza) => Offer::Refused(stanza, FULL),
+                }
+            }
+        }
+    }
+
+    fn spawn(self: &Arc<Self>, table: &mut Table, key: &Key) -> Option<Arc<Inbox>> {
+        let outbox = self.outbox.get()?.clone();
+        table.generation += 1;
+        let generation = table.generation;
+        let names = {
+            let (names, count) = table.networks.entry(key.network.clone()).or_default();
+            *count += 1;
+            names.clone()
+        };
+        *table.per_user.entry(key.user.clone()).or_default() += 1;
+        let inbox = Arc::new(Inbox::new(self.shared.limits().inbox));
+        let slot = Slot::Live {
+            inbox: Arc::clone(&inbox),
+            generation,
+        };
+        table.slots.insert(key.clone(), slot);
+        self.sessions.send_modify(|sessions| *sessions += 1);
+
+        let domain_name = outbox.domain().to_owned();
+        let origins = Origins {
+            user: key.user.clone(),
+            network: key.network.clone(),
+            gateway: Arc::clone(&self.gateway),
+            shared: Arc::clone(&self.shared),
+            outbox,
+            names,
+            number: self.shared.next_session(),
+        };
+        let user = User {
+            id: UserId(self.shared.user_number(&key.user)),
+            local: unescape(key.user.local().unwrap_or_default()).into_owned(),
+            domain: key.user.domain().to_owned(),
+            lang: String::new(),
+            region: String::new(),
+        };
+        let now = tokio::time::Instant::now().into_std();
+        let session = Session::new(Base::new(origins, now, now_ms()));
+        let place = Place {
+            domain: Arc::clone(self),
+            key: key.clone(),
+            generation,
+        };
+        let task = SessionTask::new(session, user, Arc::clone(&inbox), place);
+        let span = tracing::info_span!(
+            "session", user = %key.user, gateway = domain_name, network = &*key.network
+        );
+        tokio::spawn(task.instrument(span));
+        Some(inbox)
+    }
+}
+
+/// The reader's side of a domain.
+pub struct Reader(pub Arc<Domain>);
+
+impl Inbound for Reader {
+    fn stanza(&self, stanza: Stanza) {
+        if let Some(outbox) = self.0.outbox.get() {
+            self.0.dispatch(outbox, stanza);
+        }
+    }
+
+    fn refused(&self, refusal: Refusal) {
+        if let Some(outbox) = self.0.outbox.get()
+            && let Some(origin) = Origin::of_peek(refusal.peek)
+        {
+            let text = "this stanza is larger or more deeply nested than this gateway takes";
+            origin.error(outbox, refusal.condition, text);
+        }
+    }
+
+    fn up(&self, confirmed: Mark) {
+        self.0.tell_all(|notices| {
+            let earlier = notices.up.unwrap_or(confirmed);
+            notices.up = Some(earlier.min(confirmed));
+        });
+    }
+
+    fn down(&self) {}
+}

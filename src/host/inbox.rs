@@ -1,0 +1,123 @@
+//! A session's bounded queue of stanzas.
+//!
+//! The router offers and never waits: a full inbox refuses, and the router answers that sender
+//! with `resource-constraint`. A quarter is kept for what ends things (leaves, errors), so that a
+//! user who floods can still leave. Notices about the component stream do not queue: the newest
+//! replaces the last.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::component::Mark;
+use crate::xmpp::stream::Stanza;
+
+/// What a session is told besides stanzas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Notices {
+    /// The stream is up again; marks after this one were not confirmed at the cut.
+    pub(crate) up: Option<Mark>,
+    /// The program ends.
+    pub(crate) drain: bool,
+    /// Configuration says that the user may no longer use this gateway.
+    pub(crate) refused: bool,
+    /// More can be written again.
+    pub(crate) room: bool,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    queue: VecDeque<Stanza>,
+    notices: Notices,
+    waker: Option<Waker>,
+}
+
+/// The queue. Shared by the router and one session.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    capacity: usize,
+    inner: Mutex<Inner>,
+}
+
+impl Inbox {
+    /// An empty queue for `capacity` stanzas.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            inner: Mutex::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a stanza, or gives it back if there is no room. `ending` may use the kept quarter.
+    pub(crate) fn offer(&self, stanza: Stanza, ending: bool) -> Result<(), Stanza> {
+        let mut inner = self.lock();
+        let bound = if ending {
+            self.capacity
+        } else {
+            self.capacity - self.capacity / 4
+        };
+        if inner.queue.len() >= bound {
+            return Err(stanza);
+        }
+        inner.queue.push_back(stanza);
+        wake(inner);
+        Ok(())
+    }
+
+    /// Tells the session something.
+    pub(crate) fn notify(&self, tell: impl FnOnce(&mut Notices)) {
+        let mut inner = self.lock();
+        tell(&mut inner.notices);
+        wake(inner);
+    }
+
+    /// Takes what the session was told since it last asked.
+    pub(crate) fn take_notices(&self) -> Notices {
+        std::mem::take(&mut self.lock().notices)
+    }
+
+    /// Takes the next stanza.
+    pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<Stanza> {
+        let mut inner = self.lock();
+        match inner.queue.pop_front() {
+            Some(stanza) => {
+                if inner.queue.is_empty() {
+                    // An idle session keeps no buffer.
+                    inner.queue = VecDeque::new();
+                }
+                Poll::Ready(stanza)
+            }
+            None => {
+                inner.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Asks to be woken for notices even while stanzas are left in the queue.
+    pub(crate) fn register(&self, cx: &Context<'_>) {
+        self.lock().waker = Some(cx.waker().clone());
+    }
+
+    /// Nothing is queued.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().queue.is_empty()
+    }
+
+    /// Takes everything queued.
+    pub(crate) fn drain(&self) -> VecDeque<Stanza> {
+        std::mem::take(&mut self.lock().queue)
+    }
+}
+
+fn wake(mut inner: MutexGuard<'_, Inner>) {
+    let waker = inner.waker.take();
+    drop(inner);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

@@ -1,0 +1,181 @@
+//! Entering a room (XEP-0045 §7.2): somebody asks, the network lets in or refuses.
+
+use isthmus_gateway::{Command, Fault, Name};
+
+use super::occupants::Occupants;
+use super::presence::{self, Details, Standing};
+use super::{Archive, Cursor, HistoryWish, Phase, Resource, Room, code};
+use crate::component::Mark;
+use crate::host::reply::Origin;
+use crate::host::session::{Base, Pending};
+use crate::store::Conversation;
+
+/// What an entrance asks for.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    /// The full JID that wants in.
+    pub(crate) jid: String,
+    /// The wished nickname.
+    pub(crate) nick: String,
+    /// The id of the stanza.
+    pub(crate) id: Option<String>,
+    /// The room's password.
+    pub(crate) password: Option<String>,
+    /// What it wants to see of the past.
+    pub(crate) history: HistoryWish,
+}
+
+impl Room {
+    /// Somebody asks to enter; if he is in already he is shown everything again, as on a first
+    /// entrance (XEP-0045 §7.2).
+    pub(crate) fn enter(&mut self, base: &mut Base, entrance: Entrance) {
+        let Entrance {
+            jid,
+            nick,
+            id,
+            password,
+            history,
+        } = entrance;
+        self.leave_at = None;
+        self.resources.retain(|resource| resource.jid != jid);
+        let inside = self.phase == Phase::Inside && self.archive_known;
+        let cursor = if inside {
+            Cursor::start()
+        } else {
+            Cursor::Waiting
+        };
+        let shown = Mark(0);
+        self.resources.push(Resource {
+            jid,
+            wished: nick,
+            entrance: id,
+            history,
+            cursor,
+            shown,
+        });
+        if password.is_some() {
+            self.password = password;
+        }
+        if self.phase == Phase::Wanted {
+            self.ask(base);
+        }
+    }
+
+    /// Asks the network to be let in, once it is there.
+    pub(crate) fn ask(&mut self, base: &mut Base) {
+        if base.link != crate::host::session::Link::Online {
+            return;
+        }
+        let nick = self
+            .resources
+            .first()
+            .map_or(base.facts.me.as_str(), |r| r.wished.as_str());
+        let command = Command::Join {
+            room: self.name.clone().into(),
+            nick: nick.to_owned().into(),
+            password: self.password.clone().map(Into::into),
+        };
+        let tag = base.issue(
+            command,
+            Pending::Join {
+                room: self.key.clone(),
+            },
+        );
+        self.phase = Phase::Entering(tag);
+    }
+
+    /// The network let us in; names follow.
+    pub(crate) fn joined(&mut self, base: &Base, name: &str) {
+        name.clone_into(&mut self.name);
+        self.phase = Phase::Listing;
+        self.shadow = Some(Occupants::new(base.names.clone()));
+    }
+
+    /// Some names. At the last everybody at the door is let in.
+    pub(crate) fn named(&mut self, base: &Base, some: &[Name<'_>], last: bool) {
+        // Names nobody asked for (a user's own request) do not change who is here.
+        let Some(shadow) = &mut self.shadow else {
+            return;
+        };
+        shadow.extend(some.iter().map(|name| (name.who.nick.as_ref(), name.ranks)));
+        if !last {
+            return;
+        }
+        self.names_complete(base);
+        self.open_door();
+    }
+
+    /// Lets in who waits, once the room is complete and its archive known.
+    fn open_door(&mut self) {
+        if self.phase != Phase::Inside || !self.archive_known {
+            return;
+        }
+        for resource in &mut self.resources {
+            if resource.cursor == Cursor::Waiting {
+                resource.cursor = Cursor::start();
+            }
+        }
+    }
+
+    /// The archive of this room is known now; `None`: it has none.
+    pub(crate) fn archived(&mut self, conversation: Option<&Conversation>) {
+        self.archive_known = true;
+        self.archive = conversation.map(|conversation| {
+            let last = conversation.last;
+            Archive {
+                id: conversation.id,
+                last,
+                heard: last,
+            }
+        });
+        self.open_door();
+    }
+
+    /// The network refused. Who waits is told by an error; who had been in before the connection
+    /// was lost is told that he is out.
+    pub(crate) fn refused(&mut self, base: &Base, fault: &Fault) {
+        self.phase = Phase::Wanted;
+        for resource in self.resources.drain(..) {
+            if resource.cursor == Cursor::Waiting {
+                let Resource {
+                    jid,
+                    wished,
+                    entrance,
+                    ..
+                } = resource;
+                let origin = Origin::entrance(&jid, &self.local, &wished, entrance);
+                origin.fault(&base.outbox, fault);
+            } else {
+                turn_out(
+                    base,
+                    &self.local,
+                    &resource.jid,
+                    code::TECHNICAL,
+                    &fault.text,
+                );
+            }
+        }
+    }
+
+    /// Everybody is out: the service ends or the network is gone for good (XEP-0045 §17.3).
+    pub(crate) fn close(&mut self, base: &Base, code: u16, text: &str) {
+        for resource in self.resources.drain(..) {
+            if resource.cursor != Cursor::Waiting {
+                turn_out(base, &self.local, &resource.jid, code, text);
+            }
+        }
+    }
+}
+
+fn turn_out(base: &Base, local: &str, jid: &str, code: u16, text: &str) {
+    let standing = Standing::of(isthmus_gateway::Ranks::default(), &[], false);
+    let codes = [code::SELF, code];
+    let details = Details {
+        codes: &codes,
+        status: Some(text),
+        ..Details::default()
+    };
+    base.outbox.push(|batch| {
+        presence::unavailable(batch, local, &base.facts.me, jid, standing, details);
+    });
+}

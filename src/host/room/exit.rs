@@ -1,0 +1,122 @@
+//! Leaving a room (XEP-0045 §7.14), being removed from it (§8.2), and vanishing from it.
+
+use std::time::Duration;
+
+use isthmus_gateway::{Command, Left, Ranks, Why};
+
+use super::presence::{self, Details, Standing};
+use super::{Cursor, Phase, Room, code};
+use crate::host::session::{Base, Pending};
+
+/// How long a room is kept for a user whose resources vanished without leaving: his server was
+/// restarted, his connection broke. What is said meanwhile is archived, and shown when he returns.
+const VANISHED: Duration = Duration::from_secs(300);
+
+impl Room {
+    /// A resource leaves by its own will. The last one takes the user out of the foreign room.
+    pub(crate) fn leave(&mut self, base: &mut Base, jid: &str, reason: Option<&str>) {
+        let Some(at) = self
+            .resources
+            .iter()
+            .position(|resource| resource.jid == jid)
+        else {
+            return;
+        };
+        let resource = self.resources.remove(at);
+        if resource.cursor != Cursor::Waiting {
+            let me = self.occupants.find(&base.facts.me, &base.facts.fold);
+            let ranks = me.map(|me| me.ranks).unwrap_or_default();
+            let standing = Standing::of(ranks, &base.facts.ranks, false);
+            let details = Details {
+                codes: &[code::SELF],
+                status: reason,
+                ..Details::default()
+            };
+            let (local, nick) = (&self.local, &base.facts.me);
+            base.outbox.push(|batch| {
+                presence::unavailable(batch, local, nick, jid, standing, details);
+            });
+        }
+        if self.resources.is_empty() {
+            self.leave_network(base, reason);
+        }
+    }
+
+    /// Takes the user out of the foreign room.
+    pub(crate) fn leave_network(&mut self, base: &mut Base, reason: Option<&str>) {
+        self.leave_at = None;
+        if matches!(self.phase, Phase::Wanted | Phase::Leaving) {
+            return;
+        }
+        let command = Command::Leave {
+            room: self.name.clone().into(),
+            reason: reason.map(|reason| reason.to_owned().into()),
+        };
+        self.phase = Phase::Leaving;
+        base.issue(
+            command,
+            Pending::Leave {
+                room: self.key.clone(),
+            },
+        );
+    }
+
+    /// A resource bounced what it was sent: it is not there any more. The room is kept for a
+    /// while after the last one. `bounced` is the id of what came back.
+    pub(crate) fn vanish(&mut self, base: &Base, jid: &str, bounced: Option<&str>) {
+        let before = self.resources.len();
+        self.resources.retain(|resource| resource.jid != jid);
+        if self.resources.len() == before {
+            return;
+        }
+        if let (Some(row), Some(archive)) =
+            (bounced.and_then(|id| self.row_of(id)), &mut self.archive)
+        {
+            archive.heard = archive.heard.min(row - 1);
+        }
+        if self.resources.is_empty() {
+            self.leave_at = Some(base.now + VANISHED);
+        }
+    }
+
+    /// The user is in the foreign room and nobody sits here: the room is kept for a while.
+    pub(crate) fn vanished_at_entry(&mut self, base: &Base) {
+        self.leave_at = Some(base.now + VANISHED);
+    }
+
+    /// The user himself left the foreign room: by another connection's will or his own.
+    pub(crate) fn removed(&mut self, base: &Base, left: &Left<'_>) {
+        let codes: &[u16] = match left.why {
+            Why::Kicked => &[code::SELF, code::KICKED],
+            Why::Banned => &[code::SELF, code::BANNED],
+            Why::Split | Why::Quit => &[code::SELF, code::TECHNICAL],
+            Why::Parted => &[code::SELF],
+        };
+        let removed = matches!(left.why, Why::Kicked | Why::Banned);
+        let text = left.text.as_deref();
+        let details = Details {
+            codes,
+            actor: left.by.as_deref().filter(|_| removed),
+            reason: text.filter(|_| removed),
+            status: text.filter(|_| !removed),
+            new_nick: None,
+        };
+        let standing = Standing::of(Ranks::default(), &base.facts.ranks, false);
+        let (local, nick) = (&self.local, &base.facts.me);
+        base.outbox.push(|batch| {
+            for resource in self
+                .resources
+                .iter()
+                .filter(|r| r.cursor != Cursor::Waiting)
+            {
+                presence::unavailable(batch, local, nick, &resource.jid, standing, details);
+            }
+        });
+        // Who came back while we were leaving still waits at the door.
+        self.resources
+            .retain(|resource| resource.cursor == Cursor::Waiting);
+        self.phase = Phase::Wanted;
+        self.shadow = None;
+        self.occupants = super::occupants::Occupants::new(base.names.clone());
+    }
+}

@@ -1,0 +1,255 @@
+//! Who comes, goes, rises and changes nickname, told to each resource as far as its cursor is.
+
+use std::sync::Arc;
+
+use isthmus_gateway::{Left, RankChange, Ranks, RoomFlags, Why};
+
+use super::occupants::Occupant;
+use super::presence::{self, Details, Standing};
+use super::told::Anew;
+use super::{Cursor, Phase, Resource, Room, code};
+use crate::component::{Batch, Mark};
+use crate::host::names::NickId;
+use crate::host::session::Base;
+
+impl Room {
+    /// The resources that have been shown everything.
+    pub(super) fn live(&self) -> impl Iterator<Item = &Resource> {
+        self.resources
+            .iter()
+            .filter(|resource| resource.cursor == Cursor::Live)
+    }
+
+    fn standing(&self, base: &Base, ranks: Ranks) -> Standing {
+        Standing::of(ranks, &base.facts.ranks, self.flags.moderated)
+    }
+
+    /// What is said of the user's own presence besides 110.
+    fn own_codes(&self) -> [u16; 2] {
+        [code::SELF, code::LOGGED]
+    }
+
+    /// Tells of one occupant, with one stanza for each resource whose cursor has passed him.
+    fn tell(
+        &mut self,
+        base: &Base,
+        id: NickId,
+        nick: &Arc<str>,
+        write: impl Fn(&mut Batch<'_>, &str, &str) -> Mark,
+    ) {
+        let passed = |resource: &&Resource| resource.cursor.has_passed(id);
+        if self.resources.iter().any(|resource| passed(&resource)) {
+            let mark = base.outbox.push(|batch| {
+                for resource in self.resources.iter().filter(passed) {
+                    write(batch, &self.local, &resource.jid);
+                }
+            });
+            self.told.note(nick, mark, base.outbox.confirmed());
+        }
+    }
+
+    /// Tells that an occupant is here, or what he is now.
+    pub(super) fn tell_present(&mut self, base: &Base, occupant: Occupant) {
+        let nick = base.names.lock().shared_name(occupant.id);
+        let standing = self.standing(base, occupant.ranks);
+        let own = self.own_codes();
+        let codes: &[u16] = match (base.is_me(&nick), self.archive.is_some()) {
+            (true, true) => &own,
+            (true, false) => &own[..1],
+            (false, _) => &[],
+        };
+        let details = Details {
+            codes,
+            ..Details::default()
+        };
+        self.tell(base, occupant.id, &nick, |batch, room, to| {
+            presence::available(batch, room, &nick, to, standing, details)
+        });
+    }
+
+    fn tell_gone(
+        &mut self,
+        base: &Base,
+        occupant: Occupant,
+        nick: &Arc<str>,
+        details: Details<'_>,
+    ) {
+        let standing = self.standing(base, occupant.ranks);
+        self.tell(base, occupant.id, nick, |batch, room, to| {
+            presence::unavailable(batch, room, nick, to, standing, details)
+        });
+    }
+
+    /// Somebody came.
+    pub(crate) fn came(&mut self, base: &Base, nick: &str, ranks: Ranks) {
+        if let Some(shadow) = &mut self.shadow {
+            // The list is still coming: he is part of it.
+            shadow.insert(nick, ranks);
+            return;
+        }
+        if let Some(occupant) = self.occupants.insert(nick, ranks) {
+            self.tell_present(base, occupant);
+        }
+    }
+
+    /// Somebody else than the user left.
+    pub(crate) fn left(&mut self, base: &Base, nick: &str, left: &Left<'_>) {
+        if let Some(shadow) = &mut self.shadow
+            && let Some(occupant) = shadow.find(nick, &base.facts.fold)
+        {
+            shadow.remove(occupant.id);
+        }
+        let Some(occupant) = self.occupants.find(nick, &base.facts.fold) else {
+            return;
+        };
+        let nick = base.names.lock().shared_name(occupant.id);
+        let codes: &[u16] = match left.why {
+            Why::Kicked => &[code::KICKED],
+            Why::Banned => &[code::BANNED],
+            Why::Split => &[code::TECHNICAL],
+            Why::Parted | Why::Quit => &[],
+        };
+        let removed = matches!(left.why, Why::Kicked | Why::Banned);
+        let text = left.text.as_deref();
+        let details = Details {
+            codes,
+            actor: left.by.as_deref().filter(|_| removed),
+            reason: text.filter(|_| removed),
+            status: text.filter(|_| !removed),
+            new_nick: None,
+        };
+        self.tell_gone(base, occupant, &nick, details);
+        self.occupants.remove(occupant.id);
+    }
+
+    /// Somebody (perhaps the user) has another nickname (XEP-0045 §7.6).
+    pub(crate) fn renamed(&mut self, base: &Base, from: &str, to: &str, mine: bool) {
+        if let Some(shadow) = &mut self.shadow
+            && let Some(old) = shadow.find(from, &base.facts.fold)
+        {
+            shadow.remove(old.id);
+            shadow.insert(to, old.ranks);
+        }
+        let Some(old) = self.occupants.find(from, &base.facts.fold) else {
+            return;
+        };
+        let nick = base.names.lock().shared_name(old.id);
+        if nick.as_ref() == to {
+            return;
+        }
+        let codes: &[u16] = if mine {
+            &[code::NICK_CHANGED, code::SELF]
+        } else {
+            &[code::NICK_CHANGED]
+        };
+        let details = Details {
+            codes,
+            new_nick: Some(to),
+            ..Details::default()
+        };
+        self.tell_gone(base, old, &nick, details);
+        self.occupants.remove(old.id);
+        // The cursor of who is still being shown the room may stand between the two numbers: he
+        // is told of the new one here or when the cursor gets there.
+        if let Some(new) = self.occupants.insert(to, old.ranks) {
+            self.tell_present(base, new);
+        }
+    }
+
+    /// Ranks changed.
+    pub(crate) fn ranked(&mut self, base: &Base, changes: &[RankChange<'_>]) {
+        for change in changes {
+            if let Some(shadow) = &mut self.shadow
+                && let Some(occupant) = shadow.find(&change.nick, &base.facts.fold)
+            {
+                shadow.rank(occupant.id, change.set, change.cleared);
+            }
+            let found = self.occupants.find(&change.nick, &base.facts.fold);
+            let Some(before) = found else { continue };
+            let Some(after) = self.occupants.rank(before.id, change.set, change.cleared) else {
+                continue;
+            };
+            if after.ranks != before.ranks {
+                self.tell_present(base, after);
+            }
+        }
+    }
+
+    /// Flags changed: moderation changes the role of everybody without a rank.
+    pub(crate) fn flagged(&mut self, base: &Base, flags: RoomFlags) {
+        let moderated = self.flags.moderated != flags.moderated;
+        self.flags = flags;
+        if !moderated {
+            return;
+        }
+        let silent = |ranks| Standing::of(ranks, &base.facts.ranks, true);
+        let heard = |ranks| Standing::of(ranks, &base.facts.ranks, false);
+        let concerned: Vec<Occupant> = self
+            .occupants
+            .chunk(NickId(0), usize::MAX)
+            .filter(|occupant| silent(occupant.ranks) != heard(occupant.ranks))
+            .collect();
+        for occupant in concerned {
+            self.tell_present(base, occupant);
+        }
+    }
+
+    /// The list of names is complete: it takes the place of what was known, and only what differs
+    /// is told. On a first entrance everybody still waits, and nothing is.
+    pub(super) fn names_complete(&mut self, base: &Base) {
+        let Some(new) = self.shadow.take() else {
+            return;
+        };
+        let difference = self.occupants.difference(&new);
+        let nicks: Vec<_> = {
+            let table = base.names.lock();
+            difference
+                .left
+                .iter()
+                .map(|gone| table.shared_name(gone.id))
+                .collect()
+        };
+        for (&gone, nick) in difference.left.iter().zip(&nicks) {
+            self.tell_gone(base, gone, nick, Details::default());
+        }
+        self.occupants = new;
+        for &occupant in difference.came.iter().chain(&difference.changed) {
+            self.tell_present(base, occupant);
+        }
+        self.phase = Phase::Inside;
+    }
+
+    /// The stream is up again: tells anew what may not have arrived.
+    pub(crate) fn stream_up(&mut self, base: &Base, confirmed: Mark) {
+        let anew = self.told.after(confirmed);
+        for resource in &mut self.resources {
+            let shown = match resource.cursor {
+                Cursor::Waiting => continue,
+                Cursor::Live => resource.shown <= confirmed && anew != Anew::All,
+                Cursor::Occupants { .. } | Cursor::Loading => false,
+            };
+            if !shown {
+                resource.cursor = Cursor::again();
+            }
+        }
+        let Anew::Names(nicks) = anew else { return };
+        for nick in nicks {
+            match self.occupants.find(&nick, &isthmus_gateway::Fold::Exact) {
+                Some(occupant) => self.tell_present(base, occupant),
+                None => self.tell_vanished(base, &nick),
+            }
+        }
+    }
+
+    /// Tells everybody who has been shown the room that a nickname is not here (any more).
+    fn tell_vanished(&mut self, base: &Base, nick: &Arc<str>) {
+        let standing = self.standing(base, Ranks::default());
+        let mark = base.outbox.push(|batch| {
+            for resource in self.resources.iter().filter(|r| r.cursor == Cursor::Live) {
+                let (room, to) = (&self.local, &resource.jid);
+                presence::unavailable(batch, room, nick, to, standing, Details::default());
+            }
+        });
+        self.told.note(nick, mark, base.outbox.confirmed());
+    }
+}

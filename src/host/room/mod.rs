@@ -1,0 +1,144 @@
+//! XEP-0045 (1.35) as a service: one room of one user.
+//!
+//! A room is what this user's own connection sees of a foreign room: its occupants, subject and
+//! messages. All resources of the user share it and each has a cursor: how much of the room it
+//! has been shown.
+//!
+//! ```text
+//!   Waiting ──joined, names complete──▶ Occupants(from) ──all shown──▶ History ──loaded──▶ Live
+//!      ▲  the network has not let us        │  own presence last          │  subject last
+//!      │  in yet                            ▼                             ▼
+//!      └──── the network is gone; the stream broke in the middle: shown again from the start
+//! ```
+//!
+//! A change is told at once to whom the cursor has passed; whom it has not passed will see the
+//! outcome when it gets there. So joining, catching up after a broken stream and resuming are one
+//! thing, and a room of 5,000 is never one burst under one lock.
+
+mod admin;
+mod cursor;
+mod entrance;
+mod exit;
+mod members;
+mod occupants;
+mod presence;
+mod rooms;
+mod subject;
+mod talk;
+mod told;
+
+use isthmus_gateway::{RoomFlags, Tag};
+
+pub(crate) use self::cursor::{Cursor, HistoryWish};
+pub(crate) use self::entrance::Entrance;
+use self::occupants::Occupants;
+pub(crate) use self::presence::code;
+pub(crate) use self::rooms::Rooms;
+pub(crate) use self::subject::Subject;
+pub(crate) use self::talk::Echo;
+use self::told::Told;
+use crate::component::Mark;
+use crate::host::ids::Ids;
+use crate::host::names::Names;
+use crate::store::ConversationId;
+
+/// How far the user's connection is in the room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Wanted; the network is not there, or not any more.
+    Wanted,
+    /// Asked for.
+    Entering(Tag),
+    /// In; the names are still being listed.
+    Listing,
+    /// In.
+    Inside,
+    /// Leaving.
+    Leaving,
+}
+
+/// One resource of the user in the room.
+#[derive(Debug)]
+pub(crate) struct Resource {
+    /// Its full JID.
+    pub(crate) jid: String,
+    /// The nickname it asked for.
+    pub(crate) wished: String,
+    /// The id of its entrance, for an error.
+    pub(crate) entrance: Option<String>,
+    /// What it wants to see of the past.
+    pub(crate) history: HistoryWish,
+    /// How much of the room it has been shown.
+    pub(crate) cursor: Cursor,
+    /// Behind which its entrance was told; unconfirmed at a cut, it is told anew.
+    pub(crate) shown: Mark,
+}
+
+/// The archive of a room.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Archive {
+    /// Which conversation.
+    pub(crate) id: ConversationId,
+    /// The highest row.
+    pub(crate) last: i64,
+    /// The highest row some resource has been shown and did not bounce.
+    pub(crate) heard: i64,
+}
+
+/// One room of one user.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// The network's spelling of its name.
+    pub(crate) name: String,
+    /// Its folded name.
+    pub(crate) key: Box<[u8]>,
+    /// Its escaped localpart.
+    pub(crate) local: String,
+    pub(crate) phase: Phase,
+    pub(crate) password: Option<String>,
+    pub(crate) occupants: Occupants,
+    /// Names while they are being listed.
+    shadow: Option<Occupants>,
+    pub(crate) subject: Subject,
+    pub(crate) flags: RoomFlags,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) archive: Option<Archive>,
+    /// Whether it has an archive is known by now.
+    archive_known: bool,
+    told: Told,
+    ids: Ids,
+    /// Ids and rows of the newest messages, to find what bounced.
+    recent: std::collections::VecDeque<(u64, i64)>,
+    /// When a room nobody sits in any more is left.
+    pub(crate) leave_at: Option<std::time::Instant>,
+}
+
+impl Room {
+    pub(crate) fn new(name: &str, key: Box<[u8]>, local: String, names: &Names, ids: Ids) -> Self {
+        Self {
+            name: name.to_owned(),
+            key,
+            local,
+            phase: Phase::Wanted,
+            password: None,
+            occupants: Occupants::new(names.clone()),
+            shadow: None,
+            subject: Subject::default(),
+            flags: RoomFlags::default(),
+            resources: Vec::new(),
+            archive: None,
+            archive_known: false,
+            told: Told::default(),
+            ids,
+            recent: std::collections::VecDeque::new(),
+            leave_at: None,
+        }
+    }
+
+    /// Whether that full JID has been let in.
+    pub(crate) fn has_entered(&self, jid: &str) -> bool {
+        self.resources
+            .iter()
+            .any(|r| r.jid == jid && r.cursor != Cursor::Waiting)
+    }
+}

@@ -1,0 +1,151 @@
+//! All rooms of one session, found by folded name without allocation.
+
+use isthmus_gateway::{Kind, Left};
+
+use super::{Entrance, Phase, Room};
+use crate::component::Mark;
+use crate::host::ids::Ids;
+use crate::host::session::{Base, Link};
+
+/// All rooms of one session.
+#[derive(Debug, Default)]
+pub(crate) struct Rooms {
+    list: Vec<Room>,
+    scratch: Vec<u8>,
+}
+
+impl Rooms {
+    /// The room of that name.
+    pub(crate) fn find(&mut self, base: &Base, name: &str) -> Option<&mut Room> {
+        base.facts.fold.fold_into(name, &mut self.scratch);
+        let scratch = &self.scratch;
+        self.list.iter_mut().find(|room| *room.key == **scratch)
+    }
+
+    /// The room of that folded name.
+    pub(crate) fn by_key(&mut self, key: &[u8]) -> Option<&mut Room> {
+        self.list.iter_mut().find(|room| *room.key == *key)
+    }
+
+    /// Whether a room of that name is there.
+    pub(crate) fn has(&mut self, base: &Base, name: &str) -> bool {
+        self.find(base, name).is_some()
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// All of them.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Room> {
+        self.list.iter_mut()
+    }
+
+    /// A new room; `None` if its name makes no address.
+    pub(crate) fn add(
+        &mut self,
+        base: &Base,
+        name: &str,
+        local: Option<&str>,
+    ) -> Option<&mut Room> {
+        let local = match local {
+            Some(local) => local.to_owned(),
+            None => base.local(Kind::Room, name).ok()?,
+        };
+        let key = base.folded(name);
+        let conversation = format!("{}@{}", local, base.outbox.domain());
+        let ids = Ids::new(&base.shared.message_key, &conversation, base.number);
+        self.list
+            .push(Room::new(name, key, local, &base.names, ids));
+        self.list.last_mut()
+    }
+
+    /// Somebody enters.
+    pub(crate) fn enter(&mut self, base: &mut Base, key: &[u8], entrance: Entrance) {
+        if let Some(room) = self.by_key(key) {
+            room.enter(base, entrance);
+        }
+    }
+
+    /// The network is there: asks again for every room that is wanted.
+    pub(crate) fn online(&mut self, base: &mut Base) {
+        // The fold may differ from the one assumed before the network was there.
+        for room in &mut self.list {
+            room.key = base.folded(&room.name);
+        }
+        for room in &mut self.list {
+            if room.phase == Phase::Wanted
+                && !(room.resources.is_empty() && room.leave_at.is_none())
+            {
+                room.ask(base);
+            }
+        }
+    }
+
+    /// The network is not there any more: the rooms stay as they are shown.
+    pub(crate) fn offline(&mut self) {
+        for room in &mut self.list {
+            room.phase = Phase::Wanted;
+        }
+    }
+
+    /// Somebody left, in one room or in all.
+    pub(crate) fn left(&mut self, base: &Base, left: &Left<'_>) {
+        for nick in left.nicks.iter() {
+            let mine = base.is_me(nick);
+            if let Some(name) = left.room.as_deref() {
+                let Some(room) = self.find(base, name) else {
+                    continue;
+                };
+                if mine {
+                    room.removed(base, left)
+                } else {
+                    room.left(base, nick, left)
+                }
+            } else {
+                for room in &mut self.list {
+                    if mine {
+                        room.removed(base, left)
+                    } else {
+                        room.left(base, nick, left)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The stream is up again.
+    pub(crate) fn stream_up(&mut self, base: &Base, confirmed: Mark) {
+        for room in &mut self.list {
+            room.stream_up(base, confirmed);
+        }
+    }
+
+    /// Moves every cursor; returns whether there is more to do at once.
+    pub(crate) fn advance(&mut self, base: &mut Base) -> bool {
+        self.list
+            .iter_mut()
+            .fold(false, |more, room| room.advance(base) | more)
+    }
+
+    /// Leaves rooms whose time has come, and forgets those nobody wants any more.
+    pub(crate) fn tidy(&mut self, base: &mut Base) {
+        for room in &mut self.list {
+            if room.leave_at.is_some_and(|at| at <= base.now) {
+                room.leave_network(base, None);
+            }
+        }
+        let online = base.link == Link::Online;
+        self.list.retain(|room| {
+            !(room.resources.is_empty()
+                && room.leave_at.is_none()
+                && (room.phase == Phase::Wanted || !online))
+        });
+    }
+
+    /// When `tidy` has something to do.
+    pub(crate) fn deadline(&self) -> Option<std::time::Instant> {
+        self.list.iter().filter_map(|room| room.leave_at).min()
+    }
+}

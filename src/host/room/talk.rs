@@ -1,0 +1,187 @@
+//! What is said in a room: from the network to the user, and the user's own words back to him in
+//! their place (XEP-0045 §7.4), each copy under one id.
+
+use std::hash::{Hash, Hasher};
+
+use isthmus_gateway::{Key, Message, Time};
+
+use super::{Cursor, Room};
+use crate::component::Class;
+use crate::host::chat::{self, Spoken};
+use crate::host::post::head;
+use crate::host::session::{Base, Sent};
+use crate::store::Row;
+use crate::xmpp::element::Element;
+use crate::xmpp::jid::resource_from_nick;
+use crate::xmpp::ns;
+use crate::xmpp::write::{self, Head, Sender, StanzaName, Written, Xml};
+
+/// How many of the newest messages can be recognised when they bounce.
+const RECENT: usize = 256;
+
+impl Room {
+    /// Somebody says something.
+    pub(crate) fn said(&mut self, base: &mut Base, message: &Message<'_>) {
+        let mut id = String::new();
+        self.ids
+            .next(message.key.as_ref().map(|Key(key)| key.as_ref()), &mut id);
+        let nick = resource_from_nick(&message.who.nick);
+        let at = message.time.map_or(base.now_ms, |Time(ms)| ms);
+        let delayed = (base.now_ms - at).abs() > chat::LATE_MS;
+        let room = self.jid(base);
+        let spoken = Spoken {
+            id: &id,
+            by: &room,
+            at: delayed.then_some(at),
+        };
+        let content = |xml: &mut Xml<'_>| chat::write_message(xml, message, &spoken);
+        self.show(base, &nick, &id, &content);
+        let limit = base.shared.limits().sent_stanza;
+        self.record(base, &nick, &id, at, limit, &content);
+    }
+
+    /// The network shows the user's own message in its place.
+    pub(crate) fn reflect(&mut self, base: &mut Base, sent: &Sent, echo: &Echo<'_>) {
+        let mut id = String::new();
+        self.ids.next(echo.key, &mut id);
+        let nick = base.facts.me.clone();
+        let nick = resource_from_nick(&nick);
+        let room = self.jid(base);
+        let spoken = Spoken {
+            id: &id,
+            by: &room,
+            at: None,
+        };
+        let content = |xml: &mut Xml<'_>| {
+            write_reflection(xml, &sent.stanza, echo.altered);
+            chat::write_stanza_id(xml, &spoken);
+        };
+        // The sender knows his message by the id he gave it (XEP-0045 §7.4, `muc#stable_id`).
+        let own = sent.origin.id.clone().unwrap_or_else(|| id.clone());
+        self.show(base, &nick, &own, &content);
+        let limit = base.shared.limits().sent_stanza;
+        self.record(base, &nick, &own, base.now_ms, limit, &content);
+    }
+
+    /// The room's bare JID.
+    pub(crate) fn jid(&self, base: &Base) -> String {
+        format!("{}@{}", self.local, base.outbox.domain())
+    }
+
+    fn show(&mut self, base: &Base, nick: &str, id: &str, content: &impl Fn(&mut Xml<'_>)) {
+        // Without an archive nothing would show it to who is still entering: he gets it early.
+        let archived = self.archive.is_some();
+        let sees = |cursor| cursor == Cursor::Live || (!archived && cursor != Cursor::Waiting);
+        let from = Sender {
+            local: Some(&self.local),
+            resource: Some(nick),
+        };
+        let (class, name) = (Class::Message, StanzaName::Message);
+        if self.resources.iter().any(|resource| sees(resource.cursor)) {
+            base.outbox.push(|batch| {
+                for resource in self.resources.iter().filter(|r| sees(r.cursor)) {
+                    let to = &resource.jid;
+                    batch.stanza(
+                        class,
+                        head(name, from, to, Some("groupchat"), Some(id)),
+                        content,
+                    );
+                }
+            });
+        }
+    }
+
+    fn record(
+        &mut self,
+        base: &Base,
+        nick: &str,
+        id: &str,
+        at: i64,
+        limit: usize,
+        content: &impl Fn(&mut Xml<'_>),
+    ) {
+        let heard = self.live().next().is_some();
+        let Some(archive) = &mut self.archive else {
+            return;
+        };
+        archive.last += 1;
+        if heard {
+            archive.heard = archive.last;
+        }
+        let head = Head {
+            name: StanzaName::Message,
+            domain: base.outbox.domain(),
+            from: Sender {
+                local: Some(&self.local),
+                resource: Some(nick),
+            },
+            to: base.user.as_str(),
+            kind: Some("groupchat"),
+            id: Some(id),
+        };
+        let mut stanza = Vec::with_capacity(256);
+        if write::stanza(&mut stanza, limit, head, content) == Written::Nothing {
+            return;
+        }
+        let (number, id, nick) = (archive.last, id.to_owned(), nick.to_owned());
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((hash(&id), number));
+        base.shared.store.append(
+            archive.id,
+            Row {
+                number,
+                id,
+                at,
+                nick,
+                stanza,
+            },
+        );
+    }
+
+    /// The archive row of a message that came back.
+    pub(super) fn row_of(&self, id: &str) -> Option<i64> {
+        let hash = hash(id);
+        self.recent
+            .iter()
+            .find(|(known, _)| *known == hash)
+            .map(|&(_, row)| row)
+    }
+}
+
+/// How the network showed the user's own message.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Echo<'a> {
+    /// The network's id of it.
+    pub(crate) key: Option<&'a str>,
+    /// The text as the network changed it.
+    pub(crate) altered: Option<&'a str>,
+}
+
+/// The sender's own payloads, without what only a room may say.
+fn write_reflection(xml: &mut Xml<'_>, stanza: &Element, altered: Option<&str>) {
+    for child in stanza.children() {
+        let forged = child.is("stanza-id", ns::STANZA_ID)
+            || child.is("delay", ns::DELAY)
+            || child.ns() == ns::MUC_USER
+            || child.ns() == ns::MUC
+            || child.ns() == ns::OCCUPANT_ID;
+        match altered.filter(|_| child.is("body", ns::COMPONENT)) {
+            Some(text) => {
+                xml.text_element("body", text);
+            }
+            None if !forged => {
+                xml.element(child);
+            }
+            None => {}
+        }
+    }
+}
+
+fn hash(id: &str) -> u64 {
+    // Not secret and not kept: a collision only moves the start of somebody's history.
+    let mut hasher = std::hash::DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,94 @@
+//! What has been told of occupants since the last confirmed mark.
+//!
+//! The component sends no presence a second time: after a broken stream the host derives anew,
+//! from the state of the room, what may not have arrived. For that it keeps whom it told about and
+//! behind which mark.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::component::Mark;
+
+/// With more names than this the whole room is shown again instead.
+const MOST: usize = 10_000;
+
+/// Nicknames and the last mark behind which something was told of them.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    names: HashMap<Arc<str>, Mark>,
+    newest: Option<Mark>,
+    overflowed: bool,
+}
+
+/// What must be told anew.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Anew {
+    /// Of these occupants, whether they are still here or not.
+    Names(Vec<Arc<str>>),
+    /// Of all.
+    All,
+}
+
+impl Told {
+    /// Something was told of `nick` and stands behind `mark`; `confirmed` is what has arrived.
+    pub(crate) fn note(&mut self, nick: &Arc<str>, mark: Mark, confirmed: Mark) {
+        if self.newest.is_some_and(|newest| newest <= confirmed) {
+            // Everything noted has arrived: the usual case, and the table stays small.
+            self.names.clear();
+            self.overflowed = false;
+        }
+        self.newest = Some(mark);
+        if self.names.len() >= MOST && !self.names.contains_key(nick) {
+            self.names.clear();
+            self.overflowed = true;
+        }
+        if !self.overflowed {
+            self.names.insert(Arc::clone(nick), mark);
+        }
+    }
+
+    /// What may not have arrived, given what has.
+    pub(crate) fn after(&mut self, confirmed: Mark) -> Anew {
+        let names = std::mem::take(&mut self.names);
+        self.newest = None;
+        if std::mem::take(&mut self.overflowed) {
+            return Anew::All;
+        }
+        let mut lost: Vec<_> = names
+            .into_iter()
+            .filter(|&(_, mark)| mark > confirmed)
+            .map(|(name, _)| name)
+            .collect();
+        lost.sort_unstable();
+        Anew::Names(lost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_not_confirmed_is_told_anew() {
+        let mut told = Told::default();
+        let (a, b): (Arc<str>, Arc<str>) = (Arc::from("a"), Arc::from("b"));
+        told.note(&a, Mark(1), Mark(0));
+        told.note(&b, Mark(2), Mark(0));
+        assert_eq!(told.after(Mark(1)), Anew::Names(vec![b]));
+        assert_eq!(told.after(Mark(0)), Anew::Names(vec![]), "asked once");
+    }
+
+    #[test]
+    fn confirmed_names_are_forgotten_and_too_many_mean_all() {
+        let mut told = Told::default();
+        for n in 1..=5u64 {
+            told.note(&Arc::from(format!("n{n}")), Mark(n), Mark(n - 1));
+        }
+        assert_eq!(told.names.len(), 1);
+        for n in 10..=(MOST as u64 + 20) {
+            told.note(&Arc::from(format!("n{n}")), Mark(n), Mark(0));
+        }
+        assert!(told.names.len() <= MOST);
+        assert_eq!(told.after(Mark(0)), Anew::All);
+    }
+}

@@ -1,0 +1,284 @@
+//! What every part of a session works with: whose it is, where its stanzas go, what is open.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use isthmus_gateway::{Address, Command, Facts, Fault, Gateway, Kind, Tag};
+
+use super::pending::{Open, Pending};
+use crate::component::Outbox;
+use crate::host::ids::Ids;
+use crate::host::names::Names;
+use crate::host::shared::Shared;
+use crate::store::{Conversation, ConversationId, Later, Page, Row, StoreFault};
+use crate::xmpp::escape::escape;
+use crate::xmpp::jid::BareJid;
+
+/// How long a command may stay unanswered before its sender is told so.
+const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How long a message that is only known to be sent may still fail.
+const FAILURE_WINDOW: Duration = Duration::from_secs(300);
+
+/// Whether the network can be spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// Never was yet.
+    Connecting,
+    /// Now.
+    Online,
+    /// No longer; the gateway tries again by itself.
+    Away,
+    /// No longer, and it will not try again.
+    Over,
+}
+
+/// A read of the archive that a room waits for.
+pub(crate) struct Load {
+    /// The room's folded name.
+    pub(crate) room: Box<[u8]>,
+    /// The resource that enters.
+    pub(crate) resource: String,
+    /// The rows up to this number are read.
+    pub(crate) until: i64,
+    /// The read itself.
+    pub(crate) rows: Later<Result<Vec<Row>, StoreFault>>,
+}
+
+/// An archive being opened.
+pub(crate) type Opening = Later<Result<Conversation, StoreFault>>;
+
+/// What every part of a session works with.
+pub(crate) struct Base {
+    /// Whose session it is.
+    pub(crate) user: BareJid,
+    /// The network, as the localpart spells it.
+    pub(crate) network: Box<str>,
+    /// The gateway.
+    pub(crate) gateway: Arc<dyn Gateway>,
+    /// What all sessions of the program share.
+    pub(crate) shared: Arc<Shared>,
+    /// Where stanzas go.
+    pub(crate) outbox: Outbox,
+    /// Nicknames of the network.
+    pub(crate) names: Names,
+    /// The rules of the network; those of `Facts::default_of` until it is online.
+    pub(crate) facts: Facts,
+    /// Whether the network can be spoken to.
+    pub(crate) link: Link,
+    /// Tells apart sessions and runs of the program in ids.
+    pub(crate) number: u64,
+    /// The time of this turn.
+    pub(crate) now: Instant,
+    /// The time of this turn, in milliseconds since 1970.
+    pub(crate) now_ms: i64,
+    /// Commands for the gateway, in order.
+    pub(crate) commands: VecDeque<(Tag, Command<'static>)>,
+    /// Reads that rooms wait for.
+    pub(crate) loads: Vec<Load>,
+    /// Archives being opened, each with its room's folded name.
+    pub(crate) archives: Vec<(Box<[u8]>, Opening)>,
+    /// Ids of private messages.
+    pub(crate) ids: Ids,
+    /// When the user last did something.
+    pub(crate) active: Instant,
+    next_tag: u32,
+    open: HashMap<Tag, Open>,
+    /// Deadlines in the order they fall due; an entry whose command is gone means nothing.
+    due: VecDeque<(Instant, Tag)>,
+    /// The same for messages that are sent and may still fail.
+    doubtful: VecDeque<(Instant, Tag)>,
+}
+
+/// What a session is made of.
+pub(crate) struct Origins {
+    /// Whose session it is.
+    pub(crate) user: BareJid,
+    /// The network, as the localpart spells it.
+    pub(crate) network: Box<str>,
+    /// The gateway.
+    pub(crate) gateway: Arc<dyn Gateway>,
+    /// What all sessions share.
+    pub(crate) shared: Arc<Shared>,
+    /// Where stanzas go.
+    pub(crate) outbox: Outbox,
+    /// Nicknames of the network.
+    pub(crate) names: Names,
+    /// Tells apart sessions and runs of the program.
+    pub(crate) number: u64,
+}
+
+impl Base {
+    /// The parts of a new session.
+    pub(crate) fn new(origins: Origins, now: Instant, now_ms: i64) -> Self {
+        let Origins {
+            user,
+            network,
+            gateway,
+            shared,
+            outbox,
+            names,
+            number,
+        } = origins;
+        let facts = Facts {
+            network: network.to_string(),
+            fold: isthmus_gateway::Fold::ascii(),
+            ranks: Vec::new(),
+            caps: gateway.manifest().caps.clone(),
+            me: String::new(),
+        };
+        let ids = Ids::new(&shared.message_key, user.as_str(), number);
+        Self {
+            user,
+            network,
+            gateway,
+            shared,
+            outbox,
+            names,
+            facts,
+            link: Link::Connecting,
+            number,
+            now,
+            now_ms,
+            commands: VecDeque::new(),
+            loads: Vec::new(),
+            archives: Vec::new(),
+            ids,
+            active: now,
+            next_tag: 0,
+            open: HashMap::new(),
+            due: VecDeque::new(),
+            doubtful: VecDeque::new(),
+        }
+    }
+
+    /// Issues a command; `pending` is what becomes of its end.
+    pub(crate) fn issue(&mut self, command: Command<'static>, pending: Pending) -> Tag {
+        self.next_tag = self.next_tag.wrapping_add(1);
+        let tag = Tag(self.next_tag);
+        self.open.insert(
+            tag,
+            Open {
+                pending,
+                doubtful: false,
+            },
+        );
+        self.due.push_back((self.now + COMMAND_DEADLINE, tag));
+        self.commands.push_back((tag, command));
+        tag
+    }
+
+    /// Ends a command: what was pending, unless it has ended before.
+    pub(crate) fn end(&mut self, tag: Tag) -> Option<Open> {
+        self.open.remove(&tag)
+    }
+
+    /// What is pending under a tag.
+    pub(crate) fn pending(&mut self, tag: Tag) -> Option<&mut Pending> {
+        self.open.get_mut(&tag).map(|open| &mut open.pending)
+    }
+
+    /// Keeps what was pending, for a failure that may still come.
+    pub(crate) fn doubt(&mut self, tag: Tag, pending: Pending) {
+        self.open.insert(
+            tag,
+            Open {
+                pending,
+                doubtful: true,
+            },
+        );
+        self.doubtful.push_back((self.now + FAILURE_WINDOW, tag));
+    }
+
+    /// How many commands wait for their end.
+    pub(crate) fn open_commands(&self) -> usize {
+        self.open.len() - self.doubtful.len().min(self.open.len())
+    }
+
+    /// The next deadline.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let first = |queue: &VecDeque<(Instant, Tag)>| queue.front().map(|&(at, _)| at);
+        [first(&self.due), first(&self.doubtful)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Commands whose deadline has passed: each is to end in a fault.
+    pub(crate) fn overdue(&mut self) -> Vec<Tag> {
+        while self.doubtful.front().is_some_and(|&(at, _)| at <= self.now) {
+            if let Some((_, tag)) = self.doubtful.pop_front()
+                && self.open.get(&tag).is_some_and(|open| open.doubtful)
+            {
+                self.open.remove(&tag);
+            }
+        }
+        let mut overdue = Vec::new();
+        while let Some(&(at, tag)) = self.due.front() {
+            let open = self.open.get(&tag).is_some_and(|open| !open.doubtful);
+            if open && at > self.now {
+                break;
+            }
+            self.due.pop_front();
+            if open {
+                overdue.push(tag);
+            }
+        }
+        overdue
+    }
+
+    /// Everything that waits for its end, oldest first.
+    pub(crate) fn all_open(&self) -> Vec<Tag> {
+        let mut tags: Vec<Tag> = self
+            .open
+            .iter()
+            .filter(|(_, open)| !open.doubtful)
+            .map(|(&tag, _)| tag)
+            .collect();
+        tags.sort_unstable();
+        tags
+    }
+
+    /// The escaped localpart of something on this network.
+    pub(crate) fn local(&self, kind: Kind, id: &str) -> Result<String, Fault> {
+        let address = Address::new(kind, id, &*self.network);
+        match self.gateway.format(&address) {
+            Ok(local) => Ok(escape(&local).into_owned()),
+            Err(fault) => Err(Fault::new(
+                isthmus_gateway::FaultKind::BadAddress,
+                fault.to_string(),
+            )),
+        }
+    }
+
+    /// The folded spelling of a name.
+    pub(crate) fn folded(&self, name: &str) -> Box<[u8]> {
+        let mut folded = Vec::with_capacity(name.len());
+        self.facts.fold.fold_into(name, &mut folded);
+        folded.into_boxed_slice()
+    }
+
+    /// Whether a nickname is the user's own.
+    pub(crate) fn is_me(&self, nick: &str) -> bool {
+        self.facts.fold.same(&self.facts.me, nick)
+    }
+
+    /// Begins to read the archive for a resource that enters a room.
+    pub(crate) fn load(
+        &mut self,
+        room: Box<[u8]>,
+        resource: String,
+        conversation: ConversationId,
+        page: Page,
+    ) {
+        let until = page.until.unwrap_or(i64::MAX);
+        let rows = self.shared.store.rows(conversation, page);
+        self.loads.push(Load {
+            room,
+            resource,
+            until,
+            rows,
+        });
+    }
+}

@@ -1,0 +1,52 @@
+//! What time does to a session: deadlines of commands, rooms that are left, the session's end.
+
+use std::time::Instant;
+
+use isthmus_gateway::{Fault, FaultKind};
+
+use super::{AFTER_ROOMS, LINGER, Link, Session};
+
+impl Session {
+    /// Lets time pass.
+    pub(crate) fn tick(&mut self) {
+        for tag in self.base.overdue() {
+            self.ended(tag, Err(Fault::new(FaultKind::TimedOut, "")));
+        }
+        self.rooms.tidy(&mut self.base);
+        if self.rooms.len() > 0 {
+            self.roomless = None;
+        } else if self.roomless.is_none() {
+            self.roomless = Some(self.base.now);
+        }
+    }
+
+    /// Whether nobody needs the session any more.
+    pub(crate) fn is_over(&self) -> bool {
+        if self.rooms.len() > 0 || self.base.open_commands() > 0 || !self.base.commands.is_empty() {
+            return false;
+        }
+        self.base.link == Link::Over || self.end().is_some_and(|end| end <= self.base.now)
+    }
+
+    fn end(&self) -> Option<Instant> {
+        let roomless = self.roomless? + AFTER_ROOMS;
+        Some(if self.private {
+            roomless.max(self.base.active + LINGER)
+        } else {
+            roomless
+        })
+    }
+
+    /// When `tick` must be called at the latest.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let end = if self.rooms.len() == 0 {
+            self.end()
+        } else {
+            None
+        };
+        [self.base.deadline(), self.rooms.deadline(), end]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}

@@ -1,0 +1,350 @@
+//! Events of the gateway. The dispatcher only matches; rooms and chats do the work.
+
+use isthmus_gateway::{Event, Facts, Fault, FaultKind, Key, Kind, Outcome, Place, Sink, Tag};
+
+use super::{Link, Pending, Session};
+use crate::component::Class;
+use crate::host::chat;
+use crate::host::post::head;
+use crate::host::room::{Echo, Phase, Subject};
+use crate::store::Conversation;
+use crate::xmpp::ns;
+use crate::xmpp::write::{Sender, StanzaName};
+
+impl Sink for Session {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Message(message) => match &message.at {
+                Place::Room(name) => {
+                    if let Some(room) = self.rooms.find(&self.base, name) {
+                        room.said(&mut self.base, &message);
+                    }
+                }
+                Place::Contact(_) | Place::Occupant { .. } => {
+                    self.private = true;
+                    self.base.active = self.base.now;
+                    chat::received(&mut self.base, &mut self.rooms, &self.peers, &message);
+                }
+                Place::Network => self.notice(None, &message.body),
+            },
+            Event::Online(facts) => self.online(facts),
+            Event::Offline { fault, retry } => self.offline(&fault, retry.is_some()),
+            Event::Caps { at: None, caps } => self.base.facts.caps = caps,
+            Event::Done { tag, result } => self.ended(tag, result),
+            Event::Failed { tag, fault } => self.failed(tag, &fault),
+            Event::Echo {
+                tag, keys, altered, ..
+            } => {
+                let key = keys.first().map(|Key(key)| key.as_ref());
+                self.echoed(
+                    tag,
+                    &Echo {
+                        key,
+                        altered: altered.as_deref(),
+                    },
+                );
+            }
+            Event::Joined { room, asked, .. } => self.joined(&room, asked),
+            Event::Names { room, some, last } => {
+                if let Some(room) = self.rooms.find(&self.base, &room) {
+                    room.named(&self.base, &some, last);
+                }
+            }
+            Event::Came { room, who, ranks } => {
+                if let Some(room) = self.rooms.find(&self.base, &room) {
+                    room.came(&self.base, &who.nick, ranks);
+                }
+            }
+            Event::Left(left) => self.rooms.left(&self.base, &left),
+            Event::Renamed { from, to } => self.renamed(&from, &to),
+            Event::Ranks { room, changes, .. } => {
+                if let Some(room) = self.rooms.find(&self.base, &room) {
+                    room.ranked(&self.base, &changes);
+                }
+            }
+            Event::Subject {
+                room,
+                text,
+                by,
+                time,
+                live,
+            } => {
+                let by = by.map(Into::into);
+                let subject = Subject {
+                    text: text.into_owned(),
+                    by,
+                    time,
+                };
+                if let Some(room) = self.rooms.find(&self.base, &room) {
+                    room.set_subject(&mut self.base, subject, live);
+                }
+            }
+            Event::Flags { room, flags } => {
+                if let Some(room) = self.rooms.find(&self.base, &room) {
+                    room.flagged(&self.base, flags);
+                }
+            }
+            Event::Invited { room, by, reason } => {
+                self.invited(&room, &by.nick, reason.as_deref());
+            }
+            Event::Notice { room, text } => self.notice(room.as_deref(), &text),
+            // Nothing shows these yet; the network loses nothing by it.
+            Event::Caps { .. }
+            | Event::Edit { .. }
+            | Event::Retract { .. }
+            | Event::React { .. }
+            | Event::Read { .. }
+            | Event::Typing { .. }
+            | Event::Contact { .. }
+            | Event::Known { .. }
+            | Event::Found { .. }
+            | Event::Past { .. }
+            | Event::Ask(_)
+            | Event::Keep { .. } => {}
+        }
+    }
+}
+
+impl Session {
+    fn online(&mut self, facts: Facts) {
+        let before = std::mem::replace(&mut self.base.facts, facts);
+        self.base.link = Link::Online;
+        let me = self.base.facts.me.clone();
+        if !before.me.is_empty() && before.me != me {
+            self.renamed(&before.me, &me);
+            self.base.facts.me = me;
+        }
+        self.rooms.online(&mut self.base);
+    }
+
+    fn offline(&mut self, fault: &Fault, again: bool) {
+        for tag in self.base.all_open() {
+            self.ended(tag, Err(fault.clone()));
+        }
+        let first = self.base.link == Link::Connecting;
+        self.base.link = if again { Link::Away } else { Link::Over };
+        if first || !again {
+            // Nobody was let in yet, or nobody will be again.
+            for room in self.rooms.iter_mut() {
+                room.refused(&self.base, fault);
+                room.leave_at = None;
+            }
+        }
+        if first {
+            // The user asks again if he wants to: a network that never answered is not tried for
+            // ever on his behalf.
+            self.base.link = Link::Over;
+        }
+        self.rooms.offline();
+    }
+
+    /// A command has ended. What comes for one that ended before is dropped.
+    pub(super) fn ended(&mut self, tag: Tag, result: Result<Outcome, Fault>) {
+        let Some(open) = self.base.end(tag) else {
+            return;
+        };
+        if open.doubtful {
+            // It had ended as sent: only `Failed` may follow.
+            return self.base.doubt(tag, open.pending);
+        }
+        match (open.pending, result) {
+            (Pending::Message(sent), Err(fault)) => sent.origin.fault(&self.base.outbox, &fault),
+            (Pending::Message(mut sent), Ok(outcome)) => {
+                self.reflect(&mut sent, &Echo::default());
+                if outcome == Outcome::Sent {
+                    self.base.doubt(tag, Pending::Message(sent));
+                }
+            }
+            (Pending::Join { room }, Err(fault)) => {
+                if let Some(room) = self.rooms.by_key(&room) {
+                    room.refused(&self.base, &fault);
+                }
+            }
+            (Pending::Leave { room }, _) => self.left_room(&room),
+            (Pending::Quiet(origin) | Pending::Answer(origin), Err(fault)) => {
+                origin.fault(&self.base.outbox, &fault);
+            }
+            (Pending::Answer(origin), Ok(_)) => origin.result(&self.base.outbox, |_| {}),
+            (Pending::Join { .. } | Pending::Quiet(_), Ok(_)) | (Pending::Nothing, _) => {}
+        }
+    }
+
+    fn failed(&mut self, tag: Tag, fault: &Fault) {
+        if let Some(open) = self.base.end(tag)
+            && let Pending::Message(sent) = open.pending
+        {
+            sent.origin.fault(&self.base.outbox, fault);
+        }
+    }
+
+    fn echoed(&mut self, tag: Tag, echo: &Echo<'_>) {
+        let Some(Pending::Message(sent)) = self.base.pending(tag) else {
+            return;
+        };
+        let mut sent = sent.clone();
+        self.reflect(&mut sent, echo);
+        if let Some(Pending::Message(kept)) = self.base.pending(tag) {
+            kept.reflected = true;
+        }
+    }
+
+    fn reflect(&mut self, sent: &mut super::Sent, echo: &Echo<'_>) {
+        if std::mem::replace(&mut sent.reflected, true) {
+            return;
+        }
+        if let Some(room) = sent.room.as_ref().and_then(|key| self.rooms.by_key(key)) {
+            room.reflect(&mut self.base, sent, echo);
+        }
+    }
+
+    fn joined(&mut self, name: &str, asked: Option<Tag>) {
+        if !self.rooms.has(&self.base, name) {
+            if self.rooms.len() >= self.base.shared.limits().rooms_per_user {
+                let room = name.to_owned().into();
+                let command = isthmus_gateway::Command::Leave { room, reason: None };
+                self.base.issue(command, Pending::Nothing);
+                return;
+            }
+            let Some(room) = self.rooms.add(&self.base, name, None) else {
+                return;
+            };
+            let local = room.local.clone();
+            self.open_archive(name, &local);
+        }
+        let Some(room) = self.rooms.find(&self.base, name) else {
+            return;
+        };
+        room.joined(&self.base, name);
+        if asked.is_none() && room.resources.is_empty() {
+            // The network put the user there: he is invited to see (XEP-0045 §7.8.2). The room is
+            // kept for him as long as one he vanished from.
+            room.vanished_at_entry(&self.base);
+            self.invited(name, "", None);
+        }
+    }
+
+    fn left_room(&mut self, key: &[u8]) {
+        let Some(room) = self.rooms.by_key(key) else {
+            return;
+        };
+        room.phase = Phase::Wanted;
+        if !room.resources.is_empty() {
+            // Somebody came back while we were leaving.
+            room.ask(&mut self.base);
+        }
+    }
+
+    fn renamed(&mut self, from: &str, to: &str) {
+        let mine = self.base.is_me(from);
+        if mine {
+            to.clone_into(&mut self.base.facts.me);
+        }
+        for room in self.rooms.iter_mut() {
+            room.renamed(&self.base, from, to, mine);
+        }
+    }
+
+    /// A direct invitation (XEP-0249 §2) in the network's name.
+    fn invited(&mut self, room: &str, by: &str, reason: Option<&str>) {
+        let Ok(local) = self.base.local(Kind::Room, room) else {
+            return;
+        };
+        let jid = format!("{local}@{}", self.base.outbox.domain());
+        let inviter = self
+            .base
+            .local(Kind::Contact, by)
+            .ok()
+            .filter(|_| !by.is_empty());
+        let from = Sender {
+            local: Some(inviter.as_deref().unwrap_or(&local)),
+            resource: None,
+        };
+        let (class, name) = (Class::Message, StanzaName::Message);
+        let to = self.base.user.to_string();
+        self.base.outbox.push(|batch| {
+            batch.stanza(class, head(name, from, &to, None, None), |xml| {
+                xml.start_ns("x", ns::MUC_DIRECT_INVITE).attr("jid", &jid);
+                if let Some(reason) = reason {
+                    xml.attr("reason", reason);
+                }
+                xml.end();
+            });
+        });
+    }
+
+    /// Words of the network itself, from the network's JID. They are of the moment: not to be
+    /// kept for a user who is away (XEP-0334 `no-store`).
+    fn notice(&mut self, room: Option<&str>, text: &str) {
+        let Ok(local) = self.base.local(Kind::Network, "") else {
+            return;
+        };
+        let from = Sender {
+            local: Some(&local),
+            resource: None,
+        };
+        let (class, name) = (Class::Message, StanzaName::Message);
+        let to = self.base.user.to_string();
+        self.base.outbox.push(|batch| {
+            batch.stanza(class, head(name, from, &to, Some("chat"), None), |xml| {
+                xml.start("body");
+                if let Some(room) = room {
+                    xml.text(room).text(": ");
+                }
+                xml.text(text).end();
+                xml.leaf("no-store", ns::HINTS);
+            });
+        });
+    }
+
+    /// Asks the store for a room's archive; the room is shown once it is known.
+    pub(super) fn open_archive(&mut self, name: &str, local: &str) {
+        let peer = format!("{local}@{}", self.base.outbox.domain());
+        let (user, gateway) = (
+            self.base.user.to_string(),
+            self.base.outbox.domain().to_owned(),
+        );
+        let conversation = self.base.shared.store.conversation(&user, &gateway, &peer);
+        let key = self.base.folded(name);
+        self.base.archives.push((key, conversation));
+    }
+
+    /// A room's archive is known, or cannot be had.
+    pub(crate) fn archive_opened(
+        &mut self,
+        key: &[u8],
+        opened: Result<Conversation, crate::store::StoreFault>,
+    ) {
+        let Some(room) = self.rooms.by_key(key) else {
+            return;
+        };
+        match opened {
+            Ok(conversation) => room.archived(Some(&conversation)),
+            Err(fault) => {
+                tracing::error!(%fault, room = %room.local, "this room goes unarchived");
+                room.archived(None);
+            }
+        }
+    }
+
+    /// Rows of an archive came, or cannot be had: who enters is shown what there is.
+    pub(crate) fn rows_loaded(
+        &mut self,
+        load: &super::Load,
+        rows: Result<Vec<crate::store::Row>, crate::store::StoreFault>,
+    ) {
+        let rows = rows.unwrap_or_else(|fault| {
+            tracing::error!(%fault, "the archive cannot be read");
+            Vec::new()
+        });
+        if let Some(room) = self.rooms.by_key(&load.room) {
+            room.loaded(&mut self.base, &load.resource, load.until, &rows);
+        }
+    }
+
+    /// A fault of the host's own for everything that is open.
+    pub(crate) fn abandon(&mut self, text: &str) {
+        for tag in self.base.all_open() {
+            self.ended(tag, Err(Fault::new(FaultKind::NetworkDown, text)));
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Messages of the user: to a room, to somebody in it, to a contact, to the network.
+
+use isthmus_gateway::{Command, Fault, FaultKind, Kind, Outgoing, Place};
+
+use super::stanzas::Incoming;
+use super::{Link, Pending, Sent, Session};
+use crate::host::chat::{encryption_of, text_of};
+use crate::host::reply::Origin;
+use crate::xmpp::ns;
+use crate::xmpp::stanza::Condition;
+
+/// Messages of one user that wait for the network's answer. Beyond it his inbox fills, and then
+/// his client is told.
+pub(super) const IN_FLIGHT: usize = 128;
+
+impl Session {
+    pub(super) fn message(&mut self, incoming: Incoming) {
+        if incoming.kind.as_deref() == Some("error") {
+            return self.bounced(&incoming);
+        }
+        let Some(origin) = incoming.origin.clone() else {
+            return;
+        };
+        if let Some(method) = encryption_of(&incoming.stanza) {
+            let text = format!(
+                "this message is encrypted with {method}, which cannot cross to this network; \
+                 nothing was sent. Please switch encryption off here."
+            );
+            return origin.fault(&self.base.outbox, &Fault::new(FaultKind::Encrypted, text));
+        }
+        match (
+            incoming.to.kind,
+            incoming.kind.as_deref(),
+            incoming.resource.is_some(),
+        ) {
+            (Kind::Room, Some("groupchat"), false) => self.to_room(origin, incoming),
+            (Kind::Room, Some("groupchat"), true) => {
+                // XEP-0045 §7.5
+                let text = "a groupchat message goes to the room, not to an occupant";
+                origin.error(&self.base.outbox, Condition::BadRequest, text);
+            }
+            (Kind::Room, _, true) => self.to_occupant(origin, incoming),
+            (Kind::Room, _, false) => self.to_room_alone(&origin, &incoming),
+            (Kind::Contact | Kind::Group, Some("groupchat"), _) => {
+                let text = "this is a person, not a room";
+                origin.error(&self.base.outbox, Condition::ServiceUnavailable, text);
+            }
+            (Kind::Contact | Kind::Group, ..) => self.to_contact(origin, incoming),
+            (Kind::Network, ..) => self.to_network(origin, &incoming),
+            (Kind::Gateway | Kind::Pattern, ..) => {
+                origin.error(
+                    &self.base.outbox,
+                    Condition::ServiceUnavailable,
+                    "nobody reads this",
+                );
+            }
+        }
+    }
+
+    fn to_room(&mut self, origin: Origin, incoming: Incoming) {
+        let link = self.base.link;
+        let Some(room) = self.rooms.find(&self.base, &incoming.to.id) else {
+            return not_inside(&self.base.outbox, &origin);
+        };
+        if !room.has_entered(&incoming.from) {
+            return not_inside(&self.base.outbox, &origin);
+        }
+        let (name, key) = (room.name.clone(), room.key.clone());
+        if link != Link::Online || room.phase != crate::host::room::Phase::Inside {
+            let text = "the connection to the network is lost and being made again; not sent";
+            return origin.fault(&self.base.outbox, &Fault::new(FaultKind::NetworkDown, text));
+        }
+        // XEP-0045 §8.1: a subject and no body.
+        let subject = incoming.stanza.child("subject", ns::COMPONENT);
+        let body = incoming.stanza.child("body", ns::COMPONENT);
+        if let (Some(subject), None) = (subject, body) {
+            let text = subject.text().to_string().into();
+            let command = Command::Subject {
+                room: name.into(),
+                text,
+            };
+            self.base.issue(command, Pending::Quiet(origin));
+            return;
+        }
+        self.send(origin, incoming, Place::Room(name.into()), Some(key));
+    }
+
+    fn to_occupant(&mut self, origin: Origin, incoming: Incoming) {
+        let nick = incoming.resource.clone().unwrap_or_default();
+        let Some(room) = self.rooms.find(&self.base, &incoming.to.id) else {
+            return not_inside(&self.base.outbox, &origin);
+        };
+        if !room.has_entered(&incoming.from) {
+            return not_inside(&self.base.outbox, &origin);
+        }
+        let (name, key) = (room.name.clone(), room.key.clone());
+        let Some(occupant) = room.occupants.find(&nick, &self.base.facts.fold) else {
+            let text = format!("{nick} is not in this room");
+            return origin.error(&self.base.outbox, Condition::ItemNotFound, &text);
+        };
+        let nick = self.base.names.lock().shared_name(occupant.id).to_string();
+        self.peers.wrote(&self.base, &nick, Some(&key));
+        let to = Place::Occupant {
+            room: name.into(),
+            nick: nick.into(),
+        };
+        self.send(origin, incoming, to, None);
+    }
+
+    fn to_contact(&mut self, origin: Origin, incoming: Incoming) {
+        let nick = incoming.to.id.clone();
+        self.private = true;
+        self.peers.wrote(&self.base, &nick, None);
+        self.send(origin, incoming, Place::Contact(nick.into()), None);
+    }
+
+    /// A message to a room that is no groupchat message: an invitation (XEP-0045 §7.8.2), or a
+    /// mistake that must not go unanswered.
+    fn to_room_alone(&mut self, origin: &Origin, incoming: &Incoming) {
+        if incoming.stanza.child("body", ns::COMPONENT).is_none() {
+            return;
+        }
+        let text = "this is a room: join it with a nickname, then send groupchat messages";
+        origin.error(&self.base.outbox, Condition::NotAcceptable, text);
+    }
+
+    fn to_network(&mut self, origin: Origin, incoming: &Incoming) {
+        let Some(text) = text_of(&incoming.stanza) else {
+            return;
+        };
+        self.private = true;
+        for line in text.body.lines().filter(|line| !line.is_empty()) {
+            let command = Command::Raw {
+                line: line.to_owned().into(),
+            };
+            self.base.issue(command, Pending::Quiet(origin.clone()));
+        }
+    }
+
+    fn send(
+        &mut self,
+        origin: Origin,
+        incoming: Incoming,
+        to: Place<'static>,
+        room: Option<Box<[u8]>>,
+    ) {
+        // Chat states, receipts and the like have no body; what a network cannot carry of them is
+        // not an error (XEP-0085 §5.1).
+        let Some(text) = text_of(&incoming.stanza) else {
+            return;
+        };
+        if self.base.link == Link::Over {
+            let fault = Fault::new(FaultKind::NetworkDown, "");
+            return origin.fault(&self.base.outbox, &fault);
+        }
+        let mut message = Outgoing::text(to, text.body);
+        message.action = text.action;
+        let sent = Sent {
+            origin,
+            stanza: incoming.stanza,
+            room,
+            reflected: false,
+        };
+        self.base
+            .issue(Command::Send(message), Pending::Message(Box::new(sent)));
+    }
+
+    /// What we sent came back. A room message that cannot be delivered means that the resource is
+    /// gone without a word (XEP-0045 §18.1.2 and its list of conditions).
+    fn bounced(&mut self, incoming: &Incoming) {
+        let gone = incoming
+            .stanza
+            .child("error", ns::COMPONENT)
+            .is_none_or(|error| {
+                error.children().any(|child| {
+                    child.ns() == ns::STANZA_ERRORS
+                        && matches!(
+                            child.name(),
+                            "gone"
+                                | "item-not-found"
+                                | "recipient-unavailable"
+                                | "redirect"
+                                | "remote-server-not-found"
+                                | "remote-server-timeout"
+                                | "service-unavailable"
+                                | "jid-malformed"
+                        )
+                })
+            });
+        if incoming.to.kind != Kind::Room || !gone {
+            return;
+        }
+        let id = incoming.stanza.attr("id");
+        if let Some(room) = self.rooms.find(&self.base, &incoming.to.id) {
+            room.vanish(&self.base, &incoming.from, id);
+        }
+    }
+}
+
+fn not_inside(outbox: &crate::component::Outbox, origin: &Origin) {
+    // XEP-0045 §7.4
+    origin.error(
+        outbox,
+        Condition::NotAcceptable,
+        "you are not in this room; please join it",
+    );
+}

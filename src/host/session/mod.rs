@@ -1,0 +1,77 @@
+//! One session: one user on one network, behind one gateway.
+//!
+//! The session's state is owned by one task (`task`), which feeds it three things in turn: stanzas
+//! from the component (`stanzas`), events of the gateway (`events`), and the passing of time
+//! (`clock`). What it has to say goes to the outbox; what it wants of the gateway is queued as
+//! commands. Nothing here waits, reads a clock or opens a socket.
+//!
+//! What the user wants (his rooms and nickname) is kept here and asked for again after every
+//! `Online`: a lost connection, a restart and a first start are one path.
+
+mod base;
+mod clock;
+mod events;
+mod iq;
+mod messages;
+mod pending;
+mod presences;
+mod stanzas;
+mod task;
+
+pub(crate) use self::base::{Base, Link, Load, Origins};
+pub(crate) use self::pending::{Pending, Sent};
+pub(crate) use self::task::SessionTask;
+
+use std::time::Duration;
+
+use crate::component::Mark;
+use crate::host::chat::Peers;
+use crate::host::room::{Rooms, code};
+
+/// How long a session without rooms is kept after the user last did something, for answers to
+/// private messages.
+const LINGER: Duration = Duration::from_secs(600);
+
+/// How long it is kept after the last room was left.
+const AFTER_ROOMS: Duration = Duration::from_secs(2);
+
+/// The state of one session.
+pub(crate) struct Session {
+    pub(crate) base: Base,
+    pub(crate) rooms: Rooms,
+    pub(crate) peers: Peers,
+    /// Private messages were exchanged: the session outlives its rooms.
+    private: bool,
+    /// When the session had a room last.
+    roomless: Option<std::time::Instant>,
+}
+
+impl Session {
+    /// A session that knows nothing yet.
+    pub(crate) fn new(base: Base) -> Self {
+        Self {
+            base,
+            rooms: Rooms::default(),
+            peers: Peers::default(),
+            private: false,
+            roomless: None,
+        }
+    }
+
+    /// The stream is up again: what may not have arrived is told anew.
+    pub(crate) fn stream_up(&mut self, confirmed: Mark) {
+        self.rooms.stream_up(&self.base, confirmed);
+    }
+
+    /// Everybody is told that it ends (XEP-0045 §17.3, status 332 for a shutdown).
+    pub(crate) fn farewell(&mut self, shutdown: bool, text: &str) {
+        let code = if shutdown {
+            code::SHUTDOWN
+        } else {
+            code::TECHNICAL
+        };
+        for room in self.rooms.iter_mut() {
+            room.close(&self.base, code, text);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What becomes of a command's end: one entry for each open command.
+
+use crate::host::reply::Origin;
+use crate::xmpp::element::Element;
+
+/// A message of the user's that the network has not shown yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    /// Where an error goes.
+    pub(crate) origin: Origin,
+    /// The stanza as it came, to reflect.
+    pub(crate) stanza: Element,
+    /// The folded name of the room it is for; `None`: private.
+    pub(crate) room: Option<Box<[u8]>>,
+    /// It was reflected.
+    pub(crate) reflected: bool,
+}
+
+/// What becomes of a command's end.
+#[derive(Clone, Debug)]
+pub(crate) enum Pending {
+    /// A message: reflect it, or tell its sender that it failed.
+    Message(Box<Sent>),
+    /// An entrance: on failure everybody who waits at the door is told.
+    Join {
+        /// The room's folded name.
+        room: Box<[u8]>,
+    },
+    /// A leave: somebody may have come back meanwhile.
+    Leave {
+        /// The room's folded name.
+        room: Box<[u8]>,
+    },
+    /// Something that is told to its sender only if it fails.
+    Quiet(Origin),
+    /// An iq that is answered either way.
+    Answer(Origin),
+    /// Nobody waits for it.
+    Nothing,
+}
+
+/// An open command.
+#[derive(Clone, Debug)]
+pub(crate) struct Open {
+    /// What becomes of its end.
+    pub(crate) pending: Pending,
+    /// It ended as sent, and is kept only in case it fails after all.
+    pub(crate) doubtful: bool,
+}

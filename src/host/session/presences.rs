@@ -1,0 +1,123 @@
+//! Presence of the user: entering, leaving, another nickname (XEP-0045 §7.2, §7.14, §7.6).
+
+use isthmus_gateway::{Command, Fault, FaultKind, Kind};
+
+use super::stanzas::Incoming;
+use super::{Pending, Session};
+use crate::host::room::{Entrance, HistoryWish};
+use crate::xmpp::ns;
+use crate::xmpp::stanza::Condition;
+
+impl Session {
+    pub(super) fn presence(&mut self, incoming: Incoming) {
+        match incoming.kind.as_deref() {
+            None => self.presence_available(incoming),
+            Some("unavailable") => {
+                let status = incoming.stanza.child("status", ns::COMPONENT);
+                let status = status.map(|status| status.text().to_string());
+                if let Some(room) = self.rooms.find(&self.base, &incoming.to.id) {
+                    room.leave(&mut self.base, &incoming.from, status.as_deref());
+                }
+            }
+            // A bounce: whoever it was sent to is not there any more.
+            Some("error") => {
+                if let Some(room) = self.rooms.find(&self.base, &incoming.to.id) {
+                    room.vanish(&self.base, &incoming.from, None);
+                }
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn presence_available(&mut self, incoming: Incoming) {
+        let Some(origin) = &incoming.origin else {
+            return;
+        };
+        let refuse = |condition, text| origin.error(&self.base.outbox, condition, text);
+        if incoming.to.kind != Kind::Room {
+            // Presence to a contact asks for nothing a gateway without presence could give.
+            return;
+        }
+        if !incoming.from.contains('/') {
+            return refuse(Condition::JidMalformed, "only a full JID can be in a room");
+        }
+        let Some(nick) = incoming.resource.clone().filter(|nick| !nick.is_empty()) else {
+            // XEP-0045 §7.2.1
+            return refuse(
+                Condition::JidMalformed,
+                "a nickname is needed: room@service/nickname",
+            );
+        };
+        let entrance = incoming.stanza.child("x", ns::MUC);
+        let inside = self
+            .rooms
+            .find(&self.base, &incoming.to.id)
+            .is_some_and(|room| room.has_entered(&incoming.from));
+        match entrance {
+            Some(x) => {
+                let password = x.child("password", ns::MUC).map(|p| p.text().to_string());
+                let history = HistoryWish::of(x, self.base.now_ms);
+                self.enter(&incoming, nick, password, history);
+            }
+            None if inside => self.change_nick(&incoming, nick),
+            None => {
+                // XEP-0410 §3.2: not an occupant (any more), and told so. An entrance without
+                // `<x/>` is that of XEP-0045's forerunner, which nobody speaks.
+                refuse(
+                    Condition::NotAcceptable,
+                    "you are not in this room; please join it",
+                );
+            }
+        }
+    }
+
+    fn enter(
+        &mut self,
+        incoming: &Incoming,
+        nick: String,
+        password: Option<String>,
+        history: HistoryWish,
+    ) {
+        let Some(origin) = &incoming.origin else {
+            return;
+        };
+        let name = &incoming.to.id;
+        if !self.rooms.has(&self.base, name) {
+            let most = self.base.shared.limits().rooms_per_user;
+            if self.rooms.len() >= most {
+                let text = format!("you are in {most} rooms already; please leave one first");
+                return origin.fault(&self.base.outbox, &Fault::new(FaultKind::Full, text));
+            }
+            if self
+                .rooms
+                .add(&self.base, name, Some(&incoming.local))
+                .is_none()
+            {
+                return origin.error(&self.base.outbox, Condition::JidMalformed, "no such room");
+            }
+            self.open_archive(name, &incoming.local);
+        }
+        let key = self.base.folded(name);
+        let (jid, id) = (incoming.from.clone(), origin.id.clone());
+        let entrance = Entrance {
+            jid,
+            nick,
+            id,
+            password,
+            history,
+        };
+        self.rooms.enter(&mut self.base, &key, entrance);
+    }
+
+    /// Another nickname is asked for, unless the presence only tells that the user is away.
+    fn change_nick(&mut self, incoming: &Incoming, nick: String) {
+        let Some(origin) = &incoming.origin else {
+            return;
+        };
+        if nick == self.base.facts.me {
+            return;
+        }
+        let command = Command::Nick { nick: nick.into() };
+        self.base.issue(command, Pending::Quiet(origin.clone()));
+    }
+}

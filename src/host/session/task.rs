@@ -1,0 +1,290 @@
+//! The task of one session: the only place where its state meets time and I/O.
+//!
+//! ```text
+//!   open ──nobody needs it──▶ closing ──gateway session ended──▶ gone
+//!     └──the gateway ends the session by itself──────────────────▶ ┘
+//! ```
+//!
+//! One turn takes some stanzas, lets time pass, hands commands to the gateway, moves the gateway's
+//! bytes and shows rooms to who enters. Turns repeat while there is progress, up to a bound: then
+//! other tasks get their share. Nothing in a turn waits.
+//!
+//! The gateway's session is opened when something first needs the network: a stanza that is only
+//! refused makes no connection.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use isthmus_gateway::{Close, Credit, Event, Sink, User};
+use tokio::time::Sleep;
+
+use super::messages::IN_FLIGHT;
+use super::{Link, Session};
+use crate::component::Level;
+use crate::host::domain::{Domain, Place};
+use crate::host::inbox::Inbox;
+use crate::host::shared::now_ms;
+
+/// Turns before other tasks get their share.
+const TURNS: usize = 16;
+/// Stanzas of one turn.
+const STANZAS: usize = 32;
+/// Events of one turn.
+const EVENTS: u32 = 256;
+/// How long a closing session may take.
+const CLOSING: Duration = Duration::from_secs(3);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    Closing { until: Instant },
+}
+
+/// The task of one session.
+pub(crate) struct SessionTask {
+    session: Session,
+    network: Option<Box<dyn isthmus_gateway::Session>>,
+    user: User,
+    inbox: Arc<Inbox>,
+    place: Place,
+    stage: Stage,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl SessionTask {
+    /// A session that occupies `place` until it is dropped.
+    pub(crate) fn new(session: Session, user: User, inbox: Arc<Inbox>, place: Place) -> Self {
+        let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
+        Self {
+            session,
+            network: None,
+            user,
+            inbox,
+            place,
+            stage: Stage::Open,
+            timer,
+        }
+    }
+
+    /// One turn; returns whether there was progress, `None` when the session is over.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Option<bool> {
+        let now = tokio::time::Instant::now().into_std();
+        self.session.base.now = now;
+        self.session.base.now_ms = now_ms();
+        self.notices();
+        let mut progress = self.stanzas(cx);
+        self.session.tick();
+        progress |= self.reads(cx);
+        progress |= self.session.rooms.advance(&mut self.session.base);
+        progress |= self.drive(cx, now)?;
+        match self.stage {
+            Stage::Closing { until } if until <= now => None,
+            Stage::Closing { .. } if self.network.is_none() => None,
+            Stage::Closing { .. } => Some(progress),
+            Stage::Open => {
+                if self.session.is_over() && self.place.close_if(&self.inbox) {
+                    self.close(Close::Left);
+                    progress = true;
+                }
+                Some(progress)
+            }
+        }
+    }
+
+    fn notices(&mut self) {
+        let notices = self.inbox.take_notices();
+        if let Some(confirmed) = notices.up {
+            self.session.stream_up(confirmed);
+        }
+        if self.stage != Stage::Open {
+            return;
+        }
+        if notices.drain {
+            self.session
+                .abandon("the gateway is shutting down; please send again later");
+            self.session.farewell(true, "the gateway is shutting down");
+            self.place.close();
+            self.close(Close::Drain);
+        } else if notices.refused {
+            self.session
+                .abandon("this gateway does not serve you any more");
+            self.session
+                .farewell(false, "this gateway does not serve you any more");
+            self.place.close();
+            self.close(Close::Refused);
+        }
+    }
+
+    fn close(&mut self, why: Close) {
+        self.stage = Stage::Closing {
+            until: self.session.base.now + CLOSING,
+        };
+        if let Some(network) = &mut self.network {
+            network.close(why);
+        }
+    }
+
+    fn stanzas(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.stage != Stage::Open {
+            self.inbox.register(cx);
+            return false;
+        }
+        for _ in 0..STANZAS {
+            if self.session.base.open_commands() >= IN_FLIGHT {
+                self.inbox.register(cx);
+                return false;
+            }
+            match self.inbox.poll(cx) {
+                Poll::Ready(stanza) => self.session.stanza(&stanza),
+                Poll::Pending => return false,
+            }
+        }
+        true
+    }
+
+    /// Reads of the store that have come.
+    fn reads(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        let mut at = 0;
+        while at < self.session.base.archives.len() {
+            if let Poll::Ready(opened) = self.session.base.archives[at].1.as_mut().poll(cx) {
+                let (room, _) = self.session.base.archives.swap_remove(at);
+                self.session.archive_opened(&room, opened);
+                progress = true;
+            } else {
+                at += 1;
+            }
+        }
+        at = 0;
+        while at < self.session.base.loads.len() {
+            if let Poll::Ready(rows) = self.session.base.loads[at].rows.as_mut().poll(cx) {
+                let load = self.session.base.loads.swap_remove(at);
+                self.session.rows_loaded(&load, rows);
+                progress = true;
+            } else {
+                at += 1;
+            }
+        }
+        progress
+    }
+
+    /// Moves the gateway's session; `None` when it has ended and nothing is left to do.
+    fn drive(&mut self, cx: &mut Context<'_>, now: Instant) -> Option<bool> {
+        let Some(mut network) = self.network.take() else {
+            return Some(self.open());
+        };
+        self.hand_over(&mut *network, now);
+        let slow = self.session.base.outbox.level() == Level::Hold
+            || self.session.base.shared.store_is_behind();
+        let credit = if slow {
+            Credit::Hold
+        } else {
+            Credit::Events(EVENTS)
+        };
+        let mut counted = Counted {
+            session: &mut self.session,
+            events: 0,
+        };
+        if network.poll(cx, now, credit, &mut counted).is_ready() {
+            self.session
+                .abandon("the connection to the network has ended");
+            self.session
+                .farewell(false, "the connection to the network has ended");
+            self.place.close();
+            return None;
+        }
+        let more = counted.events >= EVENTS;
+        let commands = self.session.base.link == Link::Online;
+        let commands = commands && !self.session.base.commands.is_empty();
+        self.hand_over(&mut *network, now);
+        self.network = Some(network);
+        Some(more || commands)
+    }
+
+    /// Opens the gateway's session if something needs the network.
+    fn open(&mut self) -> bool {
+        let needed = self.session.rooms.len() > 0 || !self.session.base.commands.is_empty();
+        if !needed || self.stage != Stage::Open {
+            return false;
+        }
+        let base = &self.session.base;
+        self.network = Some(base.gateway.open(&self.user, None, &base.network, None));
+        true
+    }
+
+    /// Hands commands to the gateway, once its network can be spoken to.
+    fn hand_over(&mut self, network: &mut dyn isthmus_gateway::Session, now: Instant) {
+        while self.session.base.link == Link::Online {
+            let Some((tag, command)) = self.session.base.commands.pop_front() else {
+                return;
+            };
+            // One that ended while it waited (its deadline has passed) is not sent any more.
+            if self.session.base.pending(tag).is_some() {
+                network.command(tag, command, now, &mut self.session);
+            }
+        }
+    }
+
+    fn set_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let closing = match self.stage {
+            Stage::Closing { until } => Some(until),
+            Stage::Open => None,
+        };
+        let network = self.network.as_ref().and_then(|network| network.deadline());
+        let deadlines = [self.session.deadline(), network, closing];
+        let Some(deadline) = deadlines.into_iter().flatten().min() else {
+            return Poll::Pending;
+        };
+        let deadline = tokio::time::Instant::from_std(deadline);
+        if self.timer.deadline() != deadline {
+            self.timer.as_mut().reset(deadline);
+        }
+        self.timer.as_mut().poll(cx)
+    }
+}
+
+impl Future for SessionTask {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        for _ in 0..TURNS {
+            match this.turn(cx) {
+                None => return Poll::Ready(()),
+                Some(true) => {}
+                Some(false) => {
+                    if this.set_timer(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// Counts what the gateway tells in one turn: it stops by itself when the credit is used up.
+struct Counted<'s> {
+    session: &'s mut Session,
+    events: u32,
+}
+
+impl Sink for Counted<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        self.events += 1;
+        self.session.event(event);
+    }
+}
+
+/// A place in a domain's table, and what keeps it consistent whatever happens to the task: when
+/// the task ends, by a panic too, its place is given to what was parked meanwhile.
+impl Drop for SessionTask {
+    fn drop(&mut self) {
+        let unread = self.inbox.drain();
+        Domain::vacate(&self.place, unread);
+    }
+}

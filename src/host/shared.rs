@@ -1,0 +1,104 @@
+//! What all sessions of the program share.
+
+use std::hash::Hasher;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use siphasher::sip::SipHasher13;
+
+use crate::store::Store;
+use crate::xmpp::jid::BareJid;
+
+/// Bytes the store has not committed yet before sessions take no more from their networks.
+const STORE_BEHIND: usize = 8 * 1024 * 1024;
+
+/// What one user, and all of them, may make the host hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Messages shown on entering a room, if the client asks for nothing else.
+    pub history: usize,
+    /// Rooms of one user on one network.
+    pub rooms_per_user: usize,
+    /// Networks of one user at a time.
+    pub networks_per_user: usize,
+    /// Sessions of one domain.
+    pub sessions: usize,
+    /// Stanzas that wait for one session.
+    pub inbox: usize,
+    /// Largest stanza sent, in bytes.
+    pub sent_stanza: usize,
+}
+
+/// What all sessions of the program share.
+pub struct Shared {
+    /// What is kept on disk.
+    pub(crate) store: Arc<dyn Store>,
+    /// Under which ids of messages are made.
+    pub(crate) message_key: [u8; 32],
+    /// Tells this run of the program from others.
+    run: u64,
+    limits: RwLock<Arc<Limits>>,
+    sessions: AtomicU64,
+}
+
+impl Shared {
+    /// For one run of the program.
+    pub fn new(store: Arc<dyn Store>, limits: Limits) -> Self {
+        let message_key = store.instance_key("message-id");
+        let mut run = [0; 8];
+        // Without randomness the count of milliseconds still tells runs apart.
+        if ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut run).is_err() {
+            run = now_ms().to_be_bytes();
+        }
+        Self {
+            store,
+            message_key,
+            run: u64::from_be_bytes(run),
+            limits: RwLock::new(Arc::new(limits)),
+            sessions: AtomicU64::new(0),
+        }
+    }
+
+    /// What is kept on disk.
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// The limits that hold now.
+    pub(crate) fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.limits.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes new limits; they hold from the next look on.
+    pub fn set_limits(&self, limits: Limits) {
+        *self.limits.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
+    }
+
+    /// Whether the store falls so far behind that networks must wait.
+    pub(crate) fn store_is_behind(&self) -> bool {
+        self.store.backlog() > STORE_BEHIND
+    }
+
+    /// A user's number, the same in every run.
+    pub(crate) fn user_number(&self, user: &BareJid) -> i64 {
+        let mut key = [0; 16];
+        key.copy_from_slice(&self.message_key[..16]);
+        let mut hasher = SipHasher13::new_with_key(&key);
+        hasher.write(user.as_str().as_bytes());
+        i64::from_ne_bytes(hasher.finish().to_ne_bytes())
+    }
+
+    /// A number no other session has, in any run of the program.
+    pub(crate) fn next_session(&self) -> u64 {
+        self.run
+            .wrapping_add(self.sessions.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}
