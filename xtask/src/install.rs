@@ -47,7 +47,7 @@ const SYSTEM_ONLY: [&str; 3] = ["libc6", "libc-bin", "base-files"];
 /// The version of `cargo-deny` that is installed where there is none.
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
 /// Likewise for `cargo-fuzz`.
-const CARGO_FUZZ: &str = "cargo-fuzz@0.13.1";
+const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
 
 /// Unpacks the servers unless they are there.
 pub(crate) fn servers() -> Result<(), String> {
