@@ -159,7 +159,7 @@ impl Ledger {
 
     /// Closes the open segment if it is full. Returns what has to be put to the spool.
     pub(super) fn overflow(&mut self) -> Option<Segment> {
-        if !self.surveyed || self.open.len() < SEGMENT_BYTES {
+        if !self.surveyed || self.open.len() < self.limits.segment_bytes {
             return None;
         }
         let segment = self.close();
@@ -344,6 +344,3 @@ impl Ledger {
 /// A blob of the spool that is not a segment.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unreadable(pub(super) u64);
-
-/// A segment closes when it has reached this size.
-pub(super) const SEGMENT_BYTES: usize = 64 * 1024;

@@ -127,3 +127,6 @@ impl fmt::Debug for ComponentConfig {
 
 /// Enough for 5 s of backlog on a healthy server, and far below a service manager's patience.
 const GRACE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

@@ -90,6 +90,8 @@ pub enum Level {
 pub struct Limits {
     /// Largest stanza; a longer one is cut down by the stanza writer.
     pub stanza_bytes: usize,
+    /// A segment closes when it has reached this size: the grain of memory, disk and writing.
+    pub segment_bytes: usize,
     /// Closed segments waiting in memory before the disk is used.
     pub unsent_bytes: usize,
     /// Written and unconfirmed bytes kept in memory before writing pauses.
@@ -104,6 +106,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             stanza_bytes: 64 * 1024,
+            segment_bytes: 64 * 1024,
             unsent_bytes: 1024 * 1024,
             unconfirmed_bytes: 16 * 1024 * 1024,
             backlog_bytes: 4 * 1024 * 1024,
