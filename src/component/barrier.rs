@@ -16,6 +16,9 @@
 //!        cut the stream     confirmed
 //! ```
 //!
+//! A quiet stream is pinged each minute, which is also what keeps it open (Openfire closes one on
+//! which nothing comes for six minutes).
+//!
 //! What else the pings tell. **Another process under the same name**: ids carry a random word of the
 //! process, so a ping with another word that comes home is somebody else's. ejabberd, which deals
 //! stanzas out at random, shows that way; it also shows as own pings that used to come home and now
@@ -310,3 +313,110 @@ const NEXT_WAIT: Duration = Duration::from_secs(30);
 /// Longer than a server's pause for a backup, shorter than a user's patience.
 const SILENCE: Duration = Duration::from_secs(90);
 const SETTLING: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn barrier() -> (Barrier, Instant) {
+        let now = Instant::now();
+        (
+            Barrier::new("ab".to_owned(), "irc.example.org", "example.org", now),
+            now,
+        )
+    }
+
+    fn id(seq: u64) -> String {
+        format!("barrier-ab-{seq:x}")
+    }
+
+    fn home(barrier: &mut Barrier, seq: u64, now: Instant) -> (Answer, Option<Notice>) {
+        barrier.answer(&id(seq), "irc.example.org", now)
+    }
+
+    fn from_server(barrier: &mut Barrier, seq: u64, now: Instant) -> (Answer, Option<Notice>) {
+        barrier.answer(&id(seq), "example.org", now)
+    }
+
+    #[test]
+    fn one_ping_is_under_way_at_a_time_and_a_full_batch_does_not_wait_for_the_pace() {
+        let (mut barrier, now) = barrier();
+        barrier.writing(1, 1);
+        assert!(barrier.due(now).is_some());
+        barrier.writing(2, 1000);
+        assert_eq!(barrier.due(now), None, "the first is not answered");
+        assert_eq!(home(&mut barrier, 1, now), (Answer::Proof(1), None));
+        assert!(barrier.due(now).is_some(), "a full batch");
+        assert_eq!(home(&mut barrier, 2, now), (Answer::Proof(2), None));
+        barrier.writing(3, 1);
+        assert_eq!(barrier.due(now), None, "not before the pace allows");
+        assert!(barrier.due(now + PACE).is_some());
+    }
+
+    #[test]
+    fn a_later_answer_proves_what_earlier_pings_asked() {
+        let (mut barrier, now) = barrier();
+        barrier.writing(1, 1);
+        barrier.due(now);
+        barrier.writing(2, 1);
+        let text = barrier.due(now + FIRST_WAIT).expect("asks again");
+        assert!(text.contains(&id(2)) && text.contains(&id(3)), "{text}");
+        assert_eq!(
+            home(&mut barrier, 2, now + 11 * SECOND),
+            (Answer::Proof(2), None)
+        );
+        assert_eq!(
+            home(&mut barrier, 1, now + 12 * SECOND),
+            (Answer::Spent, None)
+        );
+        assert_eq!(
+            barrier.give_up(),
+            None,
+            "the ping to the server asks nothing more"
+        );
+    }
+
+    #[test]
+    fn pings_that_never_came_home_and_pings_that_stopped_to_are_told_apart() {
+        let (mut never, now) = barrier();
+        never.due(now + PACE);
+        never.due(now + 11 * SECOND);
+        let answer = from_server(&mut never, 3, now + 11 * SECOND);
+        assert_eq!(answer, (Answer::Proof(0), Some(Notice::NoLoop)));
+
+        let (mut stopped, now) = barrier();
+        stopped.due(now + PACE);
+        home(&mut stopped, 1, now + PACE);
+        stopped.due(now + 70 * SECOND);
+        stopped.due(now + 80 * SECOND);
+        let answer = from_server(&mut stopped, 4, now + 81 * SECOND);
+        assert_eq!(answer, (Answer::Proof(0), Some(Notice::Losing)));
+    }
+
+    #[test]
+    fn another_process_is_told_once_and_not_right_after_the_start() {
+        let (mut barrier, now) = barrier();
+        let mut stranger = |at| barrier.answer("barrier-ff-1", "irc.example.org", at);
+        assert_eq!(stranger(now + SECOND), (Answer::Spent, None));
+        assert_eq!(
+            stranger(now + SETTLING),
+            (Answer::Spent, Some(Notice::Stranger))
+        );
+        assert_eq!(stranger(now + SETTLING), (Answer::Spent, None));
+    }
+
+    #[test]
+    fn a_stream_is_dead_after_ninety_seconds_of_silence_and_not_before() {
+        let (mut barrier, now) = barrier();
+        assert!(barrier.due(now + PACE).is_some());
+        for at in [11, 41, 71] {
+            assert!(barrier.due(now + at * SECOND).is_some(), "at {at}");
+        }
+        assert!(!barrier.is_dead(now + 90 * SECOND));
+        assert!(barrier.is_dead(now + PACE + SILENCE));
+        barrier.begin(now + 100 * SECOND);
+        assert!(!barrier.is_dead(now + 200 * SECOND));
+    }
+}

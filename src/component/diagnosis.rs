@@ -115,6 +115,10 @@ fn condition(stage: Stage, condition: StreamCondition, domain: &str) -> Advice {
              ejabberd: password under hosts: {domain} of the ejabberd_service listener, and it says \
              the same where {domain} is missing there; jabberd2: secret under local in router.xml"
         )),
+        StreamCondition::Conflict if stage == Stage::Live => slow(format!(
+            "a newer connection took {domain} over: stop the other process, or its configuration's \
+             claim to {domain}"
+        )),
         StreamCondition::Conflict => {
             let hint = format!(
                 "another connection holds {domain}: a second process, or our former stream that the \
@@ -248,6 +252,7 @@ mod tests {
                 &["component_ports"],
                 Pace::Slow,
             ),
+            (Live, C::Conflict, &["stop the other process"], Pace::Slow),
             (Live, C::InvalidFrom, &["report"], Pace::Soon),
             (
                 Live,

@@ -344,3 +344,88 @@ impl Ledger {
 /// A blob of the spool that is not a segment.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unreadable(pub(super) u64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn up(found: &[(u64, usize)]) -> Ledger {
+        let limits = Limits {
+            segment_bytes: 1,
+            ..Limits::default()
+        };
+        let mut ledger = Ledger::new(limits);
+        ledger.survey(found.iter().copied());
+        ledger.up();
+        ledger
+    }
+
+    fn blob(class: Class, text: &str) -> Vec<u8> {
+        let mut open = Open::default();
+        open.add(Mark(99), class, |bytes| {
+            bytes.extend_from_slice(text.as_bytes())
+        });
+        open.seal(0).encode()
+    }
+
+    fn message(ledger: &mut Ledger, text: &str) -> Option<Segment> {
+        ledger.add(Class::Message, |bytes| {
+            bytes.extend_from_slice(text.as_bytes())
+        });
+        ledger.overflow()
+    }
+
+    #[test]
+    fn what_an_earlier_process_left_goes_first_and_confirms_no_mark_of_ours() {
+        let mut ledger = up(&[(3, 30), (8, 30)]);
+        let put = message(&mut ledger, "new").expect("goes behind what is on disk");
+        assert_eq!(put.number, 9);
+        ledger.spooled(9, 30);
+        assert_eq!(ledger.take(), Next::Load { after: 0, upto: 9 });
+        let old = blob(Class::Message, "old");
+        let chunk = ledger.loaded((0, 9), Some((3, &old))).unwrap().unwrap();
+        assert_eq!(&chunk.bytes[..], b"old");
+        assert_eq!(ledger.confirm(3), Some(3));
+        assert_eq!(ledger.confirmed(), Mark(0));
+        assert_eq!(ledger.take(), Next::Load { after: 3, upto: 9 });
+    }
+
+    #[test]
+    fn presence_of_an_earlier_process_is_not_sent_and_leaves_the_disk() {
+        let mut ledger = up(&[(3, 30)]);
+        let old = blob(Class::Presence, "old");
+        assert!(matches!(ledger.take(), Next::Load { .. }));
+        let chunk = ledger.loaded((0, 3), Some((3, &old))).unwrap().unwrap();
+        assert!(chunk.bytes.is_empty());
+        assert_eq!(ledger.confirm(3), Some(3));
+        assert!(ledger.is_settled());
+    }
+
+    #[test]
+    fn a_blob_that_is_damaged_or_gone_stops_nothing() {
+        let mut ledger = up(&[(3, 30), (4, 30), (5, 30)]);
+        assert_eq!(
+            ledger.loaded((0, 5), Some((3, b"damaged"))),
+            Err(Unreadable(3))
+        );
+        let good = blob(Class::Message, "good");
+        assert!(ledger.loaded((3, 5), Some((5, &good))).unwrap().is_some());
+        assert_eq!(ledger.take(), Next::Idle);
+        assert_eq!(ledger.confirm(5), Some(5));
+        assert_eq!(ledger.disk_bytes(), 0);
+
+        let mut ledger = up(&[(3, 30)]);
+        assert_eq!(ledger.loaded((0, 3), None), Ok(None));
+        assert_eq!(ledger.take(), Next::Idle);
+        assert!(ledger.is_settled());
+    }
+
+    #[test]
+    fn a_stanza_that_came_out_empty_is_confirmed_with_the_rest() {
+        let mut ledger = up(&[]);
+        let mark = ledger.add(Class::Message, |_| {});
+        assert!(matches!(ledger.take(), Next::Write(chunk) if chunk.bytes.is_empty()));
+        ledger.confirm(1);
+        assert_eq!(ledger.confirmed(), mark);
+    }
+}

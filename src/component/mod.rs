@@ -12,7 +12,7 @@
 //!
 //! [`Outbox`] is the way out for everybody else: a push neither waits nor fails. What is a message
 //! reaches the server at least once and in order, over cuts and, once on disk, over restarts:
-//! [`barrier`] has how that is proven, [`ledger`] where each stanza is meanwhile.
+//! `barrier.rs` says how that is proven, `ledger.rs` where each stanza is meanwhile.
 //!
 //! Not here: what a stanza means, who answers it.
 

@@ -242,3 +242,49 @@ async fn stopping_without_a_stream_is_prompt_and_keeps_the_messages() {
         "{blob}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_host_learns_what_was_confirmed_and_may_push_presence_at_once() {
+    let mut rig = Rig::new();
+    let mut peer = rig.stream().await;
+    assert_eq!(rig.up().await, Mark(0));
+    let seen = push(&rig.outbox, Class::Presence, "p1");
+    peer.stanza().await;
+    let ping = peer.ping().await;
+    peer.send(&ping).await;
+    soon(rig.outbox.until_confirmed(seen)).await;
+    push(&rig.outbox, Class::Presence, "p2");
+    drop(peer);
+    assert!(matches!(rig.event().await, Event::Down));
+    push(&rig.outbox, Class::Presence, "p3");
+
+    let mut peer = rig.stream().await;
+    assert_eq!(rig.up().await, seen);
+    push(&rig.outbox, Class::Presence, "p4");
+    assert_eq!(
+        id(&peer.stanza().await),
+        "p4",
+        "p2 and p3 are for the host to derive"
+    );
+}
+
+#[tokio::test]
+async fn tcp_connects_and_a_closed_port_is_an_error() {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let tcp = crate::component::Tcp {
+        host: "127.0.0.1".to_owned(),
+        port,
+        tls: None,
+    };
+    let (dialled, accepted) = tokio::join!(tcp.dial(), listener.accept());
+    dialled.unwrap().write_all(b"x").await.unwrap();
+    assert_eq!(accepted.unwrap().0.read_u8().await.unwrap(), b'x');
+    drop(listener);
+    assert_eq!(
+        tcp.dial().await.err().map(|e| e.kind()),
+        Some(io::ErrorKind::ConnectionRefused)
+    );
+}
