@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use compact_str::CompactString;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{Namespace, NamespaceResolver, PrefixDeclaration, QName, ResolveResult};
 use quick_xml::reader::NsReader;
@@ -25,8 +26,8 @@ pub const NODES_MAX: usize = 16 * 1024;
 /// One element and everything in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Element {
-    name: String,
-    ns: String,
+    name: CompactString,
+    ns: CompactString,
     attrs: Vec<Attr>,
     nodes: Vec<Node>,
 }
@@ -35,10 +36,10 @@ pub struct Element {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Attr {
     /// Without prefix, except `xml:`.
-    pub(super) name: String,
+    pub(super) name: CompactString,
     /// Empty for attributes without prefix and those of `xml:`.
-    pub(super) ns: String,
-    pub(super) value: String,
+    pub(super) ns: CompactString,
+    pub(super) value: CompactString,
 }
 
 /// What an element contains.
@@ -89,7 +90,7 @@ impl Element {
     pub(super) fn parse_in(
         bytes: &[u8],
         default: &str,
-        prefixes: &[(String, String)],
+        prefixes: &[(CompactString, CompactString)],
     ) -> Result<Element, XmlFault> {
         let text = std::str::from_utf8(bytes).map_err(|_| XmlFault::Malformed("not UTF-8"))?;
         let mut reader = NsReader::from_str(text);
@@ -290,7 +291,7 @@ impl Builder {
             return Err(XmlFault::Malformed("element name"));
         }
         let ns = match scope.resolve_element(QName(name)).0 {
-            ResolveResult::Unbound => String::from(""),
+            ResolveResult::Unbound => CompactString::const_new(""),
             ResolveResult::Bound(Namespace(ns)) => namespace(ns)?,
             ResolveResult::Unknown(_) => return Err(XmlFault::Malformed("prefix without ns")),
         };
@@ -369,7 +370,7 @@ fn attributes_of(tag: Tag<'_>, scope: &NamespaceResolver) -> Result<Vec<Attr>, X
             continue;
         }
         let (ns, local) = match name.split_once(':') {
-            None | Some(("xml", _)) => (String::from(""), name),
+            None | Some(("xml", _)) => (CompactString::const_new(""), name),
             Some((_, local)) => match scope.resolve_attribute(QName(name)).0 {
                 ResolveResult::Bound(Namespace(ns)) => (namespace(ns)?, local),
                 _ => return Err(XmlFault::Malformed("prefix without namespace")),
@@ -401,9 +402,9 @@ fn check_declaration(name: &str, value: &str) -> Result<(), XmlFault> {
 }
 
 /// A namespace as written in its declaration, ready for comparison.
-fn namespace(raw: &str) -> Result<String, XmlFault> {
+fn namespace(raw: &str) -> Result<CompactString, XmlFault> {
     if raw == ns::CLIENT {
-        return Ok(String::from(ns::COMPONENT));
+        return Ok(CompactString::const_new(ns::COMPONENT));
     }
     let value = wellformed::attribute_value(raw).ok_or(XmlFault::Malformed("namespace"))?;
     Ok(value.as_ref().into())

@@ -12,6 +12,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use unicode_normalization::{UnicodeNormalization, is_nfkc};
+
 use super::escape;
 use super::wellformed::cut;
 
@@ -316,7 +318,7 @@ pub fn resource_from_nick(nick: &str) -> Cow<'_, str> {
         return Cow::Borrowed(nick);
     }
     let mut out = String::with_capacity(nick.len());
-    for ch in nick.chars().filter(|&ch| !mapped_to_nothing(ch)) {
+    for ch in nick.nfkc().filter(|&ch| !mapped_to_nothing(ch)) {
         if ch.is_control() {
             out.push('_');
         } else if refused_in_resource(ch) {
@@ -324,6 +326,10 @@ pub fn resource_from_nick(nick: &str) -> Cow<'_, str> {
         } else {
             out.push(ch);
         }
+    }
+    // Dropping characters can bring others together that compose.
+    if !is_nfkc(&out) {
+        out = out.nfkc().collect();
     }
     if out.is_empty() {
         out.push('_');
@@ -387,7 +393,10 @@ fn fold(text: &str) -> Cow<'_, str> {
             false => Cow::Borrowed(text),
         };
     }
-    Cow::Owned(text.chars().flat_map(char::to_lowercase).collect())
+    // Letter by letter: the final sigma of str::to_lowercase depends on what follows. Twice:
+    // lower-casing may leave what NFKC changes, and the result must be stable.
+    let once: String = text.nfkc().flat_map(char::to_lowercase).collect();
+    Cow::Owned(once.nfkc().flat_map(char::to_lowercase).nfkc().collect())
 }
 
 /// Joins checked parts.

@@ -1,5 +1,7 @@
 //! The stream header: XML declaration and start tag of the stream (RFC 6120 §4.7, XEP-0114 §3).
 
+use compact_str::CompactString;
+
 use super::super::element::{Element, XmlFault};
 use super::super::ns;
 use super::super::stanza::StreamCondition;
@@ -20,14 +22,15 @@ pub struct StreamHeader {
 /// Namespace declarations of the header, in force in every stanza.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Scope {
-    default: String,
-    prefixes: Vec<(String, String)>,
+    default: CompactString,
+    prefixes: Vec<(CompactString, CompactString)>,
 }
 
 impl Scope {
     /// Whether they are those that [`Element::parse`] assumes.
     pub(super) fn is_usual(&self) -> bool {
-        let usual = |(prefix, ns): &(String, String)| prefix == "stream" && ns == ns::STREAMS;
+        let usual =
+            |(prefix, ns): &(CompactString, CompactString)| prefix == "stream" && ns == ns::STREAMS;
         self.content_is_default() && self.prefixes.iter().all(usual)
     }
 
@@ -155,7 +158,7 @@ fn head(tag: &str) -> Result<Head, StreamFault> {
     }
     let mut header = StreamHeader::default();
     let mut scope = Scope {
-        default: String::from(""),
+        default: CompactString::const_new(""),
         prefixes: Vec::new(),
     };
     let mut seen = Vec::new();
