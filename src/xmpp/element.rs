@@ -287,7 +287,7 @@ impl Builder {
         }
         self.count()?;
         let (name, attributes) = Tag::new(tag);
-        if !wellformed::is_name(name) {
+        if !wellformed::is_name(name) || name.starts_with("xmlns:") {
             return Err(XmlFault::Malformed("element name"));
         }
         let ns = match scope.resolve_element(QName(name)).0 {
@@ -403,10 +403,10 @@ fn check_declaration(name: &str, value: &str) -> Result<(), XmlFault> {
 
 /// A namespace as written in its declaration, ready for comparison.
 fn namespace(raw: &str) -> Result<CompactString, XmlFault> {
-    if raw == ns::CLIENT {
+    let value = wellformed::attribute_value(raw).ok_or(XmlFault::Malformed("namespace"))?;
+    if value == ns::CLIENT {
         return Ok(CompactString::const_new(ns::COMPONENT));
     }
-    let value = wellformed::attribute_value(raw).ok_or(XmlFault::Malformed("namespace"))?;
     Ok(value.as_ref().into())
 }
 
