@@ -369,10 +369,15 @@ fn prepare_local(local: &str) -> Result<Cow<'_, str>, JidFault> {
 }
 
 fn prepare_domain(domain: &str) -> Result<Cow<'_, str>, JidFault> {
-    // RFC 7622 §3.2: a final dot is dropped before any other rule.
-    let domain = fold(domain.strip_suffix('.').unwrap_or(domain));
+    let mut domain = fold(domain);
+    // RFC 7622 §3.2: a final dot is dropped before anything is compared. After folding, which
+    // turns wide dots into this one.
+    if domain.ends_with('.') {
+        domain = Cow::Owned(domain[..domain.len() - 1].to_owned());
+    }
     let bad = |b: u8| matches!(b, b'@' | b'/' | b' ') || b.is_ascii_control();
-    if domain.is_empty() || domain.len() > PART_MAX || domain.bytes().any(bad) {
+    let bad = domain.ends_with('.') || domain.bytes().any(bad);
+    if domain.is_empty() || domain.len() > PART_MAX || bad {
         return Err(JidFault::Domain);
     }
     Ok(domain)

@@ -38,6 +38,7 @@ fn malformed_addresses_name_the_part() {
         ("@b".into(), JidFault::Local),
         ("a@".into(), JidFault::Domain),
         ("a@.".into(), JidFault::Domain),
+        ("a@b..".into(), JidFault::Domain),
         ("a@b@c".into(), JidFault::Domain),
         ("a@b/".into(), JidFault::Resource),
         ("/r".into(), JidFault::Domain),

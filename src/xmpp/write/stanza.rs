@@ -1,8 +1,10 @@
 //! Stanzas: head, budget, and a sender that is always ours.
 
+use unicode_normalization::{UnicodeNormalization, is_nfkc};
+
 use super::super::escape;
 use super::super::jid::{PART_MAX, resource_from_nick};
-use super::super::wellformed::cut;
+use super::super::wellformed;
 use super::budget::Xml;
 
 /// The three kinds of stanza (RFC 6120 §8).
@@ -123,20 +125,25 @@ fn write_from(xml: &mut Xml<'_>, head: &Head<'_>) -> bool {
 }
 
 fn is_good_local(local: &str) -> bool {
+    let good = |b: u8| b > b' ' && b != 0x7f && escape::code(b).is_none();
     local.len() <= PART_MAX
-        && local
-            .bytes()
-            .all(|b| b > b' ' && b != 0x7f && escape::code(b).is_none())
+        && local.bytes().all(good)
+        && (local.is_ascii() || (is_nfkc(local) && local.chars().all(is_good_char)))
+}
+
+fn is_good_char(ch: char) -> bool {
+    !ch.is_control() && wellformed::is_char(ch)
 }
 
 fn fix_local(local: &str) -> String {
     let mut fixed = String::with_capacity(local.len());
-    for ch in local.chars().filter(|ch| !ch.is_control()) {
+    // Normalised first: servers do, and it can bring a separator about.
+    for ch in local.nfkc().filter(|&ch| is_good_char(ch)) {
         match u8::try_from(ch).ok().and_then(escape::code) {
             Some(code) => fixed.push_str(code),
             None => fixed.push(ch),
         }
     }
-    fixed.truncate(cut(&fixed, PART_MAX).len());
+    fixed.truncate(wellformed::cut(&fixed, PART_MAX).len());
     fixed
 }
