@@ -7,9 +7,16 @@ use libfuzzer_sys::fuzz_target;
 
 const HEADER: &[u8] = b"<stream:stream xmlns:stream='http://etherx.jabber.org/streams' \
     xmlns='jabber:component:accept' id='1'>";
-const LIMITS: Limits = Limits { stanza: 300, depth: 5, attributes: 6 };
+const LIMITS: Limits = Limits {
+    stanza: 300,
+    depth: 5,
+    attributes: 6,
+};
 
-fn frames(bytes: &[u8], mut sizes: impl Iterator<Item = usize>) -> (Vec<Frame>, Option<StreamCondition>) {
+fn frames(
+    bytes: &[u8],
+    mut sizes: impl Iterator<Item = usize>,
+) -> (Vec<Frame>, Option<StreamCondition>) {
     let mut splitter = Splitter::new(LIMITS);
     let mut frames = Vec::new();
     let mut rest = bytes;
@@ -34,11 +41,18 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     let (sizes, data) = data.split_at(9);
-    let mut bytes = if sizes[0] & 1 == 0 { HEADER.to_vec() } else { Vec::new() };
+    let mut bytes = if sizes[0] & 1 == 0 {
+        HEADER.to_vec()
+    } else {
+        Vec::new()
+    };
     bytes.extend_from_slice(data);
     let whole = frames(&bytes, std::iter::empty());
     let single = frames(&bytes, std::iter::repeat(1));
-    let mixed = frames(&bytes, sizes[1..].iter().map(|&size| usize::from(size)).cycle());
+    let mixed = frames(
+        &bytes,
+        sizes[1..].iter().map(|&size| usize::from(size)).cycle(),
+    );
     assert_eq!(whole, single);
     assert_eq!(whole, mixed);
     for frame in &whole.0 {
