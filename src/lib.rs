@@ -6,9 +6,12 @@
 pub mod component;
 pub mod config;
 pub mod host;
+pub mod registry;
+mod run;
 pub mod secret;
 mod serve;
 pub mod store;
 pub mod xmpp;
 
+pub use self::run::{RunFault, run};
 pub use self::serve::{Served, Service};

@@ -1,6 +1,17 @@
 //! The only file that names concrete gateways: one entry each, behind its cargo feature.
 
-use crate::config::{GatewayKind, KeyDoc};
+use std::sync::Arc;
+
+use isthmus_gateway::Gateway;
+
+use crate::config::{GatewayConfig, GatewayKind, KeyDoc};
+
+/// Makes the gateway that a table of the configuration describes; what is wrong, in words.
+pub fn build(config: &GatewayConfig) -> Result<Arc<dyn Gateway>, String> {
+    let kind = KINDS.iter().find(|kind| kind.name == config.kind);
+    let kind = kind.ok_or_else(|| format!("this build has no gateway of kind {}", config.kind))?;
+    (kind.build)(&config.settings.0)
+}
 
 /// The gateway kinds of this build, in the order of the sample.
 pub const KINDS: &[GatewayKind] = &[
@@ -9,12 +20,14 @@ pub const KINDS: &[GatewayKind] = &[
         name: "irc",
         keys: &[],
         check: |_| Vec::new(),
+        build: |_| Err("not here yet".to_owned()),
     },
     #[cfg(feature = "loopback")]
     GatewayKind {
         name: "loopback",
         keys: LOOPBACK_KEYS,
         check: check_loopback,
+        build: build_loopback,
     },
 ];
 
@@ -80,4 +93,10 @@ fn check_loopback(settings: &serde_json::Value) -> Vec<(String, String)> {
     tried
         .filter_map(|(key, read)| Some((key.clone(), read.err()?.to_string())))
         .collect()
+}
+
+#[cfg(feature = "loopback")]
+fn build_loopback(settings: &serde_json::Value) -> Result<Arc<dyn Gateway>, String> {
+    let config = serde_json::from_value(settings.clone()).map_err(|error| error.to_string())?;
+    Ok(Arc::new(isthmus_loopback::Loopback::new(config)))
 }

@@ -1,5 +1,8 @@
 //! What the configuration must know of a gateway kind: its keys and how to check them.
 
+use std::sync::Arc;
+
+use isthmus_gateway::Gateway;
 use serde_json::Value;
 
 /// One documented key: the sample and the environment's types are made from it.
@@ -25,6 +28,8 @@ pub struct GatewayKind {
     /// Checks those keys: the path below the table and what was found and expected, for each
     /// problem.
     pub check: fn(&Value) -> Vec<(String, String)>,
+    /// Makes the gateway from those keys; what is wrong, in words.
+    pub build: fn(&Value) -> Result<Arc<dyn Gateway>, String>,
 }
 
 impl GatewayKind {

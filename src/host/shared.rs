@@ -25,8 +25,10 @@ pub struct Limits {
     pub sessions: usize,
     /// Stanzas that wait for one session.
     pub inbox: usize,
-    /// Largest stanza sent, in bytes.
-    pub sent_stanza: usize,
+    /// Stanzas taken from one user each second, over time.
+    pub stanzas_per_second: u32,
+    /// Stanzas taken from one user at once.
+    pub stanzas_burst: u32,
 }
 
 /// What all sessions of the program share.

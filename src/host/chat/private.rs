@@ -22,20 +22,30 @@ const MOST: usize = 256;
 /// Through which room the user last wrote to whom.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
-    /// Folded nickname and folded room, oldest first.
-    through: Vec<(Box<[u8]>, Box<[u8]>)>,
+    /// Oldest first.
+    through: Vec<Way>,
+}
+
+/// The way to one person, both names folded.
+#[derive(Debug)]
+struct Way {
+    nick: Box<[u8]>,
+    room: Box<[u8]>,
 }
 
 impl Peers {
     /// The user wrote to `nick`: through a room, or directly.
     pub(crate) fn wrote(&mut self, base: &Base, nick: &str, room: Option<&[u8]>) {
         let nick = base.folded(nick);
-        self.through.retain(|(known, _)| *known != nick);
+        self.through.retain(|way| way.nick != nick);
         if let Some(room) = room {
             if self.through.len() == MOST {
                 self.through.remove(0);
             }
-            self.through.push((nick, room.into()));
+            self.through.push(Way {
+                nick,
+                room: room.into(),
+            });
         }
     }
 
@@ -46,8 +56,8 @@ impl Peers {
         let nick = base.folded(nick);
         self.through
             .iter()
-            .find(|(known, _)| *known == nick)
-            .map(|(_, room)| &**room)
+            .find(|way| way.nick == nick)
+            .map(|way| &*way.room)
     }
 }
 

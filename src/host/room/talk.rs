@@ -36,8 +36,7 @@ impl Room {
         };
         let content = |xml: &mut Xml<'_>| chat::write_message(xml, message, &spoken);
         self.show(base, &nick, &id, &content);
-        let limit = base.shared.limits().sent_stanza;
-        self.record(base, &nick, &id, at, limit, &content);
+        self.record(base, &nick, &id, at, &content);
     }
 
     /// The network shows the user's own message in its place.
@@ -59,8 +58,7 @@ impl Room {
         // The sender knows his message by the id he gave it (XEP-0045 §7.4, `muc#stable_id`).
         let own = sent.origin.id.clone().unwrap_or_else(|| id.clone());
         self.show(base, &nick, &own, &content);
-        let limit = base.shared.limits().sent_stanza;
-        self.record(base, &nick, &own, base.now_ms, limit, &content);
+        self.record(base, &nick, &own, base.now_ms, &content);
     }
 
     /// The room's bare JID.
@@ -97,7 +95,6 @@ impl Room {
         nick: &str,
         id: &str,
         at: i64,
-        limit: usize,
         content: &impl Fn(&mut Xml<'_>),
     ) {
         let heard = self.live().next().is_some();
@@ -120,7 +117,7 @@ impl Room {
             id: Some(id),
         };
         let mut stanza = Vec::with_capacity(256);
-        if write::stanza(&mut stanza, limit, head, content) == Written::Nothing {
+        if write::stanza(&mut stanza, write::STANZA_MAX, head, content) == Written::Nothing {
             return;
         }
         let (number, id, nick) = (archive.last, id.to_owned(), nick.to_owned());

@@ -33,20 +33,20 @@ impl Session {
             incoming.kind.as_deref(),
             incoming.resource.is_some(),
         ) {
-            (Kind::Room, Some("groupchat"), false) => self.to_room(origin, incoming),
+            (Kind::Room, Some("groupchat"), false) => self.groupchat(origin, incoming),
             (Kind::Room, Some("groupchat"), true) => {
                 // XEP-0045 §7.5
                 let text = "a groupchat message goes to the room, not to an occupant";
                 origin.error(&self.base.outbox, Condition::BadRequest, text);
             }
-            (Kind::Room, _, true) => self.to_occupant(origin, incoming),
-            (Kind::Room, _, false) => self.to_room_alone(&origin, &incoming),
+            (Kind::Room, _, true) => self.occupant_message(origin, incoming),
+            (Kind::Room, _, false) => self.stray_message(&origin, &incoming),
             (Kind::Contact | Kind::Group, Some("groupchat"), _) => {
                 let text = "this is a person, not a room";
                 origin.error(&self.base.outbox, Condition::ServiceUnavailable, text);
             }
-            (Kind::Contact | Kind::Group, ..) => self.to_contact(origin, incoming),
-            (Kind::Network, ..) => self.to_network(origin, &incoming),
+            (Kind::Contact | Kind::Group, ..) => self.contact_message(origin, incoming),
+            (Kind::Network, ..) => self.raw_lines(origin, &incoming),
             (Kind::Gateway | Kind::Pattern, ..) => {
                 origin.error(
                     &self.base.outbox,
@@ -57,7 +57,7 @@ impl Session {
         }
     }
 
-    fn to_room(&mut self, origin: Origin, incoming: Incoming) {
+    fn groupchat(&mut self, origin: Origin, incoming: Incoming) {
         let link = self.base.link;
         let Some(room) = self.rooms.find(&self.base, &incoming.to.id) else {
             return not_inside(&self.base.outbox, &origin);
@@ -85,7 +85,7 @@ impl Session {
         self.send(origin, incoming, Place::Room(name.into()), Some(key));
     }
 
-    fn to_occupant(&mut self, origin: Origin, incoming: Incoming) {
+    fn occupant_message(&mut self, origin: Origin, incoming: Incoming) {
         let nick = incoming.resource.clone().unwrap_or_default();
         let Some(room) = self.rooms.find(&self.base, &incoming.to.id) else {
             return not_inside(&self.base.outbox, &origin);
@@ -107,7 +107,7 @@ impl Session {
         self.send(origin, incoming, to, None);
     }
 
-    fn to_contact(&mut self, origin: Origin, incoming: Incoming) {
+    fn contact_message(&mut self, origin: Origin, incoming: Incoming) {
         let nick = incoming.to.id.clone();
         self.private = true;
         self.peers.wrote(&self.base, &nick, None);
@@ -116,7 +116,7 @@ impl Session {
 
     /// A message to a room that is no groupchat message: an invitation (XEP-0045 §7.8.2), or a
     /// mistake that must not go unanswered.
-    fn to_room_alone(&mut self, origin: &Origin, incoming: &Incoming) {
+    fn stray_message(&mut self, origin: &Origin, incoming: &Incoming) {
         if incoming.stanza.child("body", ns::COMPONENT).is_none() {
             return;
         }
@@ -124,7 +124,7 @@ impl Session {
         origin.error(&self.base.outbox, Condition::NotAcceptable, text);
     }
 
-    fn to_network(&mut self, origin: Origin, incoming: &Incoming) {
+    fn raw_lines(&mut self, origin: Origin, incoming: &Incoming) {
         let Some(text) = text_of(&incoming.stanza) else {
             return;
         };

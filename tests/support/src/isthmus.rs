@@ -32,8 +32,11 @@ impl Isthmus {
         let file = dir.path().join("isthmus.toml");
         let config = config.replace("{dir}", &dir.path().to_string_lossy());
         fs::write(&file, config).expect("written");
-        let mut spec = Spec::new("isthmus", binary.as_ref(), dir.path())
-            .args([OsStr::new("--config"), file.as_os_str()]);
+        let mut spec = Spec::new("isthmus", binary.as_ref(), dir.path()).args([
+            OsStr::new("run"),
+            OsStr::new("--config"),
+            file.as_os_str(),
+        ]);
         for (key, value) in env {
             spec = spec.env(key, value);
         }

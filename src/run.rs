@@ -1,0 +1,166 @@
+//! The program's life: open the store, serve every gateway, reload, drain.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::sync::watch;
+
+use crate::component::{ComponentConfig, Tls};
+use crate::config::{Allowed, Config, GatewayConfig, ServerTls};
+use crate::host::{Access, Limits, Shared};
+use crate::registry;
+use crate::serve::{Served, Service};
+use crate::store::{SqliteStore, Store, StoreFault};
+use crate::xmpp::jid::BareJid;
+
+/// Why the program ends other than by being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunFault {
+    /// The store cannot be opened.
+    #[error("store: {0}")]
+    Store(#[from] StoreFault),
+    /// A gateway cannot be set up.
+    #[error("gateway.{name}: {text}")]
+    Gateway {
+        /// The gateway's name in the configuration.
+        name: String,
+        /// What is wrong.
+        text: String,
+    },
+}
+
+/// Serves until `shutdown` becomes true (or its sender goes away). `reload` carries later
+/// configurations, of which only the live parts have changed.
+///
+/// # Errors
+///
+/// What keeps it from serving at all; a lost connection is not an error but is made again.
+pub async fn run(
+    config: Config,
+    mut shutdown: watch::Receiver<bool>,
+    mut reload: watch::Receiver<Arc<Config>>,
+) -> Result<(), RunFault> {
+    let path = config.store.path.clone();
+    let store = tokio::task::spawn_blocking(move || SqliteStore::open(&path))
+        .await
+        .unwrap_or(Err(StoreFault::Closed))?;
+    let store: Arc<dyn Store> = Arc::new(store);
+    let shared = Arc::new(Shared::new(Arc::clone(&store), limits(&config)));
+    let services = config
+        .gateways
+        .iter()
+        .map(|gateway| Ok((gateway.name.clone(), service(&config, gateway)?)))
+        .collect::<Result<Vec<_>, RunFault>>()?;
+    let served: Vec<(String, Served)> = services
+        .into_iter()
+        .map(|(name, service)| (name, Served::start(service, &shared)))
+        .collect();
+    loop {
+        tokio::select! {
+            // A sender that went away means shutdown as well.
+            _ = shutdown.wait_for(|down| *down) => break,
+            Ok(()) = reload.changed() => {
+                let config = Arc::clone(&reload.borrow_and_update());
+                apply(&config, &shared, &served);
+            }
+        }
+    }
+    let draining: Vec<_> = served
+        .into_iter()
+        .map(|(_, served)| tokio::spawn(served.drain()))
+        .collect();
+    for drained in draining {
+        // One domain's failure to end in order is logged there and keeps no other from it.
+        let _ = drained.await;
+    }
+    drop(shared);
+    // Dropping the store blocks until what is queued is written.
+    let _ = tokio::task::spawn_blocking(move || drop(store)).await;
+    Ok(())
+}
+
+/// Applies what can change while serving.
+fn apply(config: &Config, shared: &Shared, served: &[(String, Served)]) {
+    shared.set_limits(limits(config));
+    for gateway in &config.gateways {
+        if let Some((_, served)) = served.iter().find(|(name, _)| *name == gateway.name) {
+            served.domain().set_access(access(gateway));
+        }
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    let limits = &config.limits;
+    Limits {
+        history: limits.history,
+        rooms_per_user: limits.rooms_per_user,
+        networks_per_user: limits.networks_per_user,
+        sessions: limits.sessions,
+        inbox: limits.inbox,
+        stanzas_per_second: limits.stanzas_per_second,
+        stanzas_burst: limits.stanzas_burst,
+    }
+}
+
+fn access(gateway: &GatewayConfig) -> Access {
+    let allow: Vec<BareJid> = gateway
+        .allow
+        .iter()
+        .filter_map(|allowed| BareJid::parse(Allowed::as_str(allowed)).ok())
+        .collect();
+    Access::new(&allow, &gateway.admins)
+}
+
+fn service(config: &Config, gateway: &GatewayConfig) -> Result<Service, RunFault> {
+    let fault = |text: String| RunFault::Gateway {
+        name: gateway.name.clone(),
+        text,
+    };
+    let server = &gateway.component;
+    let mut component = ComponentConfig::new(
+        &gateway.domain,
+        &server.host,
+        server.port,
+        server.secret.expose(),
+    );
+    component.server_domain = Some(config.server_domain.clone());
+    component.inbound.stanza = config.limits.received_stanza;
+    component.outbound.stanza_bytes = server.stanza_limit;
+    if let Some(tls) = &server.tls {
+        component.tls = Some(client_tls(tls).map_err(|error| fault(error.to_string()))?);
+    }
+    Ok(Service {
+        gateway: registry::build(gateway).map_err(fault)?,
+        component,
+        access: access(gateway),
+        dial: None,
+    })
+}
+
+/// TLS to the XMPP server: the system's authorities, and one more where the operator names it.
+fn client_tls(tls: &ServerTls) -> io::Result<Tls> {
+    let mut roots = RootCertStore::empty();
+    for certificate in rustls_native_certs::load_native_certs().certs {
+        // One unusable authority of the system's is no reason not to start.
+        let _ = roots.add(certificate);
+    }
+    if let Some(file) = &tls.ca_file {
+        let read = CertificateDer::pem_file_iter(file).map_err(io::Error::other)?;
+        for certificate in read {
+            roots
+                .add(certificate.map_err(io::Error::other)?)
+                .map_err(io::Error::other)?;
+        }
+    }
+    let config = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(tls.name.clone()).map_err(io::Error::other)?;
+    Ok(Tls {
+        config: Arc::new(config),
+        name,
+    })
+}
