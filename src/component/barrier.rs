@@ -2,8 +2,8 @@
 //!
 //! XEP-0114 has no acknowledgement, but a server works through one stream in order: once anything
 //! comes back for a ping, it has read all that was written before. The component pings itself
-//! through the server (`from` = `to` = its own domain). The ping coming home is the proof, and so is
-//! any answer or error with its id. It is not answered: it would only come home once more.
+//! through the server (`from` = `to` = its own domain). The ping coming home is the proof, and so
+//! is any answer or error with its id. It is not answered: it would only come home once more.
 //!
 //! ```text
 //!   write, then ping ourselves --comes home within 10 s--> confirmed
@@ -19,10 +19,10 @@
 //! A quiet stream is pinged each minute, which is also what keeps it open (Openfire closes one on
 //! which nothing comes for six minutes).
 //!
-//! What else the pings tell. **Another process under the same name**: ids carry a random word of the
-//! process, so a ping with another word that comes home is somebody else's. ejabberd, which deals
-//! stanzas out at random, shows that way; it also shows as own pings that used to come home and now
-//! and then do not. jabberd2 feeds the first connection only: the second gets nothing back at all,
+//! What else the pings tell. **Another process under the same name**: ids carry a random word of
+//! the process, so a ping with another word that comes home is somebody else's. ejabberd, which
+//! deals stanzas out at random, shows that way; it also shows as own pings that used to come home
+//! and now and then do not. jabberd2 feeds the first connection only: the second gets nothing back at all,
 //! and the stream is cut with a message that names this reason.
 
 use std::{collections::VecDeque, time::Duration};
