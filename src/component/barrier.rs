@@ -22,8 +22,8 @@
 //! What else the pings tell. **Another process under the same name**: ids carry a random word of
 //! the process, so a ping with another word that comes home is somebody else's. ejabberd, which
 //! deals stanzas out at random, shows that way; it also shows as own pings that used to come home
-//! and now and then do not. jabberd2 feeds the first connection only: the second gets nothing back at all,
-//! and the stream is cut with a message that names this reason.
+//! and now and then do not. jabberd2 feeds the first connection only: the second gets nothing back
+//! at all, and the stream is cut with a message that names this reason.
 
 use std::{collections::VecDeque, time::Duration};
 

@@ -122,7 +122,8 @@ fn condition(stage: Stage, condition: StreamCondition, domain: &str) -> Advice {
         StreamCondition::Conflict => {
             let hint = format!(
                 "another connection holds {domain}: a second process, or our former stream that \
-                 the server has not given up yet. Prosody: component_conflict_resolve = \"kick_old\" \
+                 the server has not given up yet. Prosody: component_conflict_resolve = \
+                 \"kick_old\" \
                  lets the newer one win; MongooseIM: conflict_behaviour = \"kick_old\"; ejabberd \
                  says so when {domain} is one of its own hosts"
             );
