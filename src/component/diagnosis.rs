@@ -113,7 +113,8 @@ fn condition(stage: Stage, condition: StreamCondition, domain: &str) -> Advice {
         StreamCondition::NotAuthorized => slow(format!(
             "make the secrets equal. Prosody: component_secret under Component \"{domain}\"; \
              ejabberd: password under hosts: {domain} of the ejabberd_service listener, and it \
-             says the same where {domain} is missing there; jabberd2: secret under local in router.xml"
+             says the same where {domain} is missing there; jabberd2: secret under local in \
+             router.xml"
         )),
         StreamCondition::Conflict if stage == Stage::Live => slow(format!(
             "a newer connection took {domain} over: stop the other process, or its configuration's \
@@ -123,9 +124,8 @@ fn condition(stage: Stage, condition: StreamCondition, domain: &str) -> Advice {
             let hint = format!(
                 "another connection holds {domain}: a second process, or our former stream that \
                  the server has not given up yet. Prosody: component_conflict_resolve = \
-                 \"kick_old\" \
-                 lets the newer one win; MongooseIM: conflict_behaviour = \"kick_old\"; ejabberd \
-                 says so when {domain} is one of its own hosts"
+                 \"kick_old\" lets the newer one win; MongooseIM: conflict_behaviour = \
+                 \"kick_old\"; ejabberd says so when {domain} is one of its own hosts"
             );
             (hint, Pace::Later)
         }
