@@ -11,6 +11,7 @@ mod run;
 pub mod secret;
 mod serve;
 pub mod store;
+pub mod xeps;
 pub mod xmpp;
 
 pub use self::run::{RunFault, run};

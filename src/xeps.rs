@@ -1,0 +1,156 @@
+//! What of the XMPP extensions is implemented, in one place. `docs/isthmus.doap` is made from it.
+
+use std::fmt::Write as _;
+
+/// One extension.
+#[derive(Clone, Copy, Debug)]
+pub struct Xep {
+    /// Its number.
+    pub number: u16,
+    /// The version that was read.
+    pub version: &'static str,
+    /// All of what the specification asks of an entity like this one.
+    pub complete: bool,
+    /// What of it.
+    pub note: &'static str,
+    /// The file that does it, below `src`.
+    pub file: &'static str,
+}
+
+/// What is implemented, by number.
+pub const XEPS: &[Xep] = &[
+    xep(4, "2.13.1", false, "result forms", "host/disco.rs"),
+    xep(
+        30,
+        "2.5.0",
+        false,
+        "information; nothing is listed yet",
+        "host/disco.rs",
+    ),
+    xep(
+        45,
+        "1.35.5",
+        false,
+        "rooms as a service: entering, leaving, talk, subject, nickname, \
+         private messages, kick, ban, roles and affiliations",
+        "host/room/mod.rs",
+    ),
+    xep(
+        66,
+        "1.5",
+        false,
+        "a link beside the text is sent with it",
+        "host/chat/mod.rs",
+    ),
+    xep(82, "1.1.1", true, "", "host/delay.rs"),
+    xep(
+        92,
+        "1.1",
+        true,
+        "without the operating system",
+        "host/version.rs",
+    ),
+    xep(
+        100,
+        "1.0",
+        false,
+        "subscriptions to the gateway",
+        "host/contact.rs",
+    ),
+    xep(106, "1.1.1", true, "", "xmpp/escape.rs"),
+    xep(114, "1.6", true, "", "component/mod.rs"),
+    xep(115, "1.6.0", false, "of the gateway itself", "host/caps.rs"),
+    xep(199, "2.0.1", true, "", "host/ping.rs"),
+    xep(203, "2.0", true, "", "host/delay.rs"),
+    xep(245, "1.0", true, "", "host/chat/mod.rs"),
+    xep(
+        249,
+        "1.2",
+        false,
+        "invitations to the user",
+        "host/session/events.rs",
+    ),
+    xep(
+        334,
+        "0.3.1",
+        false,
+        "`no-store` on words of the moment",
+        "host/session/events.rs",
+    ),
+    xep(
+        359,
+        "0.7.0",
+        false,
+        "stanza ids of rooms and contacts",
+        "host/chat/mod.rs",
+    ),
+    xep(
+        380,
+        "0.4.0",
+        true,
+        "encrypted messages are refused in plain words",
+        "host/chat/encrypted.rs",
+    ),
+    xep(410, "1.1.0", true, "", "host/ping.rs"),
+];
+
+const fn xep(
+    number: u16,
+    version: &'static str,
+    complete: bool,
+    note: &'static str,
+    file: &'static str,
+) -> Xep {
+    Xep {
+        number,
+        version,
+        complete,
+        note,
+        file,
+    }
+}
+
+/// The project's description (DOAP with the `xmpp` vocabulary of XEP-0453).
+pub fn doap() -> String {
+    let mut doap = String::from(HEAD);
+    for Xep {
+        number,
+        version,
+        complete,
+        note,
+        ..
+    } in XEPS
+    {
+        let status = if *complete { "complete" } else { "partial" };
+        // Writing to a String cannot fail.
+        let _ = write!(
+            doap,
+            "    <implements>\n      <xmpp:SupportedXep>\n        \
+             <xmpp:xep rdf:resource=\"https://xmpp.org/extensions/xep-{number:04}.html\"/>\n        \
+             <xmpp:version>{version}</xmpp:version>\n        \
+             <xmpp:status>{status}</xmpp:status>\n"
+        );
+        if !note.is_empty() {
+            let _ = writeln!(doap, "        <xmpp:note>{note}</xmpp:note>");
+        }
+        doap.push_str("      </xmpp:SupportedXep>\n    </implements>\n");
+    }
+    doap.push_str("  </Project>\n</rdf:RDF>\n");
+    doap
+}
+
+const HEAD: &str = "\
+<?xml version=\"1.0\" encoding=\"UTF-8\"?>
+<rdf:RDF xmlns=\"http://usefulinc.com/ns/doap#\"
+         xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"
+         xmlns:xmpp=\"https://linkmauve.fr/ns/xmpp-doap#\">
+  <Project>
+    <name>Isthmus</name>
+    <shortdesc xml:lang=\"en\">XMPP gateway to IRC and other networks</shortdesc>
+    <programming-language>Rust</programming-language>
+    <os>Linux</os>
+    <category rdf:resource=\"https://linkmauve.fr/ns/xmpp-doap#category-component\"/>
+    <implements rdf:resource=\"https://www.rfc-editor.org/info/rfc6120\"/>
+    <implements rdf:resource=\"https://www.rfc-editor.org/info/rfc6121\"/>
+    <implements rdf:resource=\"https://www.rfc-editor.org/info/rfc7622\"/>
+";

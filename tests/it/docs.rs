@@ -1,0 +1,105 @@
+//! What the documents say is what the code does.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use isthmus::xeps::{XEPS, doap};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(under: &str, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(under)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a readable folder") {
+            let path = entry.expect("a readable entry").path();
+            if path.is_dir() {
+                if !path.ends_with("target") {
+                    folders.push(path);
+                }
+            } else if path.extension().is_some_and(|extension| extension == ending) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_doap_file_is_made_from_the_table_of_extensions() {
+    let path = root().join("docs/isthmus.doap");
+    if env::var_os("ISTHMUS_BLESS").is_some() {
+        fs::write(&path, doap()).expect("written");
+    }
+    let written = fs::read_to_string(&path).expect("docs/isthmus.doap");
+    assert!(written == doap(), "docs/isthmus.doap is stale: run this test with ISTHMUS_BLESS=1");
+}
+
+#[test]
+fn every_listed_extension_is_cited_where_it_is_implemented() {
+    for xep in XEPS {
+        let path = root().join("src").join(xep.file);
+        let code = fs::read_to_string(&path)
+            .unwrap_or_else(|_| panic!("XEP-{:04} names no file: {}", xep.number, xep.file));
+        let name = format!("XEP-{:04}", xep.number);
+        assert!(code.contains(&name), "{} does not cite {name}", xep.file);
+    }
+    let sorted = XEPS.windows(2).all(|pair| pair[0].number < pair[1].number);
+    assert!(sorted, "each extension once, by number");
+}
+
+#[test]
+fn every_extension_a_host_file_is_about_is_listed() {
+    let listed: BTreeSet<String> =
+        XEPS.iter().map(|xep| format!("XEP-{:04}", xep.number)).collect();
+    for path in files("src/host", "rs") {
+        let code = fs::read_to_string(&path).expect("readable");
+        let first = code.lines().next().unwrap_or_default();
+        for word in first.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
+            if word.starts_with("XEP-") {
+                assert!(listed.contains(word), "{} is about {word}, unlisted", path.display());
+            }
+        }
+    }
+}
+
+/// `docs/verification.md` has one row for each promise; its last cell names tests, each in
+/// backquotes as `function_name` or as a scenario's file name.
+#[test]
+fn every_test_named_in_the_verification_page_exists() {
+    let page = fs::read_to_string(root().join("docs/verification.md")).expect("the page");
+    let mut known = BTreeSet::new();
+    for folder in ["src", "gateways", "tests", "xtask", "benches", "fuzz/fuzz_targets"] {
+        for path in files(folder, "rs") {
+            let code = fs::read_to_string(&path).expect("readable");
+            for (at, _) in code.match_indices("fn ") {
+                let rest = &code[at + 3..];
+                let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+                known.insert(rest[..end.unwrap_or(rest.len())].to_owned());
+            }
+            let name = path.file_stem().expect("a name").to_string_lossy();
+            known.insert(name.into_owned());
+        }
+    }
+    for path in files("tests/scenarios", "txt") {
+        let path = path.strip_prefix(root().join("tests/scenarios")).expect("below").to_owned();
+        known.insert(path.to_string_lossy().into_owned());
+    }
+    let mut named = 0;
+    for row in page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---")) {
+        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        if cell == "shown by" {
+            continue;
+        }
+        let tests: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "a promise without a test: {row}");
+        for test in tests {
+            assert!(known.contains(test), "the page names {test}, which does not exist");
+            named += 1;
+        }
+    }
+    assert!(named > 20, "the page names only {named} tests");
+}
