@@ -298,10 +298,14 @@ impl Check<'_> {
         let settings = self.settings(kind, rest.collect());
         if let Some(kind) = kind {
             for (key, text) in (kind.check)(&settings) {
+                let value = find(dict, &key);
                 let first = key.split('.').next().unwrap_or_default();
-                let tag = find(dict, &key).or(dict.get(first)).map(Value::tag);
-                self.notes
-                    .note_at(tag.unwrap_or_default(), &format!("{path}.{key}"), text);
+                let tag = value
+                    .or(dict.get(first))
+                    .map(Value::tag)
+                    .unwrap_or_default();
+                let text = with_found(&key, value, text);
+                self.notes.note_at(tag, &format!("{path}.{key}"), text);
             }
         }
         Draft {
@@ -333,13 +337,11 @@ impl Check<'_> {
 
     /// The keys of the kind, as JSON; from the environment with the types the kind documents.
     fn settings(&self, kind: Option<&GatewayKind>, rest: Vec<(String, &Value)>) -> Json {
-        let mut path = Vec::new();
         let convert = |(key, value): (String, &Value)| {
             let json = self.json(kind, &mut vec![key.clone()], value);
             (key, json)
         };
-        path.extend(rest.into_iter().map(convert));
-        Json::Object(path.into_iter().collect())
+        Json::Object(rest.into_iter().map(convert).collect())
     }
 
     fn json(&self, kind: Option<&GatewayKind>, path: &mut Vec<String>, value: &Value) -> Json {
@@ -440,6 +442,21 @@ fn from_environment(doc: Option<&KeyDoc>, text: &str) -> Json {
         return Json::from(text);
     }
     serde_json::from_str(text).unwrap_or_else(|_| Json::from(text))
+}
+
+/// A kind may leave it to us to say what was found.
+fn with_found(key: &str, value: Option<&Value>, text: String) -> String {
+    if !text.starts_with("expected") {
+        return text;
+    }
+    let is_secret = ["pass", "secret", "key"]
+        .iter()
+        .any(|word| key.contains(word));
+    match value {
+        Some(value) if is_secret => format!("found {}, {text}", kind(value)),
+        Some(value) => format!("found {}, {text}", found(value)),
+        None => format!("found nothing, {text}"),
+    }
 }
 
 fn find<'a>(dict: &'a Dict, path: &str) -> Option<&'a Value> {

@@ -308,7 +308,7 @@ async fn a_database_held_by_another_is_reported_and_nothing_queued_is_lost() {
     other
         .execute_batch("ROLLBACK")
         .expect("the lock is given back");
-    store.synced().await.expect("committed");
+    committed(&store).await;
     let rows = store.rows(garden.id, ALL).await.expect("rows");
     assert_eq!(numbers(&rows), (1..=10).collect::<Vec<_>>());
     assert_eq!((store.lost(), store.backlog()), (0, 0));
@@ -328,7 +328,7 @@ async fn beyond_the_ceiling_writes_are_refused_and_counted() {
     other
         .execute_batch("ROLLBACK")
         .expect("the lock is given back");
-    store.synced().await.expect("committed");
+    committed(&store).await;
     assert_eq!(count(&place.witness(), "message"), 1000 - lost as i64);
 }
 
