@@ -47,6 +47,11 @@ fn gateway(out: &mut String, kind: &GatewayKind) {
 }
 
 fn key(out: &mut String, table: &str, doc: &KeyDoc, name: &str) {
+    // The first key of a table stands right below its name.
+    let last = out.lines().last().unwrap_or_default();
+    if !last.trim_start_matches('#').starts_with('[') {
+        out.push('\n');
+    }
     doc.doc
         .lines()
         .for_each(|line| out.push_str(&format!("# {line}\n")));
