@@ -1,1 +1,16 @@
 //! What several gateways need and the contract must not hold.
+//!
+//! Connections ([`dial`], [`tls`]), patience ([`backoff`], [`bucket`]) and cutting text to a
+//! network's size ([`split`]). Nothing of one network is in here.
+
+pub mod backoff;
+pub mod bucket;
+pub mod dial;
+pub mod split;
+pub mod tls;
+
+pub use backoff::Backoff;
+pub use bucket::Bucket;
+pub use dial::{BoxedStream, Dial, Reach, Stream, Tcp};
+pub use split::pieces;
+pub use tls::{Tls, Trust};

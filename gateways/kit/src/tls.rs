@@ -1,0 +1,173 @@
+//! TLS towards foreign servers: rustls with ring, one shared configuration per trust policy.
+//!
+//! A configuration holds the root store; making one per connection costs a hundred times the
+//! memory of the connection itself.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use isthmus_gateway::Later;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
+use tokio_rustls::TlsConnector;
+
+use crate::BoxedStream;
+
+/// What makes a server's certificate good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Trust {
+    /// It is valid for the host under the system's roots.
+    Native,
+    /// Its SHA-256 digest is this one; neither name nor expiry matter then.
+    Pin([u8; 32]),
+    /// Nothing is asked of it. Only by explicit configuration.
+    Insecure,
+}
+
+/// A ready TLS configuration. Cheap to clone.
+#[derive(Clone)]
+pub struct Tls {
+    config: Arc<ClientConfig>,
+}
+
+impl Tls {
+    /// The configuration for `trust`: the same one for every caller in this process. Reads the
+    /// system's roots the first time they are asked for.
+    pub fn shared(trust: Trust) -> io::Result<Self> {
+        static MADE: Mutex<Option<HashMap<Trust, Arc<ClientConfig>>>> = Mutex::new(None);
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = made.get_or_insert_default();
+        if let Some(config) = made.get(&trust) {
+            return Ok(Self {
+                config: Arc::clone(config),
+            });
+        }
+        let config = Arc::new(client_config(trust)?);
+        made.insert(trust, Arc::clone(&config));
+        Ok(Self { config })
+    }
+
+    /// Shakes hands with `host` over `stream`. The caller owns the time limit.
+    pub fn connect(&self, host: &str, stream: BoxedStream) -> Later<io::Result<BoxedStream>> {
+        let name = ServerName::try_from(host.to_owned());
+        let connector = TlsConnector::from(Arc::clone(&self.config));
+        Box::pin(async move {
+            let name = name.map_err(|_| {
+                io::Error::new(io::ErrorKind::InvalidInput, "not a host name TLS can check")
+            })?;
+            let stream = connector.connect(name, stream).await?;
+            Ok(Box::new(stream) as BoxedStream)
+        })
+    }
+}
+
+fn client_config(trust: Trust) -> io::Result<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier: Arc<dyn ServerCertVerifier> = match trust {
+        Trust::Native => {
+            let mut roots = RootCertStore::empty();
+            let found = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(found.certs);
+            if roots.is_empty() {
+                return Err(io::Error::new(
+                    io::ErrorKind::NotFound,
+                    "the system has no certificate authorities installed",
+                ));
+            }
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+                .build()
+                .map_err(io::Error::other)?
+        }
+        Trust::Pin(digest) => Arc::new(Lenient {
+            pin: Some(digest),
+            provider: Arc::clone(&provider),
+        }),
+        Trust::Insecure => Arc::new(Lenient {
+            pin: None,
+            provider: Arc::clone(&provider),
+        }),
+    };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    Ok(config)
+}
+
+/// Accepts the one certificate with the right digest, or any. The handshake's signatures are
+/// checked in both cases: the peer must hold the key of the certificate it shows.
+#[derive(Debug)]
+struct Lenient {
+    pin: Option<[u8; 32]>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Lenient {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match self.pin {
+            Some(pin)
+                if ring::digest::digest(&ring::digest::SHA256, end_entity).as_ref() != pin =>
+            {
+                Err(rustls::Error::InvalidCertificate(
+                    CertificateError::ApplicationVerificationFailure,
+                ))
+            }
+            _ => Ok(ServerCertVerified::assertion()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, cert, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, cert, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_policy_has_one_configuration() {
+        let one = Tls::shared(Trust::Pin([1; 32])).expect("a pin needs no roots");
+        let same = Tls::shared(Trust::Pin([1; 32])).expect("a pin needs no roots");
+        let other = Tls::shared(Trust::Pin([2; 32])).expect("a pin needs no roots");
+        assert!(Arc::ptr_eq(&one.config, &same.config));
+        assert!(!Arc::ptr_eq(&one.config, &other.config));
+    }
+}
