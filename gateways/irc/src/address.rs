@@ -81,10 +81,14 @@ pub fn format(address: &Address, fixed: Option<&str>) -> Result<String, AddressF
             return Ok(address.network.clone());
         }
         Kind::Room if !is_channel(id) => {
-            return Err(AddressFault::new(format!("{id} is not the name of a channel")));
+            return Err(AddressFault::new(format!(
+                "{id} is not the name of a channel"
+            )));
         }
         Kind::Contact if is_channel(id) => {
-            return Err(AddressFault::new(format!("{id} is a channel, not a nickname")));
+            return Err(AddressFault::new(format!(
+                "{id} is a channel, not a nickname"
+            )));
         }
         Kind::Room | Kind::Contact => check_name(id)?,
         Kind::Group | Kind::Pattern => {
@@ -94,7 +98,10 @@ pub fn format(address: &Address, fixed: Option<&str>) -> Result<String, AddressF
     match fixed {
         Some(fixed) if address.network != fixed => Err(other_network(fixed)),
         Some(_) if id.is_empty() => Err(AddressFault::new("a nickname is missing")),
-        Some(_) => Ok(id.to_owned()),
+        Some(fixed) => {
+            check_network(fixed)?;
+            Ok(id.to_owned())
+        }
         None => {
             check_network(&address.network)?;
             Ok(format!("{id}%{}", address.network))
@@ -111,7 +118,9 @@ fn other_network(fixed: &str) -> AddressFault {
 fn check_name(name: &str) -> Result<(), AddressFault> {
     let bad = |c: char| matches!(c, '\0' | '\u{7}' | '\r' | '\n' | ' ' | ',');
     if name.contains(bad) {
-        return Err(AddressFault::new("an IRC name holds neither spaces nor commas"));
+        return Err(AddressFault::new(
+            "an IRC name holds neither spaces nor commas",
+        ));
     }
     if name.starts_with(':') {
         return Err(AddressFault::new("an IRC name does not begin with a colon"));
@@ -126,7 +135,9 @@ fn check_network(network: &str) -> Result<(), AddressFault> {
         return Err(AddressFault::new("the network is missing behind the %"));
     }
     if network.len() > 255 || !network.chars().all(good) || is_channel(network) {
-        return Err(AddressFault::new(format!("{network} is not the name of a network")));
+        return Err(AddressFault::new(format!(
+            "{network} is not the name of a network"
+        )));
     }
     Ok(())
 }
@@ -146,12 +157,32 @@ mod tests {
     #[test]
     fn each_form_names_its_kind() {
         for (localpart, kind, id, network) in [
-            ("#rust%irc.libera.chat", Kind::Room, "#rust", "irc.libera.chat"),
-            ("&local%irc.a.example", Kind::Room, "&local", "irc.a.example"),
+            (
+                "#rust%irc.libera.chat",
+                Kind::Room,
+                "#rust",
+                "irc.libera.chat",
+            ),
+            (
+                "&local%irc.a.example",
+                Kind::Room,
+                "&local",
+                "irc.a.example",
+            ),
             ("+m%irc.a.example", Kind::Room, "+m", "irc.a.example"),
-            ("!12345x%irc.a.example", Kind::Room, "!12345x", "irc.a.example"),
+            (
+                "!12345x%irc.a.example",
+                Kind::Room,
+                "!12345x",
+                "irc.a.example",
+            ),
             ("#50%off%libera", Kind::Room, "#50%off", "libera"),
-            ("ferris%irc.libera.chat", Kind::Contact, "ferris", "irc.libera.chat"),
+            (
+                "ferris%irc.libera.chat",
+                Kind::Contact,
+                "ferris",
+                "irc.libera.chat",
+            ),
             ("%irc.libera.chat", Kind::Contact, "", "irc.libera.chat"),
             ("irc.libera.chat", Kind::Network, "", "irc.libera.chat"),
             ("", Kind::Gateway, "", ""),
@@ -166,7 +197,10 @@ mod tests {
     #[test]
     fn with_a_fixed_network_the_percent_sign_is_ordinary() {
         let address = canonical("#50%off", Some("irc.a.example"));
-        assert_eq!(address, Address::new(Kind::Room, "#50%off", "irc.a.example"));
+        assert_eq!(
+            address,
+            Address::new(Kind::Room, "#50%off", "irc.a.example")
+        );
         assert_eq!(network("#50%off", true), "");
         let elsewhere = Address::new(Kind::Room, "#c", "irc.b.example");
         assert!(format(&elsewhere, Some("irc.a.example")).is_err());

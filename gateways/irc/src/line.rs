@@ -119,6 +119,11 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Whether the line is a PING.
+pub fn is_ping(text: &str) -> bool {
+    Line::parse(text).is_some_and(|line| line.command == "PING")
+}
+
 /// The first word and what follows the spaces behind it.
 fn word(text: &str) -> (&str, &str) {
     match memchr::memchr(b' ', text.as_bytes()) {
@@ -234,8 +239,14 @@ mod tests {
         assert_eq!((line.last(), line.param(0)), ("", None));
         let line = Line::parse("X 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16").expect("a line");
         assert_eq!(line.last(), "15 16");
-        assert_eq!(Line::parse(":s 001 me").and_then(|line| line.numeric()), Some(1));
-        assert_eq!(Line::parse(":s +01 me").and_then(|line| line.numeric()), None);
+        assert_eq!(
+            Line::parse(":s 001 me").and_then(|line| line.numeric()),
+            Some(1)
+        );
+        assert_eq!(
+            Line::parse(":s +01 me").and_then(|line| line.numeric()),
+            None
+        );
     }
 
     proptest! {

@@ -28,7 +28,8 @@ pub enum Reach {
     Public,
 }
 
-/// Opens connections.
+/// Opens connections. A host that cannot be found is `NotFound`, one that is out of reach
+/// `PermissionDenied`.
 pub trait Dial: Send + Sync {
     /// Connects to `port` of `host`, a name or an address.
     fn dial(&self, host: &str, port: u16, reach: Reach) -> Later<io::Result<BoxedStream>>;
@@ -92,13 +93,15 @@ impl Tcp {
         if let Ok(ip) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(ip, port)]);
         }
-        let found = within(self.resolve_timeout, tokio::net::lookup_host((host, port))).await?;
-        let found: Vec<SocketAddr> = found.collect();
+        let found = within(self.resolve_timeout, tokio::net::lookup_host((host, port))).await;
+        let found: Vec<SocketAddr> = match found {
+            Ok(found) => found.collect(),
+            Err(fault) if fault.kind() == io::ErrorKind::TimedOut => return Err(fault),
+            // The resolver's error has no kind of its own.
+            Err(_) => Vec::new(),
+        };
         if found.is_empty() {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "the host has no address",
-            ));
+            return Err(io::Error::new(io::ErrorKind::NotFound, "no such host"));
         }
         Ok(interleaved(found))
     }

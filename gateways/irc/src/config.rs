@@ -1,0 +1,609 @@
+//! The typed settings of the IRC gateway: the keys of `[gateway.irc]` that the host does not use
+//! itself.
+//!
+//! Read from a tree of values, so that this package needs no configuration library; every problem
+//! is found in one pass. [`KEYS`] documents each key for the generated sample.
+
+use std::collections::BTreeMap;
+
+use isthmus_kit::Trust;
+use serde_json::{Map, Value};
+
+/// One documented key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its path below `[gateway.irc]`; `NAME` stands for a name the operator chooses.
+    pub key: &'static str,
+    /// What holds without it, as TOML; empty: it has no default.
+    pub default: &'static str,
+    /// What it does, in one line.
+    pub doc: &'static str,
+    /// An example, as TOML.
+    pub example: &'static str,
+}
+
+/// A value that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The path of the key below `[gateway.irc]`.
+    pub key: String,
+    /// What is wrong and what was expected.
+    pub text: String,
+}
+
+/// Which hosts users may name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hosts {
+    /// Any host with a public address.
+    Any,
+    /// Only the networks of this configuration.
+    Named,
+    /// These hosts as well as the networks of this configuration.
+    Listed(Vec<String>),
+}
+
+/// Whether connections are encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsMode {
+    /// Always.
+    Required,
+    /// Where the server can, else plain text.
+    Preferred,
+    /// Never.
+    Off,
+}
+
+/// A host and, where it is not the usual one, a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPort {
+    /// Name or address.
+    pub host: String,
+    /// `None`: the usual ports.
+    pub port: Option<u16>,
+}
+
+/// A network the operator named.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Tried in this order.
+    pub hosts: Vec<HostPort>,
+    /// Whether to encrypt.
+    pub tls: TlsMode,
+    /// What makes a certificate good.
+    pub trust: Trust,
+    /// For incoming bytes that are not UTF-8.
+    pub encoding: &'static encoding_rs::Encoding,
+    /// The server password.
+    pub password: Option<Secret>,
+    /// The nickname of everybody who has not chosen one.
+    pub nick: Option<String>,
+}
+
+/// Text that is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// The settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which hosts users may name.
+    pub hosts: Hosts,
+    /// Whether to encrypt, where the network's own setting does not say.
+    pub tls: TlsMode,
+    /// The one network of fixed-network mode.
+    pub network: Option<String>,
+    /// The networks the operator named.
+    pub networks: BTreeMap<String, Network>,
+    /// Incoming bytes that are not UTF-8, on hosts that users name.
+    pub encoding: &'static encoding_rs::Encoding,
+    /// The user name (ident) of everybody who has not chosen one; `None`: from the XMPP name.
+    pub username: Option<String>,
+    /// The real name of everybody who has not chosen one; `None`: the nickname.
+    pub realname: Option<String>,
+    /// Lines that go out at once.
+    pub throttle_burst: u32,
+    /// Lines a second after that.
+    pub throttle_rate: f64,
+    /// Lines that wait to go out, at most.
+    pub queue: u32,
+    /// Seconds of silence after which the server is pinged.
+    pub ping_after: u32,
+    /// Seconds after the ping in which it must have answered.
+    pub ping_timeout: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            hosts: Hosts::Any,
+            tls: TlsMode::Required,
+            network: None,
+            networks: BTreeMap::new(),
+            encoding: encoding_rs::WINDOWS_1252,
+            username: None,
+            realname: None,
+            throttle_burst: 10,
+            throttle_rate: 1.0,
+            queue: 200,
+            ping_after: 90,
+            ping_timeout: 60,
+        }
+    }
+}
+
+/// Every key, in the order of the sample.
+pub const KEYS: &[Key] = &[
+    Key {
+        key: "hosts",
+        default: "\"any\"",
+        doc: "Servers users may name: \"any\" public host, \"named\" networks only, or a list.",
+        example: "hosts = [\"irc.libera.chat\", \"irc.oftc.net\"]",
+    },
+    Key {
+        key: "tls",
+        default: "\"required\"",
+        doc: "Encryption: \"required\", \"preferred\" (plain text where there is none) or \"off\".",
+        example: "tls = \"required\"",
+    },
+    Key {
+        key: "network",
+        default: "",
+        doc: "Serve this one network, with addresses like #room@domain and nick@domain.",
+        example: "network = \"irc.libera.chat\"",
+    },
+    Key {
+        key: "encoding",
+        default: "\"windows-1252\"",
+        doc: "How incoming bytes that are not UTF-8 are read (a WHATWG encoding label).",
+        example: "encoding = \"iso-8859-15\"",
+    },
+    Key {
+        key: "username",
+        default: "",
+        doc: "User name (ident) shown to IRC; without it the user's XMPP name.",
+        example: "username = \"xmpp\"",
+    },
+    Key {
+        key: "realname",
+        default: "",
+        doc: "Real name shown to IRC; without it the nickname.",
+        example: "realname = \"XMPP user\"",
+    },
+    Key {
+        key: "throttle_burst",
+        default: "10",
+        doc: "Lines that go out at once (1 to 1000).",
+        example: "throttle_burst = 10",
+    },
+    Key {
+        key: "throttle_rate",
+        default: "1.0",
+        doc: "Lines a second after that (0.01 to 1000).",
+        example: "throttle_rate = 1.0",
+    },
+    Key {
+        key: "queue",
+        default: "200",
+        doc: "Lines of one user that wait to go out, at most (10 to 10000).",
+        example: "queue = 200",
+    },
+    Key {
+        key: "ping_after",
+        default: "90",
+        doc: "Seconds of silence after which the server is pinged (10 to 3600).",
+        example: "ping_after = 90",
+    },
+    Key {
+        key: "ping_timeout",
+        default: "60",
+        doc: "Seconds after the ping until the connection counts as dead (5 to 3600).",
+        example: "ping_timeout = 60",
+    },
+    Key {
+        key: "networks.NAME.hosts",
+        default: "[\"NAME\"]",
+        doc: "Servers of the network, tried in this order: \"host\" or \"host:port\".",
+        example: "hosts = [\"irc.libera.chat\", \"irc.eu.libera.chat:6697\"]",
+    },
+    Key {
+        key: "networks.NAME.tls",
+        default: "",
+        doc: "Encryption for this network; without it the setting above.",
+        example: "tls = \"required\"",
+    },
+    Key {
+        key: "networks.NAME.verify",
+        default: "true",
+        doc: "Verify the server's certificate.",
+        example: "verify = true",
+    },
+    Key {
+        key: "networks.NAME.pin",
+        default: "",
+        doc: "SHA-256 digest (hex) of the one certificate that is accepted.",
+        example: "pin = \"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"",
+    },
+    Key {
+        key: "networks.NAME.encoding",
+        default: "",
+        doc: "As above, for this network.",
+        example: "encoding = \"koi8-r\"",
+    },
+    Key {
+        key: "networks.NAME.password",
+        default: "",
+        doc: "Server password.",
+        example: "password = \"correct horse\"",
+    },
+    Key {
+        key: "networks.NAME.nick",
+        default: "",
+        doc: "Nickname of users who have not chosen one; without it the XMPP name.",
+        example: "nick = \"guest\"",
+    },
+];
+
+impl Config {
+    /// Reads the keys below `[gateway.irc]`. All problems are told at once.
+    pub fn from_value(value: &Value) -> Result<Self, Vec<Problem>> {
+        let empty = Map::new();
+        let mut reader = Reader::default();
+        let table = match value {
+            Value::Object(table) => table,
+            Value::Null => &empty,
+            _ => {
+                reader.problem("", "expected a table");
+                &empty
+            }
+        };
+        let mut config = Self::default();
+        reader.unknown_keys(table, "");
+        config.read_policy(table, &mut reader);
+        config.read_limits(table, &mut reader);
+        if let Some(value) = table.get("networks") {
+            config.read_networks(value, &mut reader);
+        }
+        if reader.problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(reader.problems)
+        }
+    }
+
+    /// The network the operator named so, compared without regard to ASCII case.
+    pub fn named(&self, name: &str) -> Option<&Network> {
+        let found = self
+            .networks
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, network)| network)
+    }
+
+    fn read_policy(&mut self, table: &Map<String, Value>, reader: &mut Reader) {
+        if let Some(value) = table.get("hosts") {
+            self.hosts = reader.hosts("hosts", value).unwrap_or(Hosts::Named);
+        }
+        if let Some(tls) = reader.tls("tls", table.get("tls")) {
+            self.tls = tls;
+        }
+        self.network = reader.text("network", table.get("network"));
+        if let Some(network) = &self.network
+            && crate::address::parse(network, None).is_err()
+        {
+            reader.problem("network", "expected a host name or a name from networks");
+        }
+        if let Some(encoding) = reader.encoding("encoding", table.get("encoding")) {
+            self.encoding = encoding;
+        }
+        self.username = reader.text("username", table.get("username"));
+        self.realname = reader.text("realname", table.get("realname"));
+    }
+
+    fn read_limits(&mut self, table: &Map<String, Value>, reader: &mut Reader) {
+        let mut number = |key: &str, low: u32, high: u32, to: &mut u32| {
+            let Some(value) = table.get(key) else { return };
+            match value.as_u64().and_then(|n| u32::try_from(n).ok()) {
+                Some(n) if (low..=high).contains(&n) => *to = n,
+                _ => reader.problem(key, &format!("expected a number from {low} to {high}")),
+            }
+        };
+        number("throttle_burst", 1, 1000, &mut self.throttle_burst);
+        number("queue", 10, 10_000, &mut self.queue);
+        number("ping_after", 10, 3600, &mut self.ping_after);
+        number("ping_timeout", 5, 3600, &mut self.ping_timeout);
+        if let Some(value) = table.get("throttle_rate") {
+            match value.as_f64() {
+                Some(rate) if (0.01..=1000.0).contains(&rate) => self.throttle_rate = rate,
+                _ => reader.problem("throttle_rate", "expected a number from 0.01 to 1000"),
+            }
+        }
+    }
+
+    fn read_networks(&mut self, value: &Value, reader: &mut Reader) {
+        let Some(table) = value.as_object() else {
+            reader.problem("networks", "expected tables [gateway.irc.networks.NAME]");
+            return;
+        };
+        for (name, value) in table {
+            let path = format!("networks.{name}");
+            let bad_name = name.contains('%') || crate::address::parse(name, None).is_err();
+            let Some(entry) = value.as_object().filter(|_| !bad_name) else {
+                reader.problem(&path, "expected a table with the name of a network");
+                continue;
+            };
+            reader.unknown_keys(entry, &path);
+            let network = self.read_network(name, &path, entry, reader);
+            self.networks.insert(name.clone(), network);
+        }
+    }
+
+    fn read_network(
+        &self,
+        name: &str,
+        path: &str,
+        table: &Map<String, Value>,
+        reader: &mut Reader,
+    ) -> Network {
+        let key = |key: &str| format!("{path}.{key}");
+        let hosts = match table.get("hosts") {
+            Some(value) => reader.host_ports(&key("hosts"), value),
+            None => host_port(name).into_iter().collect(),
+        };
+        let mut trust = Trust::Native;
+        match table.get("verify") {
+            None | Some(Value::Bool(true)) => {}
+            Some(Value::Bool(false)) => trust = Trust::Insecure,
+            Some(_) => reader.problem(&key("verify"), "expected true or false"),
+        }
+        if let Some(pin) = reader.text(&key("pin"), table.get("pin")) {
+            let mut digest = [0; 32];
+            if hex::decode_to_slice(pin.replace(':', ""), &mut digest).is_ok() {
+                trust = Trust::Pin(digest);
+            } else {
+                reader.problem(
+                    &key("pin"),
+                    "expected a SHA-256 digest, 64 hexadecimal digits",
+                );
+            }
+        }
+        Network {
+            hosts,
+            tls: reader
+                .tls(&key("tls"), table.get("tls"))
+                .unwrap_or(self.tls),
+            trust,
+            encoding: reader
+                .encoding(&key("encoding"), table.get("encoding"))
+                .unwrap_or(self.encoding),
+            password: reader
+                .text(&key("password"), table.get("password"))
+                .map(Secret),
+            nick: reader.text(&key("nick"), table.get("nick")),
+        }
+    }
+}
+
+/// Collects problems while it reads.
+#[derive(Default)]
+struct Reader {
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    fn problem(&mut self, key: &str, text: &str) {
+        self.problems.push(Problem {
+            key: key.to_owned(),
+            text: text.to_owned(),
+        });
+    }
+
+    fn unknown_keys(&mut self, table: &Map<String, Value>, path: &str) {
+        for key in table.keys() {
+            let known = KEYS.iter().any(|known| match known.key.rsplit_once('.') {
+                Some((_, last)) => !path.is_empty() && last == key,
+                None => path.is_empty() && known.key == key,
+            });
+            let is_networks = path.is_empty() && key == "networks";
+            if !known && !is_networks {
+                let path = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                self.problem(&path, "there is no such key");
+            }
+        }
+    }
+
+    fn text(&mut self, key: &str, value: Option<&Value>) -> Option<String> {
+        let value = value?;
+        match value.as_str() {
+            Some(text) if !text.is_empty() && !text.contains(['\r', '\n', '\0']) => {
+                Some(text.to_owned())
+            }
+            _ => {
+                self.problem(key, "expected text of one line");
+                None
+            }
+        }
+    }
+
+    fn tls(&mut self, key: &str, value: Option<&Value>) -> Option<TlsMode> {
+        match value?.as_str() {
+            Some("required") => Some(TlsMode::Required),
+            Some("preferred") => Some(TlsMode::Preferred),
+            Some("off") => Some(TlsMode::Off),
+            _ => {
+                self.problem(key, "expected \"required\", \"preferred\" or \"off\"");
+                None
+            }
+        }
+    }
+
+    fn encoding(
+        &mut self,
+        key: &str,
+        value: Option<&Value>,
+    ) -> Option<&'static encoding_rs::Encoding> {
+        let label = value?.as_str().unwrap_or("");
+        let found = encoding_rs::Encoding::for_label(label.as_bytes());
+        if found.is_none() {
+            self.problem(key, "expected an encoding such as \"windows-1252\"");
+        }
+        found
+    }
+
+    fn hosts(&mut self, key: &str, value: &Value) -> Option<Hosts> {
+        match value {
+            Value::String(word) if word == "any" => return Some(Hosts::Any),
+            Value::String(word) if word == "named" => return Some(Hosts::Named),
+            Value::Array(items) => {
+                let names: Option<Vec<String>> = items
+                    .iter()
+                    .map(|item| item.as_str().map(str::to_owned))
+                    .collect();
+                if let Some(names) = names {
+                    return Some(Hosts::Listed(names));
+                }
+            }
+            _ => {}
+        }
+        self.problem(key, "expected \"any\", \"named\" or a list of host names");
+        None
+    }
+
+    fn host_ports(&mut self, key: &str, value: &Value) -> Vec<HostPort> {
+        let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
+        let hosts: Vec<HostPort> = items
+            .iter()
+            .filter_map(|item| host_port(item.as_str()?))
+            .collect();
+        if hosts.is_empty() || hosts.len() != items.len() {
+            self.problem(key, "expected a list of \"host\" or \"host:port\"");
+        }
+        hosts
+    }
+}
+
+/// Reads `host`, `host:port`, `[address]` or `[address]:port`; an IPv6 address may stand bare.
+pub fn host_port(text: &str) -> Option<HostPort> {
+    let port = |digits: &str| digits.parse::<u16>().ok().filter(|&port| port > 0);
+    if text.parse::<std::net::Ipv6Addr>().is_ok() {
+        return Some(HostPort {
+            host: text.to_owned(),
+            port: None,
+        });
+    }
+    let (host, number) = if let Some(rest) = text.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']')?;
+        host.parse::<std::net::Ipv6Addr>().ok()?;
+        let number = match rest {
+            "" => None,
+            rest => Some(port(rest.strip_prefix(':')?)?),
+        };
+        return Some(HostPort {
+            host: host.to_owned(),
+            port: number,
+        });
+    } else {
+        match text.split_once(':') {
+            Some((host, digits)) => (host, Some(port(digits)?)),
+            None => (text, None),
+        }
+    };
+    let good = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let is_host = !host.is_empty() && host.len() <= 253 && host.chars().all(good);
+    is_host.then(|| HostPort {
+        host: host.to_owned(),
+        port: number,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn nothing_set_is_a_sound_configuration() {
+        let config = Config::from_value(&Value::Null).expect("defaults hold");
+        assert_eq!(config.hosts, Hosts::Any);
+        assert_eq!(config.tls, TlsMode::Required);
+    }
+
+    #[test]
+    fn a_network_takes_what_it_does_not_say_from_above() {
+        let config = Config::from_value(&json!({
+            "tls": "preferred",
+            "networks": {
+                "libera": { "hosts": ["irc.libera.chat", "[::1]:6667"], "pin": "ab".repeat(32) },
+                "irc.a.example": { "tls": "off", "password": "hunter2", "verify": false },
+            }
+        }))
+        .expect("all of it is right");
+        let libera = config.named("LIBERA").expect("named above");
+        assert_eq!(libera.tls, TlsMode::Preferred);
+        assert_eq!(libera.trust, Trust::Pin([0xab; 32]));
+        assert_eq!(libera.hosts[1].port, Some(6667));
+        let other = config.named("irc.a.example").expect("named above");
+        assert_eq!(other.hosts[0].host, "irc.a.example");
+        assert_eq!((other.tls, other.trust), (TlsMode::Off, Trust::Insecure));
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn all_problems_are_told_with_their_keys() {
+        let problems = Config::from_value(&json!({
+            "hosts": "all", "tls": "maybe", "throttle_burst": 0, "throttel_rate": 1,
+            "networks": { "libera": { "hosts": ["a:b"], "pin": "ab", "colour": 1 } }
+        }))
+        .expect_err("much is wrong");
+        let mut keys: Vec<_> = problems
+            .iter()
+            .map(|problem| problem.key.as_str())
+            .collect();
+        keys.sort_unstable();
+        assert_eq!(
+            keys,
+            [
+                "hosts",
+                "networks.libera.colour",
+                "networks.libera.hosts",
+                "networks.libera.pin",
+                "throttel_rate",
+                "throttle_burst",
+                "tls",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_documented_default_is_the_real_one() {
+        let config = Config::default();
+        let default = |name: &str| {
+            KEYS.iter()
+                .find(|key| key.key == name)
+                .map(|key| key.default)
+        };
+        assert_eq!(
+            default("throttle_burst"),
+            Some(config.throttle_burst.to_string().as_str())
+        );
+        assert_eq!(default("queue"), Some(config.queue.to_string().as_str()));
+        assert_eq!(
+            default("ping_after"),
+            Some(config.ping_after.to_string().as_str())
+        );
+        assert_eq!(
+            default("ping_timeout"),
+            Some(config.ping_timeout.to_string().as_str())
+        );
+        assert_eq!(default("throttle_rate"), Some("1.0"));
+    }
+}

@@ -1,0 +1,211 @@
+//! The gateway as the host sees it: what it is, what its addresses mean, and its sessions.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use isthmus_gateway::{
+    Account, Address, AddressFault, Dialog, Fault, FaultKind, Gateway, Identity, Later, Manifest,
+    Parsed, Session, Step, Uplink, User,
+};
+use isthmus_kit::{Dial, Reach, Trust};
+
+use crate::address;
+use crate::config::{Config, HostPort, Hosts, Network, TlsMode, host_port};
+use crate::translate::{Settings, caps};
+use crate::transport::{Candidate, IrcSession, Route};
+
+/// IRC behind one domain.
+pub struct Irc {
+    config: Config,
+    dial: Arc<dyn Dial>,
+    manifest: Manifest,
+    /// Makes the jitter of two sessions differ.
+    random: RandomState,
+}
+
+impl Irc {
+    /// The gateway with these settings, connecting through `dial`.
+    pub fn new(config: Config, dial: Arc<dyn Dial>) -> Self {
+        let identity = Identity {
+            category: "conference".to_owned(),
+            kind: "irc".to_owned(),
+            name: "IRC".to_owned(),
+        };
+        let gateway = Identity {
+            category: "gateway".to_owned(),
+            ..identity.clone()
+        };
+        Self {
+            config,
+            dial,
+            manifest: Manifest {
+                name: "irc".to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                identities: vec![identity, gateway],
+                caps: caps(),
+                register: Vec::new(),
+                prompt: "channel or nickname with its network, such as #rust%irc.libera.chat"
+                    .to_owned(),
+                idempotent: false,
+            },
+            random: RandomState::new(),
+        }
+    }
+
+    fn fixed(&self) -> Option<&str> {
+        self.config.network.as_deref()
+    }
+
+    /// Where a network's servers are, or why users may not go there.
+    fn route(&self, name: &str) -> Result<Route, Fault> {
+        if let Some(network) = self.config.named(name) {
+            return Ok(self.named_route(network));
+        }
+        let allowed = match &self.config.hosts {
+            Hosts::Any => true,
+            Hosts::Named => self.fixed() == Some(name),
+            Hosts::Listed(hosts) => hosts.iter().any(|host| host.eq_ignore_ascii_case(name)),
+        };
+        if !allowed {
+            let words = format!("this gateway does not serve {name}");
+            return Err(Fault::new(FaultKind::NotAllowed, words));
+        }
+        let Some(host) = host_port(name) else {
+            let words = format!("{name} is not the name of a server");
+            return Err(Fault::new(FaultKind::NoSuchNetwork, words));
+        };
+        // What the operator wrote down may be private; what a user types may not.
+        let reach = match &self.config.hosts {
+            Hosts::Listed(_) => Reach::Any,
+            _ if self.fixed() == Some(name) => Reach::Any,
+            _ => Reach::Public,
+        };
+        Ok(Route {
+            candidates: candidates(&[host], self.config.tls),
+            reach,
+            trust: Trust::Native,
+            encoding: self.config.encoding,
+        })
+    }
+
+    fn named_route(&self, network: &Network) -> Route {
+        Route {
+            candidates: candidates(&network.hosts, network.tls),
+            reach: Reach::Any,
+            trust: network.trust,
+            encoding: network.encoding,
+        }
+    }
+
+    fn settings(&self, user: &User, account: Option<&Account>, name: &str) -> Settings {
+        let network = self.config.named(name);
+        let field = |key: &str| {
+            let value = account.and_then(|account| account.fields.get(key));
+            value.filter(|value| !value.is_empty()).cloned()
+        };
+        let nick = field("nick").or_else(|| network.and_then(|network| network.nick.clone()));
+        let nick = nick.unwrap_or_else(|| user.local.clone());
+        let username = field("username").or_else(|| self.config.username.clone());
+        let password = field("pass").map(crate::config::Secret);
+        Settings {
+            network: name.to_owned(),
+            username: ident(username.as_deref().unwrap_or(&user.local)),
+            nick,
+            realname: field("realname").or_else(|| self.config.realname.clone()),
+            password: password.or_else(|| network.and_then(|network| network.password.clone())),
+            throttle_burst: self.config.throttle_burst,
+            throttle_rate: self.config.throttle_rate,
+            queue: usize::try_from(self.config.queue).unwrap_or(usize::MAX),
+            ping_after: Duration::from_secs(self.config.ping_after.into()),
+            ping_timeout: Duration::from_secs(self.config.ping_timeout.into()),
+            epoch: (Instant::now(), SystemTime::now()),
+        }
+    }
+}
+
+impl Gateway for Irc {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn network<'a>(&self, localpart: &'a str) -> &'a str {
+        address::network(localpart, self.fixed().is_some())
+    }
+
+    fn parse(&self, localpart: &str, _region: &str) -> Result<Parsed, AddressFault> {
+        address::parse(localpart, self.fixed())
+    }
+
+    fn format(&self, address: &Address) -> Result<String, AddressFault> {
+        address::format(address, self.fixed())
+    }
+
+    fn start(self: Arc<Self>, _up: Arc<dyn Uplink>) -> Later<Result<(), Fault>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn open(
+        &self,
+        user: &User,
+        account: Option<&Account>,
+        network: &str,
+        _kept: Option<&[u8]>,
+    ) -> Box<dyn Session> {
+        let name = match self.fixed() {
+            Some(fixed) => fixed,
+            None => network,
+        };
+        Box::new(IrcSession::new(
+            self.settings(user, account, name),
+            self.route(name),
+            Arc::clone(&self.dial),
+            self.random.hash_one((user.id, name)),
+        ))
+    }
+
+    fn dialog(&self, _user: &User, _step: Dialog) -> Later<Result<Step, Fault>> {
+        let fault = Fault::new(FaultKind::Unsupported, "the IRC gateway asks nothing");
+        Box::pin(std::future::ready(Err(fault)))
+    }
+
+    fn forget(&self, _user: &User) -> Later<Result<(), Fault>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn drain(&self, _until: Instant) {}
+}
+
+/// The usual port with TLS (RFC 7194).
+const TLS_PORT: u16 = 6697;
+/// The usual port without.
+const PLAIN_PORT: u16 = 6667;
+
+/// What to try, in order: every host with TLS before any without.
+fn candidates(hosts: &[HostPort], mode: TlsMode) -> Vec<Candidate> {
+    let with = |tls: bool| {
+        let usual = if tls { TLS_PORT } else { PLAIN_PORT };
+        hosts.iter().map(move |host| Candidate {
+            host: host.host.clone(),
+            port: host.port.unwrap_or(usual),
+            tls,
+        })
+    };
+    match mode {
+        TlsMode::Required => with(true).collect(),
+        TlsMode::Preferred => with(true).chain(with(false)).collect(),
+        TlsMode::Off => with(false).collect(),
+    }
+}
+
+/// A user name no server refuses.
+fn ident(wish: &str) -> String {
+    let good = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let tidy: String = wish.chars().filter(good).take(10).collect();
+    if tidy.is_empty() {
+        "xmpp".to_owned()
+    } else {
+        tidy
+    }
+}

@@ -1,0 +1,196 @@
+//! Open commands that are not messages, and which error ends which of them.
+
+use std::time::Instant;
+
+use isthmus_gateway::{Address, Fault, FaultKind, Kind, Outcome, Sink, Tag};
+
+use super::queue::Owner;
+use super::{Conversation, MOST_OPEN, done, numeric};
+use crate::line::Line;
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Want {
+    Join,
+    Leave,
+    Nick,
+    Subject,
+    Kick,
+    Rank,
+    Invite,
+    Away,
+}
+
+impl Want {
+    /// The IRC command that asks for it.
+    fn command(self) -> &'static str {
+        match self {
+            Self::Join => "JOIN",
+            Self::Leave => "PART",
+            Self::Nick => "NICK",
+            Self::Subject => "TOPIC",
+            Self::Kick => "KICK",
+            Self::Rank => "MODE",
+            Self::Invite => "INVITE",
+            Self::Away => "AWAY",
+        }
+    }
+}
+
+/// An open command.
+pub(super) struct Asked {
+    pub(super) tag: Tag,
+    pub(super) want: Want,
+    /// The folded channel, or nickname for `Nick`; empty for `Away`.
+    pub(super) key: Vec<u8>,
+    /// The folded nickname of somebody it concerns; may be empty.
+    pub(super) nick: Vec<u8>,
+    /// Its place in the order of all lines, and when it went out.
+    pub(super) gone: Option<(u64, Instant)>,
+    pub(super) proof: Option<u32>,
+}
+
+impl Asked {
+    /// It is out, the network may answer nothing at all (a change that changes nothing), and no
+    /// PING is behind it. Entering and leaving are always answered, some networks let it wait.
+    pub(super) fn wants_proof(&self) -> bool {
+        let always_answered = matches!(self.want, Want::Join | Want::Leave);
+        self.gone.is_some() && self.proof.is_none() && !always_answered
+    }
+}
+
+impl Conversation {
+    /// Puts the line of a command into the queue.
+    pub(super) fn ask(
+        &mut self,
+        tag: Tag,
+        want: Want,
+        names: (&str, &str),
+        line: String,
+        sink: &mut dyn Sink,
+    ) {
+        if !self.queue.fits(1) || self.asked.len() >= MOST_OPEN {
+            let fault = Fault::new(FaultKind::Full, "too many lines wait for this network");
+            return done(tag, Err(fault), sink);
+        }
+        let (key, nick) = (self.folded(names.0), self.folded(names.1));
+        self.queue.push(line, Owner::Asked(tag));
+        self.asked.push(Asked {
+            tag,
+            want,
+            key,
+            nick,
+            gone: None,
+            proof: None,
+        });
+    }
+
+    /// Takes the first command that is out and `matches`.
+    pub(super) fn take_asked(&mut self, matches: impl Fn(&Asked) -> bool) -> Option<Tag> {
+        let found = self
+            .asked
+            .iter()
+            .position(|a| a.gone.is_some() && matches(a))?;
+        Some(self.asked.remove(found).tag)
+    }
+
+    /// Ends the first command that is out and `matches` well.
+    pub(super) fn finish(&mut self, matches: impl Fn(&Asked) -> bool, sink: &mut dyn Sink) {
+        if let Some(tag) = self.take_asked(matches) {
+            done(tag, Ok(Outcome::Finished), sink);
+        }
+    }
+
+    /// A refusal: ends the command or message it belongs to. False: it belongs to none.
+    pub(super) fn on_refusal(&mut self, number: u16, line: &Line<'_>, sink: &mut dyn Sink) -> bool {
+        let params = line.params();
+        let names = params.get(1..params.len().saturating_sub(1)).unwrap_or(&[]);
+        let fault = self.refusal(number, line);
+        let keys: Vec<Vec<u8>> = names.iter().map(|name| self.folded(name)).collect();
+
+        let send = self.open_send(|send| numeric::suits_send(number) && keys.contains(&send.key));
+        let asked = self.first_asked(|asked| {
+            let named =
+                keys.contains(&asked.key) || (!asked.nick.is_empty() && keys.contains(&asked.nick));
+            named && numeric::suits(number, asked.want)
+        });
+        match (send, asked) {
+            (Some((at, place)), asked) if asked.is_none_or(|(_, other)| place < other) => {
+                self.fail_send(at, fault, sink);
+                true
+            }
+            (_, Some((at, _))) => {
+                let asked = self.asked.remove(at);
+                done(asked.tag, Err(fault), sink);
+                true
+            }
+            _ => self.on_nameless_refusal(number, names, fault, sink),
+        }
+    }
+
+    /// A refusal that names no target we know.
+    fn on_nameless_refusal(
+        &mut self,
+        number: u16,
+        names: &[&str],
+        fault: Fault,
+        sink: &mut dyn Sink,
+    ) -> bool {
+        let command = names.first().copied().unwrap_or("");
+        let is_send = numeric::is_about_text(number) || command.eq_ignore_ascii_case("PRIVMSG");
+        if is_send && let Some((at, _)) = self.open_send(|_| true) {
+            self.fail_send(at, fault, sink);
+            return true;
+        }
+        let found = self.first_asked(|asked| {
+            asked.want.command().eq_ignore_ascii_case(command)
+                || numeric::is_only_about(number, asked.want)
+        });
+        let Some((at, _)) = found else { return false };
+        let asked = self.asked.remove(at);
+        done(asked.tag, Err(fault), sink);
+        true
+    }
+
+    /// `FAIL command code context... :words` (IRCv3 standard-replies).
+    pub(super) fn on_fail(&mut self, line: &Line<'_>, sink: &mut dyn Sink) {
+        let fault = Fault::new(FaultKind::Other, line.last());
+        let command = line.param(0).unwrap_or("");
+        let params = line.params();
+        let context = params.get(2..params.len().saturating_sub(1)).unwrap_or(&[]);
+        let keys: Vec<Vec<u8>> = context.iter().map(|name| self.folded(name)).collect();
+        if command.eq_ignore_ascii_case("PRIVMSG") {
+            let named = self.open_send(|send| keys.contains(&send.key));
+            if let Some((at, _)) = named.or_else(|| self.open_send(|_| true)) {
+                return self.fail_send(at, fault, sink);
+            }
+        }
+        let is_it = |asked: &Asked| asked.want.command().eq_ignore_ascii_case(command);
+        let named = self.first_asked(|asked| is_it(asked) && keys.contains(&asked.key));
+        match named.or_else(|| self.first_asked(is_it)) {
+            Some((at, _)) => {
+                let asked = self.asked.remove(at);
+                done(asked.tag, Err(fault), sink);
+            }
+            None => self.notice(None, line.last(), sink),
+        }
+    }
+
+    fn first_asked(&self, matches: impl Fn(&Asked) -> bool) -> Option<(usize, u64)> {
+        let open = self.asked.iter().enumerate();
+        open.filter(|(_, asked)| matches(asked))
+            .filter_map(|(at, asked)| asked.gone.map(|(place, _)| (at, place)))
+            .min_by_key(|&(_, place)| place)
+    }
+
+    fn refusal(&self, number: u16, line: &Line<'_>) -> Fault {
+        let mut fault = Fault::new(numeric::fault_kind(number), line.last());
+        // 470: the channel lives elsewhere, and the server has put us there.
+        if number == numeric::FORWARD
+            && let Some(to) = line.param(2)
+        {
+            fault.moved = Some(Address::new(Kind::Room, to, &*self.settings.network));
+        }
+        fault
+    }
+}

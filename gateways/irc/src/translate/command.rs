@@ -1,0 +1,299 @@
+//! Commands of the host, as IRC lines.
+
+use std::time::Instant;
+
+use isthmus_gateway::{
+    Command, Event, Fault, FaultKind, Outcome, Outgoing, Ranks, Sink, Tag, Text,
+};
+
+use super::asked::Want;
+use super::queue::Owner;
+use super::send::is_target;
+use super::{Conversation, Phase, done};
+
+/// Commands that wait for the network to be reached, at most.
+const MOST_PARKED: usize = 64;
+
+impl Conversation {
+    /// Starts a command. While the network is being reached, messages and entries wait for it.
+    pub fn command(&mut self, tag: Tag, command: Command<'_>, now: Instant, sink: &mut dyn Sink) {
+        match &self.phase {
+            Phase::Down(fault) => {
+                let fault = fault.clone();
+                done(tag, Err(fault), sink);
+            }
+            Phase::Connecting | Phase::Registering(_) => self.park(tag, command, sink),
+            Phase::Online => {
+                self.start(tag, command, sink);
+                self.release(now);
+            }
+        }
+    }
+
+    fn park(&mut self, tag: Tag, command: Command<'_>, sink: &mut dyn Sink) {
+        let parked = match command {
+            Command::Join {
+                room,
+                nick,
+                password,
+            } => {
+                if !self.chosen && matches!(self.phase, Phase::Connecting) && !nick.is_empty() {
+                    self.wish(&nick);
+                }
+                Command::Join {
+                    room: owned(&room),
+                    nick: owned(&nick),
+                    password: password.as_deref().map(owned),
+                }
+            }
+            Command::Send(out) if !matches!(out.to, isthmus_gateway::Place::Network) => {
+                Command::Send(Outgoing {
+                    action: out.action,
+                    ..Outgoing::text(own_place(&out.to), out.body.into_owned())
+                })
+            }
+            Command::Nick { nick } if matches!(self.phase, Phase::Connecting) => {
+                self.wish(&nick);
+                return done(tag, Ok(Outcome::Finished), sink);
+            }
+            Command::Leave { room, .. } => return self.leave_parked(tag, &room, sink),
+            _ => {
+                let fault = Fault::new(FaultKind::NetworkDown, "the network is not reached yet");
+                return done(tag, Err(fault), sink);
+            }
+        };
+        if self.parked.len() >= MOST_PARKED {
+            let fault = Fault::new(FaultKind::Full, "too much waits for the network already");
+            return done(tag, Err(fault), sink);
+        }
+        self.parked.push((tag, parked));
+    }
+
+    /// Takes a nickname before registration has begun.
+    fn wish(&mut self, nick: &str) {
+        self.chosen = true;
+        self.settings.nick = nick.to_owned();
+        self.me = super::register::tidy(nick);
+    }
+
+    /// Leaving a room whose entry still waits takes the entry back.
+    fn leave_parked(&mut self, tag: Tag, leave: &str, sink: &mut dyn Sink) {
+        let fold = &self.isupport.fold;
+        let is_it = |command: &Command<'_>| matches!(command, Command::Join { room, .. } if fold.same(room, leave));
+        let parked = std::mem::take(&mut self.parked);
+        let (taken, kept): (Vec<_>, Vec<_>) = parked.into_iter().partition(|(_, c)| is_it(c));
+        self.parked = kept;
+        for (join, _) in taken {
+            let fault = Fault::new(FaultKind::NotJoined, "left before it was entered");
+            done(join, Err(fault), sink);
+        }
+        done(tag, Ok(Outcome::Finished), sink);
+    }
+
+    fn start(&mut self, tag: Tag, command: Command<'_>, sink: &mut dyn Sink) {
+        match command {
+            Command::Send(out) => self.send(tag, &out, sink),
+            Command::Join {
+                room,
+                nick,
+                password,
+            } => self.join(tag, &room, &nick, password.as_deref(), sink),
+            Command::Leave { room, reason } => self.leave(tag, &room, reason.as_deref(), sink),
+            Command::Nick { nick } => self.nick(tag, &nick, sink),
+            Command::Subject { room, text } => {
+                let text = one_line(&text);
+                let line = format!("TOPIC {room} :{text}");
+                self.ask_about(tag, Want::Subject, (&room, ""), line, sink);
+            }
+            Command::Kick { room, nick, reason } => {
+                let reason = one_line(reason.as_deref().unwrap_or(""));
+                let line = format!("KICK {room} {nick} :{reason}");
+                self.ask_about(tag, Want::Kick, (&room, &nick), line, sink);
+            }
+            Command::Invite { room, contact, .. } => {
+                let line = format!("INVITE {contact} {room}");
+                self.ask_about(tag, Want::Invite, (&room, &contact), line, sink);
+            }
+            Command::Rank {
+                room,
+                nick,
+                set,
+                cleared,
+            } => self.rank(tag, (&room, &nick), set, cleared, sink),
+            Command::Away { text } => {
+                let line = match text.as_deref() {
+                    Some(text) => format!("AWAY :{}", one_line(text)),
+                    None => "AWAY".to_owned(),
+                };
+                self.ask(tag, Want::Away, ("", ""), line, sink);
+            }
+            Command::Raw { line } => self.raw(tag, &line, sink),
+            _ => {
+                let words = "this gateway cannot do that on IRC yet";
+                done(tag, Err(Fault::new(FaultKind::Unsupported, words)), sink);
+            }
+        }
+    }
+
+    /// [`ask`](Self::ask), after a look at the names.
+    fn ask_about(
+        &mut self,
+        tag: Tag,
+        want: Want,
+        names: (&str, &str),
+        line: String,
+        sink: &mut dyn Sink,
+    ) {
+        if is_target(names.0) && (names.1.is_empty() || is_target(names.1)) {
+            self.ask(tag, want, names, line, sink);
+        } else {
+            let fault = Fault::new(FaultKind::BadAddress, "not a name that IRC can carry");
+            done(tag, Err(fault), sink);
+        }
+    }
+
+    fn join(
+        &mut self,
+        tag: Tag,
+        room: &str,
+        nick: &str,
+        password: Option<&str>,
+        sink: &mut dyn Sink,
+    ) {
+        if !self.isupport.is_channel(room) {
+            let words = format!("{room} is not the name of a channel on this network");
+            return done(tag, Err(Fault::new(FaultKind::NoSuchTarget, words)), sink);
+        }
+        if password.is_some_and(|key| !is_target(key)) {
+            let words = "a channel's password holds neither spaces nor commas";
+            return done(tag, Err(Fault::new(FaultKind::WrongPassword, words)), sink);
+        }
+        if let Some(joined) = self.room(room) {
+            let name = joined.name.clone();
+            sink.event(Event::Joined {
+                room: name.as_str().into(),
+                nick: self.me.as_str().into(),
+                asked: Some(tag),
+            });
+            done(tag, Ok(Outcome::Finished), sink);
+            // The network is silent about entering twice; its names complete this entry too.
+            return self.queue.push(format!("NAMES {name}"), Owner::None);
+        }
+        self.choose(nick);
+        let line = match password {
+            Some(key) => format!("JOIN {room} {key}"),
+            None => format!("JOIN {room}"),
+        };
+        self.ask_about(tag, Want::Join, (room, ""), line, sink);
+    }
+
+    /// The nickname wished for with the first entry is the one for the whole network.
+    fn choose(&mut self, nick: &str) {
+        if self.chosen || nick.is_empty() {
+            return;
+        }
+        self.chosen = true;
+        let nick = super::register::tidy(nick);
+        self.settings.nick.clone_from(&nick);
+        if nick != self.me && self.rooms.is_empty() {
+            self.queue.push(format!("NICK {nick}"), Owner::None);
+        }
+    }
+
+    fn leave(&mut self, tag: Tag, room: &str, reason: Option<&str>, sink: &mut dyn Sink) {
+        let key = self.folded(room);
+        let entering = self
+            .asked
+            .iter()
+            .any(|a| a.want == Want::Join && a.key == key);
+        if !self.rooms.contains_key(&key) && !entering {
+            let fault = Fault::new(FaultKind::NotJoined, "not in that channel");
+            return done(tag, Err(fault), sink);
+        }
+        let line = match reason {
+            Some(reason) => format!("PART {room} :{}", one_line(reason)),
+            None => format!("PART {room}"),
+        };
+        self.ask_about(tag, Want::Leave, (room, ""), line, sink);
+    }
+
+    fn nick(&mut self, tag: Tag, nick: &str, sink: &mut dyn Sink) {
+        if nick == self.me {
+            return done(tag, Ok(Outcome::Finished), sink);
+        }
+        if !is_target(nick) {
+            let words = "a nickname holds neither spaces nor commas";
+            return done(tag, Err(Fault::new(FaultKind::NickRefused, words)), sink);
+        }
+        self.chosen = true;
+        self.ask(tag, Want::Nick, (nick, ""), format!("NICK {nick}"), sink);
+    }
+
+    fn rank(
+        &mut self,
+        tag: Tag,
+        names: (&str, &str),
+        set: Ranks,
+        cleared: Ranks,
+        sink: &mut dyn Sink,
+    ) {
+        let mut letters = String::new();
+        let mut count = 0;
+        for (sign, ranks) in [('+', set), ('-', cleared)] {
+            let held = self.isupport.ranks.iter().enumerate();
+            let chosen: String = held
+                .filter(|(bit, _)| ranks.0 & (1 << bit) != 0)
+                .map(|(_, rank)| rank.letter)
+                .collect();
+            if !chosen.is_empty() {
+                count += chosen.chars().count();
+                letters.push(sign);
+                letters.push_str(&chosen);
+            }
+        }
+        if count == 0 {
+            return done(tag, Ok(Outcome::Finished), sink);
+        }
+        let nicks = format!(" {}", names.1).repeat(count);
+        let line = format!("MODE {} {letters}{nicks}", names.0);
+        self.ask_about(tag, Want::Rank, names, line, sink);
+    }
+
+    /// One line in IRC's own language.
+    pub(super) fn raw(&mut self, tag: Tag, line: &str, sink: &mut dyn Sink) {
+        let line = line.trim_end_matches(['\r', '\n']);
+        let most = self.isupport.line_len - 2;
+        if line.trim().is_empty() || line.contains(['\r', '\n', '\0']) || line.len() > most {
+            let fault = Fault::new(FaultKind::BadRequest, "not one line that IRC can carry");
+            return done(tag, Err(fault), sink);
+        }
+        if !self.queue.fits(1) {
+            let fault = Fault::new(FaultKind::Full, "too many lines wait for this network");
+            return done(tag, Err(fault), sink);
+        }
+        self.queue.push(line.to_owned(), Owner::None);
+        done(tag, Ok(Outcome::Finished), sink);
+    }
+}
+
+/// Text on one line.
+fn one_line(text: &str) -> String {
+    text.replace(['\r', '\n'], " ")
+}
+
+fn owned(text: &str) -> Text<'static> {
+    Text::Owned(text.to_owned())
+}
+
+fn own_place(place: &isthmus_gateway::Place<'_>) -> isthmus_gateway::Place<'static> {
+    use isthmus_gateway::Place;
+    match place {
+        Place::Room(name) => Place::Room(owned(name)),
+        Place::Contact(name) => Place::Contact(owned(name)),
+        Place::Occupant { room, nick } => Place::Occupant {
+            room: owned(room),
+            nick: owned(nick),
+        },
+        Place::Network => Place::Network,
+    }
+}

@@ -1,0 +1,166 @@
+//! What a network says of itself in 005 (<https://modern.ircdocs.horse/#rplisupport-parameters>).
+
+use isthmus_gateway::{Fold, Rank};
+
+use super::register::standing;
+
+/// A network's rules. The default is what RFC 2812 says.
+#[derive(Clone, Debug)]
+pub(super) struct Isupport {
+    pub(super) fold: Fold,
+    /// Highest first.
+    pub(super) ranks: Vec<Rank>,
+    /// Signs a channel's name begins with.
+    pub(super) channel_signs: String,
+    /// Signs before a channel's name in a message to its ranked occupants only.
+    pub(super) status_signs: String,
+    /// Letters of modes that keep a list, always take a parameter, take one when set.
+    pub(super) lists: String,
+    pub(super) always: String,
+    pub(super) when_set: String,
+    /// Bytes of a line at most, CR and LF among them, tags not.
+    pub(super) line_len: usize,
+    pub(super) network: Option<String>,
+}
+
+impl Default for Isupport {
+    fn default() -> Self {
+        Self {
+            fold: rfc1459(b'^'),
+            ranks: vec![rank('@', 'o'), rank('+', 'v')],
+            channel_signs: "#&+!".to_owned(),
+            status_signs: String::new(),
+            lists: "beI".to_owned(),
+            always: "k".to_owned(),
+            when_set: "l".to_owned(),
+            line_len: 512,
+            network: None,
+        }
+    }
+}
+
+impl Isupport {
+    /// Takes one word of a 005.
+    pub(super) fn take(&mut self, word: &str) {
+        let (name, value) = word.split_once('=').unwrap_or((word, ""));
+        match name {
+            "CASEMAPPING" => {
+                self.fold = match value {
+                    "ascii" => Fold::ascii(),
+                    "rfc1459-strict" | "strict-rfc1459" => rfc1459(b']'),
+                    _ => rfc1459(b'^'),
+                }
+            }
+            "CHANTYPES" => self.channel_signs = value.to_owned(),
+            "STATUSMSG" => self.status_signs = value.to_owned(),
+            "PREFIX" => self.take_prefix(value),
+            "CHANMODES" => {
+                let mut kinds = value.split(',').map(str::to_owned);
+                self.lists = kinds.next().unwrap_or_default();
+                self.always = kinds.next().unwrap_or_default();
+                self.when_set = kinds.next().unwrap_or_default();
+            }
+            "LINELEN" => {
+                if let Ok(len) = value.parse::<usize>() {
+                    self.line_len = len.clamp(512, 8191);
+                }
+            }
+            "NETWORK" if !value.is_empty() => self.network = Some(value.to_owned()),
+            _ => {}
+        }
+    }
+
+    /// `(letters)signs`; empty: the network has no ranks.
+    fn take_prefix(&mut self, value: &str) {
+        self.ranks.clear();
+        let Some((letters, signs)) = value
+            .strip_prefix('(')
+            .and_then(|value| value.split_once(')'))
+        else {
+            return;
+        };
+        let pairs = letters.chars().zip(signs.chars());
+        self.ranks
+            .extend(pairs.take(8).map(|(letter, sign)| rank(sign, letter)));
+    }
+
+    /// Whether `target` is a channel.
+    pub(super) fn is_channel(&self, target: &str) -> bool {
+        target.starts_with(|c| self.channel_signs.contains(c))
+    }
+
+    /// The channel a message goes to, without the signs that address a part of it; `None` for a
+    /// nickname.
+    pub(super) fn channel<'a>(&self, target: &'a str) -> Option<&'a str> {
+        if self.is_channel(target) {
+            return Some(target);
+        }
+        let bare = target.trim_start_matches(|c| self.status_signs.contains(c));
+        self.is_channel(bare).then_some(bare)
+    }
+}
+
+fn rank(sign: char, letter: char) -> Rank {
+    let (affiliation, role) = standing(letter);
+    Rank {
+        sign,
+        letter,
+        affiliation,
+        role,
+    }
+}
+
+/// `A` to `Z` and `[`, `\`, `]` up to `last` are upper case.
+fn rfc1459(last: u8) -> Fold {
+    Fold::Bytes(
+        (0..=255u8)
+            .map(|b| match b {
+                b'A'..=b'Z' | b'['..=b']' => b + 32,
+                b'^' if last == b'^' => b'~',
+                b => b,
+            })
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_folded_as_the_network_says() {
+        let mut isupport = Isupport::default();
+        assert!(isupport.fold.same("N[k^\\", "n{K~|"));
+        isupport.take("CASEMAPPING=rfc1459-strict");
+        assert!(isupport.fold.same("[]\\", "{}|") && !isupport.fold.same("^", "~"));
+        isupport.take("CASEMAPPING=ascii");
+        assert!(isupport.fold.same("Nick", "nICK") && !isupport.fold.same("[", "{"));
+    }
+
+    #[test]
+    fn broken_words_leave_sound_rules() {
+        let mut isupport = Isupport::default();
+        for word in [
+            "PREFIX=(ov",
+            "CHANMODES=",
+            "LINELEN=x",
+            "PREFIX",
+            "=",
+            "NETWORK=",
+        ] {
+            isupport.take(word);
+        }
+        assert!(isupport.ranks.is_empty());
+        assert_eq!(isupport.line_len, 512);
+    }
+
+    #[test]
+    fn a_message_to_the_ranked_stands_in_the_channel() {
+        let mut isupport = Isupport::default();
+        isupport.take("CHANTYPES=#");
+        isupport.take("STATUSMSG=@+");
+        assert_eq!(isupport.channel("@#rust"), Some("#rust"));
+        assert_eq!(isupport.channel("#rust"), Some("#rust"));
+        assert_eq!(isupport.channel("alice"), None);
+    }
+}

@@ -1,0 +1,100 @@
+//! What people and servers say: PRIVMSG and NOTICE.
+//!
+//! The hot path of the gateway: a plain message becomes an event without allocation.
+
+use std::borrow::Cow;
+use std::time::Instant;
+
+use isthmus_gateway::{Event, Key, Message, Place, Sink, Text};
+
+use super::format::{Plain, plain};
+use super::room::who;
+use super::{Conversation, Phase};
+use crate::line::Line;
+
+impl Conversation {
+    pub(super) fn on_privmsg(&mut self, line: &Line<'_>, now: Instant, sink: &mut dyn Sink) {
+        let (Some(target), Some(text), nick) = (line.param(0), line.param(1), line.nick()) else {
+            return;
+        };
+        if nick.is_empty() {
+            return;
+        }
+        let mine = self.is_me(nick);
+        if mine && self.on_echo(target, text, line, now, sink) {
+            return;
+        }
+        let Some(ctcp) = text.strip_prefix('\u{1}') else {
+            return self.say(line, target, text, (mine, false), now, sink);
+        };
+        let ctcp = ctcp.strip_suffix('\u{1}').unwrap_or(ctcp);
+        match ctcp.strip_prefix("ACTION") {
+            Some(action) if action.is_empty() || action.starts_with(' ') => {
+                let action = action.trim_start_matches(' ');
+                self.say(line, target, action, (mine, true), now, sink);
+            }
+            _ if !mine && self.is_me(target) => self.on_ctcp(nick, ctcp, now, sink),
+            _ => {}
+        }
+    }
+
+    pub(super) fn on_notice(&mut self, line: &Line<'_>, now: Instant, sink: &mut dyn Sink) {
+        let (Some(target), Some(text), nick) = (line.param(0), line.param(1), line.nick()) else {
+            return;
+        };
+        let from_server = line.handle().is_none() && (nick.is_empty() || nick.contains('.'));
+        if from_server || !matches!(self.phase, Phase::Online) {
+            let room = self.isupport.channel(target);
+            return self.notice(room, text, sink);
+        }
+        if self.is_me(nick) {
+            return;
+        }
+        match text.strip_prefix('\u{1}') {
+            Some(ctcp) => {
+                let ctcp = ctcp.trim_end_matches('\u{1}');
+                self.notice(None, &format!("{nick} answers {ctcp}"), sink);
+            }
+            None => {
+                let mut message = self.message(line, target, false, plain(text), now);
+                message.auto = true;
+                sink.event(Event::Message(message));
+            }
+        }
+    }
+
+    fn say(
+        &self,
+        line: &Line<'_>,
+        target: &str,
+        text: &str,
+        (mine, action): (bool, bool),
+        now: Instant,
+        sink: &mut dyn Sink,
+    ) {
+        let mut message = self.message(line, target, mine, plain(text), now);
+        message.action = action;
+        sink.event(Event::Message(message));
+    }
+
+    fn message<'a>(
+        &self,
+        line: &Line<'a>,
+        target: &'a str,
+        mine: bool,
+        plain: Plain<'a>,
+        now: Instant,
+    ) -> Message<'a> {
+        let at = match self.isupport.channel(target) {
+            Some(channel) => Place::Room(channel.into()),
+            None if mine => Place::Contact(target.into()),
+            None => Place::Contact(line.nick().into()),
+        };
+        let mut message = Message::text(at, who(line), plain.body);
+        message.mine = mine;
+        message.style = Cow::Owned(plain.style);
+        message.key = line.tag("msgid").map(|id: Text<'a>| Key(id));
+        message.time = self.past(line, now);
+        message
+    }
+}

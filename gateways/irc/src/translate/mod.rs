@@ -1,0 +1,361 @@
+//! The state machine between the contract and one IRC connection. Pure: commands and lines in,
+//! events and lines out; `now` is an argument and nothing here reads a clock or a socket.
+//!
+//! ```text
+//!            dial()             connected()             001, end of MOTD
+//!   Down ----------> Connecting ----------> Registering ----------------> Online
+//!    ^                   |                       |                          |
+//!    +-------------------+------- lost() --------+--------------------------+
+//! ```
+//!
+//! Occupants are not kept here: the host keeps them. What is kept is what IRC's answers must be
+//! matched with: open commands, open messages, the names of joined channels.
+
+mod asked;
+mod command;
+mod ctcp;
+mod format;
+mod isupport;
+mod message;
+mod mode;
+mod numeric;
+mod queue;
+mod register;
+mod room;
+mod send;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant, SystemTime};
+
+use isthmus_gateway::{Command, Event, Fault, FaultKind, RoomFlags, Sink, Tag, Time};
+use isthmus_kit::Bucket;
+
+use self::asked::Asked;
+use self::isupport::Isupport;
+use self::queue::Queue;
+use self::register::Registration;
+use self::send::OpenSend;
+
+pub(crate) use self::register::caps;
+use crate::line::Line;
+
+/// What does not change while a session lives.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The network's name in addresses.
+    pub network: String,
+    /// The wished nickname.
+    pub nick: String,
+    /// The user name (ident).
+    pub username: String,
+    /// The real name; `None`: the nickname.
+    pub realname: Option<String>,
+    /// The server password.
+    pub password: Option<crate::config::Secret>,
+    /// Lines that go out at once.
+    pub throttle_burst: u32,
+    /// Lines a second after that.
+    pub throttle_rate: f64,
+    /// Lines that wait to go out, at most.
+    pub queue: usize,
+    /// Silence after which the server is pinged.
+    pub ping_after: Duration,
+    /// Time after the ping in which it must have answered.
+    pub ping_timeout: Duration,
+    /// One moment on both clocks, for telling the time of day from an `Instant`.
+    pub epoch: (Instant, SystemTime),
+}
+
+/// Why the connection is to be ended, or was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// What the user is told.
+    pub fault: Fault,
+    /// Trying again later may help.
+    pub retry: bool,
+}
+
+/// How far the connection is. See the drawing above.
+enum Phase {
+    Down(Fault),
+    Connecting,
+    Registering(Registration),
+    Online,
+}
+
+/// A channel the user is in.
+#[derive(Default)]
+struct Room {
+    /// As the network spells it.
+    name: String,
+    /// The topic told on entry, until it is known who set it.
+    topic: Option<String>,
+    flags: RoomFlags,
+}
+
+/// One user's conversation with one network, across its connections.
+pub struct Conversation {
+    settings: Settings,
+    phase: Phase,
+    /// The nickname in use, or the one asked for last.
+    me: String,
+    /// A nickname was chosen by the user: later joins do not change it.
+    chosen: bool,
+    /// Bytes of `user@host` of the user as others see him.
+    handle_len: usize,
+    isupport: Isupport,
+    /// The network echoes what is sent (IRCv3 echo-message).
+    echo: bool,
+    queue: Queue,
+    sends: std::collections::VecDeque<OpenSend>,
+    asked: Vec<Asked>,
+    rooms: HashMap<Vec<u8>, Room>,
+    parked: Vec<(Tag, Command<'static>)>,
+    ctcp_bucket: Bucket,
+    heard_at: Instant,
+    pinged_at: Option<Instant>,
+    end: Option<End>,
+    /// Scratch space for folded names.
+    key: Vec<u8>,
+}
+
+/// Open commands of each sort at most; more are refused as too fast.
+const MOST_OPEN: usize = 512;
+/// After this an open command that got no answer is given up.
+const GIVE_UP: Duration = Duration::from_secs(120);
+
+impl Conversation {
+    /// A conversation that is about to connect.
+    pub fn new(settings: Settings, now: Instant) -> Self {
+        Self {
+            me: register::tidy(&settings.nick),
+            queue: Queue::new(
+                Bucket::new(settings.throttle_burst, settings.throttle_rate),
+                settings.queue,
+            ),
+            settings,
+            phase: Phase::Connecting,
+            chosen: false,
+            handle_len: 0,
+            isupport: Isupport::default(),
+            echo: false,
+            sends: Default::default(),
+            asked: Vec::new(),
+            rooms: HashMap::new(),
+            parked: Vec::new(),
+            ctcp_bucket: Bucket::new(3, 0.1),
+            heard_at: now,
+            pinged_at: None,
+            end: None,
+            key: Vec::new(),
+        }
+    }
+
+    /// A new attempt to connect has begun: commands wait for it.
+    pub fn dial(&mut self) {
+        self.phase = Phase::Connecting;
+    }
+
+    /// There is a connection: registration begins.
+    pub fn connected(&mut self, now: Instant) {
+        self.heard_at = now;
+        self.pinged_at = None;
+        self.register(now);
+    }
+
+    /// The connection is gone or could not be made, for this reason. Ends every open command and
+    /// tells what the user should be told: the server's own last words where there are some.
+    pub fn lost(&mut self, reason: Fault, sink: &mut dyn Sink) -> End {
+        let end = self.end.take().unwrap_or(End {
+            fault: reason,
+            retry: true,
+        });
+        self.end_all(&end.fault, sink);
+        self.queue.clear();
+        self.rooms = HashMap::new();
+        self.phase = Phase::Down(end.fault.clone());
+        end
+    }
+
+    /// One line from the server, without its end.
+    pub fn line(&mut self, text: &str, now: Instant, sink: &mut dyn Sink) {
+        let Some(line) = Line::parse(text) else {
+            return;
+        };
+        match line.command {
+            "PRIVMSG" => self.on_privmsg(&line, now, sink),
+            "NOTICE" => self.on_notice(&line, now, sink),
+            "PING" => self.queue.wire.line(&["PONG :", line.last()]),
+            "PONG" => self.on_pong(&line, sink),
+            "JOIN" => self.on_join(&line, sink),
+            "PART" => self.on_part(&line, sink),
+            "QUIT" => self.on_quit(&line, sink),
+            "KICK" => self.on_kick(&line, sink),
+            "NICK" => self.on_nick(&line, sink),
+            "TOPIC" => self.on_topic(&line, sink),
+            "MODE" => self.on_mode(&line, sink),
+            "INVITE" => self.on_invite(&line, sink),
+            "CAP" => self.on_cap(&line),
+            "ERROR" => self.on_error(&line),
+            "FAIL" => self.on_fail(&line, sink),
+            "WARN" | "NOTE" | "WALLOPS" => self.notice(None, line.last(), sink),
+            _ => {
+                if let Some(number) = line.numeric() {
+                    self.on_numeric(number, &line, now, sink);
+                }
+            }
+        }
+        self.release(now);
+    }
+
+    /// Answers what must not wait, in a line that will be handed to [`line`](Self::line) later.
+    /// True: it was a PING and is answered, it need not be handed over.
+    pub fn peek(&mut self, text: &str) -> bool {
+        match Line::parse(text) {
+            Some(line) if line.command == "PING" => {
+                self.queue.wire.line(&["PONG :", line.last()]);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Bytes came in: the connection lives.
+    pub fn heard(&mut self, now: Instant) {
+        self.heard_at = now;
+        self.pinged_at = None;
+    }
+
+    /// Does what is due by now.
+    pub fn tick(&mut self, now: Instant, sink: &mut dyn Sink) {
+        self.register_tick(now, sink);
+        self.keep_alive(now);
+        self.give_up(now, sink);
+        self.release(now);
+    }
+
+    /// When [`tick`](Self::tick) has something to do.
+    pub fn deadline(&self, now: Instant) -> Option<Instant> {
+        let alive = match &self.phase {
+            Phase::Down(_) | Phase::Connecting => None,
+            Phase::Registering(registration) => Some(registration.deadline()),
+            Phase::Online => Some(match self.pinged_at {
+                Some(at) => at + self.settings.ping_timeout,
+                None => self.heard_at + self.settings.ping_after,
+            }),
+        };
+        let oldest_asked = self
+            .asked
+            .iter()
+            .filter_map(|a| a.gone.map(|(_, at)| at))
+            .min();
+        let oldest_send = self
+            .sends
+            .iter()
+            .filter_map(|s| s.gone.map(|(_, at)| at))
+            .min();
+        let give_up = oldest_asked.into_iter().chain(oldest_send).min();
+        let release = matches!(self.phase, Phase::Online)
+            .then(|| self.queue.ready(now))
+            .flatten();
+        [alive, give_up.map(|since| since + GIVE_UP), release]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Bytes that wait for the socket.
+    pub fn wire(&mut self) -> &mut Vec<u8> {
+        &mut self.queue.wire.bytes
+    }
+
+    /// How many bytes wait for the socket.
+    pub fn unwritten(&self) -> usize {
+        self.queue.wire.bytes.len()
+    }
+
+    /// Why the connection should be ended, where the conversation has decided so.
+    pub fn ending(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// Says good-bye and ends every open command.
+    pub fn quit(&mut self, text: &str, sink: &mut dyn Sink) {
+        self.end_all(
+            &Fault::new(FaultKind::NetworkDown, "the session has been closed"),
+            sink,
+        );
+        self.queue.clear_waiting();
+        if matches!(self.phase, Phase::Registering(_) | Phase::Online) {
+            self.queue.wire.line(&["QUIT :", text]);
+        }
+    }
+
+    fn keep_alive(&mut self, now: Instant) {
+        if !matches!(self.phase, Phase::Online) || self.end.is_some() {
+            return;
+        }
+        match self.pinged_at {
+            Some(at) if now >= at + self.settings.ping_timeout => {
+                self.end = Some(End {
+                    fault: Fault::new(FaultKind::NetworkDown, "ping timeout"),
+                    retry: true,
+                });
+            }
+            None if now >= self.heard_at + self.settings.ping_after => {
+                self.pinged_at = Some(now);
+                self.queue.wire.line(&["PING :", queue::KEEP_ALIVE]);
+            }
+            _ => {}
+        }
+    }
+
+    fn notice(&self, room: Option<&str>, text: &str, sink: &mut dyn Sink) {
+        let plain = format::plain(text);
+        sink.event(Event::Notice {
+            room: room.map(Into::into),
+            text: plain.body,
+        });
+    }
+
+    /// The folded spelling of a name, owned.
+    fn folded(&self, name: &str) -> Vec<u8> {
+        let mut key = Vec::with_capacity(name.len());
+        self.isupport.fold.fold_into(name, &mut key);
+        key
+    }
+
+    fn is_me(&self, nick: &str) -> bool {
+        self.isupport.fold.same(nick, &self.me)
+    }
+
+    /// The joined channel of that name.
+    fn room(&mut self, name: &str) -> Option<&mut Room> {
+        self.isupport.fold.fold_into(name, &mut self.key);
+        self.rooms.get_mut(&self.key)
+    }
+
+    /// The time of day at `now`.
+    fn wall(&self, now: Instant) -> Time {
+        let (instant, day) = self.settings.epoch;
+        let day = day + now.saturating_duration_since(instant);
+        let since = day
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// The server's time of a line, where that is not now: a bouncer's replay, a slow link.
+    fn past(&self, line: &Line<'_>, now: Instant) -> Option<Time> {
+        const NOW_MILLIS: i64 = 10_000;
+        let time = line.time()?;
+        ((time.0 - self.wall(now).0).abs() > NOW_MILLIS).then_some(time)
+    }
+}
+
+fn done(tag: Tag, result: Result<isthmus_gateway::Outcome, Fault>, sink: &mut dyn Sink) {
+    sink.event(Event::Done { tag, result });
+}
+
+#[cfg(test)]
+mod tests;

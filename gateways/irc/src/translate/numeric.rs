@@ -1,0 +1,255 @@
+//! Numeric replies: which of them mean something here, and what a refusal means to the user.
+//!
+//! Names come from `irc::proto`; numbers it does not know are named below with their source.
+
+use std::time::Instant;
+
+use irc::proto::Response as R;
+use isthmus_gateway::{FaultKind, Sink};
+
+use super::asked::Want;
+use super::register::refused;
+use super::{Conversation, Phase};
+use crate::line::Line;
+
+/// solanum, InspIRCd, UnrealIRCd: `470 me #old #new :Forwarding to another channel`.
+pub(super) const FORWARD: u16 = 470;
+/// solanum, InspIRCd: secure channel (TLS) only.
+const SECURE_ONLY: u16 = 489;
+/// InspIRCd, ergo: operators only.
+const OPERATORS_ONLY: u16 = 520;
+/// UnrealIRCd: cannot send to this user or channel.
+const CANNOT_SEND: u16 = 531;
+/// hybrid, solanum, InspIRCd: nickname changes too fast.
+const NICK_TOO_FAST: u16 = 438;
+/// InspIRCd, UnrealIRCd: no nickname changes in this channel.
+const NICK_LOCKED: u16 = 447;
+/// hybrid, solanum: caller id, ergo: registered users only (`+R`, `+g`).
+const NEED_REGISTERED: [u16; 3] = [486, 494, 716];
+/// When a channel was made: of no use to anybody.
+const CREATION_TIME: u16 = 329;
+
+impl Conversation {
+    pub(super) fn on_numeric(
+        &mut self,
+        number: u16,
+        line: &Line<'_>,
+        now: Instant,
+        sink: &mut dyn Sink,
+    ) {
+        const fn n(reply: R) -> u16 {
+            reply as u16
+        }
+        match number {
+            _ if number == n(R::RPL_WELCOME) => {
+                self.on_welcome(line, now);
+                self.notice(None, line.last(), sink);
+            }
+            _ if number == n(R::RPL_ISUPPORT) => self.on_isupport(line),
+            _ if number == n(R::RPL_ENDOFMOTD) => self.online(now, sink),
+            _ if number == n(R::ERR_NOMOTD) => self.online(now, sink),
+            _ if number == n(R::RPL_NAMREPLY) => self.on_names(line, sink),
+            _ if number == n(R::RPL_ENDOFNAMES) => self.on_names_end(line, sink),
+            _ if number == n(R::RPL_TOPIC) => self.on_topic_told(line),
+            _ if number == n(R::RPL_TOPICWHOTIME) => self.on_topic_author(line, sink),
+            _ if number == n(R::RPL_CHANNELMODEIS) => self.on_modes_told(line, sink),
+            _ if number == n(R::RPL_INVITING) => self.on_inviting(line, sink),
+            _ if number == n(R::RPL_HOSTHIDDEN) => self.on_own_host(line),
+            _ if number == n(R::RPL_AWAY) => {
+                let text = format!("{} is away: {}", line.param(1).unwrap_or(""), line.last());
+                self.notice(None, &text, sink);
+            }
+            _ if is_silent(number) => {}
+            400..=599 | 700..=799 if self.on_registration_refused(number, line) => {}
+            400..=599 | 700..=799 | 900..=999 if self.on_refusal(number, line, sink) => {}
+            _ => self.on_other(line, sink),
+        }
+    }
+
+    fn on_isupport(&mut self, line: &Line<'_>) {
+        let words = line.params();
+        for word in words.get(1..words.len().saturating_sub(1)).unwrap_or(&[]) {
+            self.isupport.take(word);
+        }
+    }
+
+    /// `396 me host :is now your hidden host`.
+    fn on_own_host(&mut self, line: &Line<'_>) {
+        if let Some(host) = line.param(1)
+            && self.handle_len > 0
+        {
+            // `user@host` in some networks, `host` in most; the user name has at most 10 bytes.
+            let user = if host.contains('@') { 0 } else { 11 };
+            self.handle_len = user + host.len();
+        }
+    }
+
+    /// Refusals of the registration itself. False: it is none.
+    fn on_registration_refused(&mut self, number: u16, line: &Line<'_>) -> bool {
+        let reply = |reply: R| number == reply as u16;
+        if reply(R::ERR_YOUREBANNEDCREEP) {
+            self.end = Some(refused(FaultKind::Forbidden, line.last()));
+            return true;
+        }
+        if !matches!(self.phase, Phase::Registering(_)) {
+            return false;
+        }
+        if reply(R::ERR_PASSWDMISMATCH) {
+            self.end = Some(refused(FaultKind::NotAuthorized, line.last()));
+            return true;
+        }
+        let taken = [
+            R::ERR_NICKNAMEINUSE,
+            R::ERR_NICKCOLLISION,
+            R::ERR_UNAVAILRESOURCE,
+        ];
+        if taken.into_iter().any(reply) {
+            return self.on_nick_refused(true, line);
+        }
+        if reply(R::ERR_ERRONEOUSNICKNAME) {
+            return self.on_nick_refused(false, line);
+        }
+        // Servers without CAP say "unknown command" or "you have not registered".
+        reply(R::ERR_UNKNOWNCOMMAND) || reply(R::ERR_NOTREGISTERED)
+    }
+
+    /// Any other reply: words from the network.
+    fn on_other(&mut self, line: &Line<'_>, sink: &mut dyn Sink) {
+        let words = line.params().get(1..).unwrap_or(&[]);
+        let text = words.join(" ");
+        if text.is_empty() {
+            return;
+        }
+        let about = words.first().copied().unwrap_or("");
+        let room = self.room(about).map(|room| room.name.clone());
+        match room {
+            Some(room) => self.notice(Some(&room), words[1..].join(" ").as_str(), sink),
+            None => self.notice(None, &text, sink),
+        }
+    }
+}
+
+/// Replies that nobody needs to read.
+fn is_silent(number: u16) -> bool {
+    let silent = [
+        R::RPL_YOURHOST,
+        R::RPL_CREATED,
+        R::RPL_MYINFO,
+        R::RPL_MOTDSTART,
+        R::RPL_UNAWAY,
+        R::RPL_NOWAWAY,
+        R::RPL_NOTOPIC,
+    ];
+    number == CREATION_TIME || silent.into_iter().any(|reply| reply as u16 == number)
+}
+
+/// What a refusal means.
+pub(super) fn fault_kind(number: u16) -> FaultKind {
+    use FaultKind as F;
+    let table = [
+        (R::ERR_NOSUCHNICK as u16, F::NoSuchTarget),
+        (R::ERR_NOSUCHCHANNEL as u16, F::NoSuchTarget),
+        (R::ERR_CANNOTSENDTOCHAN as u16, F::NotPrivileged),
+        (R::ERR_TOOMANYCHANNELS as u16, F::Full),
+        (R::ERR_TOOMANYTARGETS as u16, F::TooFast),
+        (R::ERR_ERRONEOUSNICKNAME as u16, F::NickRefused),
+        (R::ERR_NONICKNAMEGIVEN as u16, F::NickRefused),
+        (R::ERR_NICKNAMEINUSE as u16, F::NickTaken),
+        (R::ERR_NICKCOLLISION as u16, F::NickTaken),
+        (R::ERR_UNAVAILRESOURCE as u16, F::TooFast),
+        (R::ERR_USERNOTINCHANNEL as u16, F::NoSuchTarget),
+        (R::ERR_NOTONCHANNEL as u16, F::NotJoined),
+        (R::ERR_NEEDMOREPARAMS as u16, F::BadRequest),
+        (R::ERR_YOUREBANNEDCREEP as u16, F::Forbidden),
+        (R::ERR_CHANNELISFULL as u16, F::RoomFull),
+        (R::ERR_UNKNOWNMODE as u16, F::Unsupported),
+        (R::ERR_UNKNOWNCOMMAND as u16, F::Unsupported),
+        (R::ERR_INVITEONLYCHAN as u16, F::MembersOnly),
+        (R::ERR_BANNEDFROMCHAN as u16, F::Forbidden),
+        (R::ERR_BADCHANNELKEY as u16, F::WrongPassword),
+        (R::ERR_BADCHANMASK as u16, F::NoSuchTarget),
+        // RFC 2812 says "no channel modes"; every network in use says "you must be registered".
+        (R::ERR_NOCHANMODES as u16, F::NotRegistered),
+        (R::ERR_NOPRIVILEGES as u16, F::NotPrivileged),
+        (R::ERR_CHANOPRIVSNEEDED as u16, F::NotPrivileged),
+        (R::ERR_UNIQOPPRIVSNEEDED as u16, F::NotPrivileged),
+        (R::ERR_RESTRICTED as u16, F::NotPrivileged),
+        (FORWARD, F::Moved),
+        (NICK_TOO_FAST, F::TooFast),
+        (NICK_LOCKED, F::NickRefused),
+        (NEED_REGISTERED[0], F::NotRegistered),
+        (NEED_REGISTERED[1], F::Forbidden),
+        (NEED_REGISTERED[2], F::Forbidden),
+        (CANNOT_SEND, F::Forbidden),
+    ];
+    let found = table.into_iter().find(|&(known, _)| known == number);
+    found.map_or(F::Other, |(_, kind)| kind)
+}
+
+fn is_one_of(number: u16, replies: &[R]) -> bool {
+    replies.iter().any(|&reply| reply as u16 == number)
+}
+
+/// Refusals of an entry and of nothing else.
+fn is_about_entry(number: u16) -> bool {
+    const ENTRY: [R; 6] = [
+        R::ERR_TOOMANYCHANNELS,
+        R::ERR_CHANNELISFULL,
+        R::ERR_INVITEONLYCHAN,
+        R::ERR_BANNEDFROMCHAN,
+        R::ERR_BADCHANNELKEY,
+        R::ERR_UNAVAILRESOURCE,
+    ];
+    matches!(number, FORWARD | SECURE_ONLY | OPERATORS_ONLY) || is_one_of(number, &ENTRY)
+}
+
+/// Refusals of text and of nothing else.
+pub(super) fn is_about_text(number: u16) -> bool {
+    const TEXT: [R; 5] = [
+        R::ERR_CANNOTSENDTOCHAN,
+        R::ERR_NORECIPIENT,
+        R::ERR_NOTEXTTOSEND,
+        R::ERR_NOTOPLEVEL,
+        R::ERR_WILDTOPLEVEL,
+    ];
+    number == CANNOT_SEND || is_one_of(number, &TEXT)
+}
+
+/// Refusals of a nickname.
+fn is_about_nick(number: u16) -> bool {
+    const NICK: [R; 6] = [
+        R::ERR_NONICKNAMEGIVEN,
+        R::ERR_ERRONEOUSNICKNAME,
+        R::ERR_NICKNAMEINUSE,
+        R::ERR_NICKCOLLISION,
+        R::ERR_UNAVAILRESOURCE,
+        R::ERR_RESTRICTED,
+    ];
+    matches!(number, NICK_TOO_FAST | NICK_LOCKED) || is_one_of(number, &NICK)
+}
+
+/// Whether this refusal can be the answer to a message.
+pub(super) fn suits_send(number: u16) -> bool {
+    !is_about_entry(number) && !(is_about_nick(number))
+}
+
+/// Whether this refusal can be the answer to such a command.
+pub(super) fn suits(number: u16, want: Want) -> bool {
+    if is_about_text(number) {
+        return false;
+    }
+    match want {
+        Want::Join => !is_one_of(number, &[R::ERR_NOTONCHANNEL, R::ERR_CHANOPRIVSNEEDED]),
+        Want::Nick => true,
+        _ => !is_about_entry(number),
+    }
+}
+
+/// Whether this refusal needs no name to be the answer to such a command.
+pub(super) fn is_only_about(number: u16, want: Want) -> bool {
+    match want {
+        Want::Nick => is_about_nick(number),
+        Want::Rank => number == R::ERR_UNKNOWNMODE as u16,
+        _ => false,
+    }
+}

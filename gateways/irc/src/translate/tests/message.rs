@@ -1,0 +1,117 @@
+use super::*;
+
+#[test]
+fn what_people_say_is_told_where_they_said_it() {
+    let mut desk = Desk::online().joined("#c");
+    desk.hear(":bob!b@h PRIVMSG #c :hello  there");
+    desk.hear(":bob!b@h PRIVMSG @#c :psst");
+    desk.hear(":bob!b@h PRIVMSG ferris :in private");
+    desk.hear(":bob!b@h PRIVMSG #c :\u{1}ACTION waves\u{1}");
+    desk.hear(":bot!b@h NOTICE #c :noted");
+    desk.hear(":NickServ!n@services NOTICE ferris :\u{2}identify\u{2} now");
+    assert_eq!(
+        desk.events(),
+        [
+            "message #c bob: hello  there",
+            "message #c bob: psst",
+            "message bob bob: in private",
+            "message action #c bob: waves",
+            "message auto #c bot: noted",
+            "message auto NickServ NickServ: identify now",
+        ]
+    );
+}
+
+#[test]
+fn what_a_server_says_is_told_as_its_words() {
+    let mut desk = Desk::online().joined("#c");
+    desk.hear(":irc.example NOTICE ferris :*** going down");
+    desk.hear(":irc.example NOTICE #c :for you all");
+    desk.hear(":s 372 ferris :- message of the day");
+    desk.hear(":s 328 ferris #c :https://example.org");
+    assert_eq!(
+        desk.events(),
+        [
+            "notice * *** going down",
+            "notice #c for you all",
+            "notice * - message of the day",
+            "notice #c https://example.org",
+        ]
+    );
+}
+
+#[test]
+fn a_clients_question_is_answered_and_not_too_often() {
+    let mut desk = Desk::online();
+    for _ in 0..5 {
+        desk.hear(":bob!b@h PRIVMSG ferris :\u{1}PING 12345\u{1}");
+    }
+    assert_eq!(desk.said(), vec!["NOTICE bob :\u{1}PING 12345\u{1}"; 3]);
+    assert!(desk.events().is_empty());
+    desk.wait(10);
+    desk.hear(":bob!b@h PRIVMSG ferris :\u{1}TIME\u{1}");
+    assert_eq!(
+        desk.said(),
+        ["NOTICE bob :\u{1}TIME 2001-09-09T01:46:50Z\u{1}"]
+    );
+}
+
+#[test]
+fn an_offered_file_is_refused_and_told() {
+    let mut desk = Desk::online();
+    desk.hear(":bob!b@h PRIVMSG ferris :\u{1}DCC SEND x 1 2 3\u{1}");
+    assert_eq!(
+        desk.events(),
+        ["notice * bob offered a direct connection (DCC), which is refused"]
+    );
+    assert_eq!(desk.said().len(), 1);
+}
+
+#[test]
+fn plain_text_is_told_without_a_copy() {
+    struct Borrowed(bool);
+    impl Sink for Borrowed {
+        fn event(&mut self, event: Event<'_>) {
+            if let Event::Message(m) = event {
+                let borrowed = matches!(m.body, std::borrow::Cow::Borrowed(_));
+                self.0 = borrowed && m.style.is_empty();
+            }
+        }
+    }
+    let mut desk = Desk::online().joined("#c");
+    let mut sink = Borrowed(false);
+    let line = ":bob!b@h PRIVMSG #c :just text";
+    desk.talk.line(line, desk.now, &mut sink);
+    assert!(sink.0);
+}
+
+#[test]
+fn the_networks_id_and_account_are_told_and_time_only_when_it_is_not_now() {
+    struct Seen(Vec<(Option<i64>, Option<String>, Option<String>)>);
+    impl Sink for Seen {
+        fn event(&mut self, event: Event<'_>) {
+            if let Event::Message(m) = event {
+                let text = |text: &str| text.to_owned();
+                self.0.push((
+                    m.time.map(|time| time.0),
+                    m.key.map(|key| key.0.into_owned()),
+                    m.who.account.as_deref().map(text),
+                ));
+            }
+        }
+    }
+    let mut desk = Desk::online();
+    let mut sink = Seen(Vec::new());
+    for time in ["2001-09-09T01:46:40.500Z", "2001-09-08T00:00:00.000Z"] {
+        let line = format!("@time={time};msgid=m1;account=bob :bob!b@h PRIVMSG ferris :x");
+        desk.talk.line(&line, desk.now, &mut sink);
+    }
+    let id = || (Some("m1".to_owned()), Some("bob".to_owned()));
+    assert_eq!(
+        sink.0,
+        [
+            (None, id().0, id().1),
+            (Some(999_907_200_000), id().0, id().1)
+        ]
+    );
+}

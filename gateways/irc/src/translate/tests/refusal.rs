@@ -1,0 +1,269 @@
+use super::*;
+
+#[test]
+fn every_refusal_of_an_entry_ends_it_once_with_the_networks_words() {
+    for (number, kind) in [
+        (403, FaultKind::NoSuchTarget),
+        (405, FaultKind::Full),
+        (407, FaultKind::TooFast),
+        (437, FaultKind::TooFast),
+        (470, FaultKind::Moved),
+        (471, FaultKind::RoomFull),
+        (473, FaultKind::MembersOnly),
+        (474, FaultKind::Forbidden),
+        (475, FaultKind::WrongPassword),
+        (476, FaultKind::NoSuchTarget),
+        (477, FaultKind::NotRegistered),
+        (489, FaultKind::Other),
+        (520, FaultKind::Other),
+        (599, FaultKind::Other),
+    ] {
+        let mut desk = Desk::online();
+        let tag = desk.join("#Secret[");
+        let line = format!(":s {number} ferris #secret{{ :Cannot join channel");
+        desk.hear(&line);
+        assert_eq!(
+            desk.events(),
+            [format!("done {tag} {kind:?}: Cannot join channel")],
+            "{number}"
+        );
+        desk.hear(&line);
+        let again = desk.events();
+        assert!(
+            again.iter().all(|event| event.starts_with("notice")),
+            "{again:?}"
+        );
+    }
+}
+
+#[test]
+fn a_forwarded_entry_says_where_the_channel_is_now() {
+    struct Moved(Option<isthmus_gateway::Address>);
+    impl Sink for Moved {
+        fn event(&mut self, event: Event<'_>) {
+            if let Event::Done {
+                result: Err(fault), ..
+            } = event
+            {
+                self.0 = fault.moved;
+            }
+        }
+    }
+    let mut desk = Desk::online();
+    desk.join("#old");
+    let mut sink = Moved(None);
+    let line = ":s 470 ferris #old ##new :Forwarding to another channel";
+    desk.talk.line(line, desk.now, &mut sink);
+    let moved = sink.0.expect("the new address");
+    assert_eq!(
+        (moved.id.as_str(), moved.network.as_str()),
+        ("##new", "irc.example")
+    );
+}
+
+#[test]
+fn a_refused_message_ends_that_very_message() {
+    for (number, kind) in [
+        (401, FaultKind::NoSuchTarget),
+        (404, FaultKind::NotPrivileged),
+        (442, FaultKind::NotJoined),
+        (477, FaultKind::NotRegistered),
+        (482, FaultKind::NotPrivileged),
+        (531, FaultKind::Forbidden),
+        (599, FaultKind::Other),
+    ] {
+        for caps in ["", "echo-message"] {
+            let mut desk = Desk::online_with(caps);
+            let (one, two) = (desk.say("#other", "x"), desk.say("#c", "y"));
+            desk.hear(&format!(":s {number} ferris #C :No"));
+            assert_eq!(desk.events(), [format!("done {two} {kind:?}: No")]);
+            if caps.is_empty() {
+                desk.hear(":s PONG s :proof-2");
+            } else {
+                desk.hear(":ferris!f@h PRIVMSG #other :x");
+            }
+            assert_eq!(
+                desk.events(),
+                [format!("echo {one} []"), format!("done {one} Accepted")]
+            );
+        }
+    }
+}
+
+#[test]
+fn an_error_belongs_to_the_message_between_its_pings() {
+    let mut desk = Desk::online().joined("#c");
+    let (one, two) = (desk.say("#c", "fine"), desk.say("#c", "bad"));
+    assert_eq!(
+        desk.said(),
+        [
+            "PRIVMSG #c :fine",
+            "PING :proof-1",
+            "PRIVMSG #c :bad",
+            "PING :proof-2"
+        ]
+    );
+    desk.hear(":s PONG s :proof-1");
+    desk.hear(":s 404 ferris #c :Cannot send to channel");
+    desk.hear(":s PONG s :proof-2");
+    assert_eq!(
+        desk.events(),
+        [
+            format!("echo {one} []"),
+            format!("done {one} Accepted"),
+            format!("done {two} NotPrivileged: Cannot send to channel"),
+        ]
+    );
+}
+
+#[test]
+fn the_errors_of_all_lines_of_a_message_end_it_once_and_no_other() {
+    for caps in ["", "echo-message"] {
+        let mut desk = Desk::online_with(caps);
+        let (one, two) = (desk.say("#c", "a\nb\nc"), desk.say("#c", "d"));
+        for _ in 0..3 {
+            desk.hear(":s 404 ferris #c :No");
+        }
+        assert_eq!(desk.events(), [format!("done {one} NotPrivileged: No")]);
+        if caps.is_empty() {
+            desk.hear(":s PONG s :proof-1");
+            desk.hear(":s PONG s :proof-2");
+        } else {
+            desk.hear(":ferris!f@h PRIVMSG #c :d");
+        }
+        assert_eq!(
+            desk.events(),
+            [format!("echo {two} []"), format!("done {two} Accepted")]
+        );
+    }
+}
+
+#[test]
+fn what_waits_of_a_failed_message_is_not_sent() {
+    let mut desk = Desk::online().joined("#c");
+    desk.wait(60);
+    desk.say("#c", &"x\n".repeat(15));
+    assert_eq!(desk.said().len(), 10);
+    desk.hear(":s 404 ferris #c :No");
+    desk.wait(20);
+    assert_eq!(desk.said(), ["PING :proof-1"]);
+    desk.hear(":s PONG s :proof-1");
+    assert_eq!(desk.events().len(), 1);
+}
+
+#[test]
+fn a_private_message_to_nobody_fails() {
+    let mut desk = Desk::online();
+    let tag = desk.tell("nobody", "hello?");
+    desk.hear(":s 401 ferris nobody :No such nick/channel");
+    assert_eq!(
+        desk.events(),
+        [format!("done {tag} NoSuchTarget: No such nick/channel")]
+    );
+    desk.hear(":s PONG s :proof-1");
+    assert!(desk.events().is_empty());
+}
+
+#[test]
+fn errors_without_a_target_end_the_first_open_message() {
+    let mut desk = Desk::online();
+    let (one, two) = (desk.tell("bob", "x"), desk.tell("carol", "y"));
+    desk.hear(":s 412 ferris :No text to send");
+    desk.hear(":s PONG s :proof-1");
+    desk.hear("FAIL PRIVMSG CANNOT_SEND carol :Not now");
+    assert_eq!(
+        desk.events(),
+        [
+            format!("done {one} Other: No text to send"),
+            format!("done {two} Other: Not now")
+        ]
+    );
+}
+
+#[test]
+fn a_refused_nickname_ends_that_wish_and_nothing_else() {
+    let mut desk = Desk::online();
+    for (line, kind) in [
+        (
+            ":s 433 ferris crab :Nickname is already in use",
+            FaultKind::NickTaken,
+        ),
+        (
+            ":s 432 ferris crab :Erroneous nickname",
+            FaultKind::NickRefused,
+        ),
+        (
+            ":s 438 ferris crab :Nick change too fast",
+            FaultKind::TooFast,
+        ),
+        (
+            ":s 447 ferris :Cannot change nickname",
+            FaultKind::NickRefused,
+        ),
+    ] {
+        let tag = desk.ask(Command::Nick {
+            nick: "crab".into(),
+        });
+        desk.said();
+        desk.hear(line);
+        let events = desk.events();
+        assert!(
+            events[0].starts_with(&format!("done {tag} {kind:?}")),
+            "{events:?}"
+        );
+        assert_eq!(events.len(), 1);
+        assert!(desk.said().is_empty(), "no other nickname is tried");
+    }
+}
+
+#[test]
+fn a_refused_moderation_ends_it() {
+    let mut desk = Desk::online().joined("#c");
+    let kick = |desk: &mut Desk| {
+        desk.ask(Command::Kick {
+            room: "#c".into(),
+            nick: "bob".into(),
+            reason: None,
+        })
+    };
+    for (line, kind) in [
+        (
+            ":s 482 ferris #c :You're not channel operator",
+            FaultKind::NotPrivileged,
+        ),
+        (
+            ":s 441 ferris bob #c :They aren't on that channel",
+            FaultKind::NoSuchTarget,
+        ),
+        (":s 401 ferris bob :No such nick", FaultKind::NoSuchTarget),
+        (
+            ":s 461 ferris KICK :Not enough parameters",
+            FaultKind::BadRequest,
+        ),
+    ] {
+        let tag = kick(&mut desk);
+        desk.hear(line);
+        let events = desk.events();
+        assert!(
+            events[0].starts_with(&format!("done {tag} {kind:?}")),
+            "{line}: {events:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_never_answered_is_given_up() {
+    let mut desk = Desk::online();
+    let (join, send) = (desk.join("#void"), desk.tell("bob", "x"));
+    desk.wait(60);
+    desk.hear("PING :x");
+    desk.talk.heard(desk.now);
+    desk.wait(60);
+    assert_eq!(
+        desk.events(),
+        [
+            format!("done {send} TimedOut: the network did not answer"),
+            format!("done {join} TimedOut: the network did not answer"),
+        ]
+    );
+}

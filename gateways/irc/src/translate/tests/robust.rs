@@ -1,0 +1,100 @@
+use isthmus_gateway::Ranks;
+use proptest::prelude::*;
+
+use super::*;
+
+fn line() -> impl Strategy<Value = String> {
+    let word = "[#&@+~]?[a-z]{0,4}|#c|ferris|\\*|=|[+-][ovbkl]{1,6}|proof-[0-9]|[0-9]{1,9}";
+    let command = prop_oneof![
+        (0u32..1000).prop_map(|n| format!("{n:03}")),
+        "PRIVMSG|NOTICE|JOIN|PART|QUIT|KICK|NICK|TOPIC|MODE|INVITE|CAP|PING|PONG|FAIL|WARN|AWAY",
+        Just("CAP ferris".to_owned()),
+        Just("353 ferris = #c".to_owned()),
+        "\\PC{0,6}",
+    ];
+    let prefix = prop_oneof![
+        Just(String::new()),
+        Just(":s ".to_owned()),
+        Just(":ferris!f@h ".to_owned()),
+        Just("@time=2001-09-09T01:46:40Z;msgid=x :bob!b@h ".to_owned()),
+        "[:@]\\PC{0,8} ",
+    ];
+    (
+        prefix,
+        command,
+        prop::collection::vec(word, 0..5),
+        "( :\\PC{0,12}|\u{1}|\u{2})?",
+    )
+        .prop_map(|(prefix, command, words, last)| {
+            format!("{prefix}{command} {}{last}", words.join(" "))
+        })
+}
+
+/// How often each command ended.
+struct Ends(Vec<u32>);
+
+impl Sink for Ends {
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::Done { tag, .. } = event {
+            self.0[tag.0 as usize] += 1;
+        }
+    }
+}
+
+fn command(n: u32) -> Command<'static> {
+    let (room, nick) = ("#c".into(), "bob".into());
+    match n % 9 {
+        0 => Command::Join {
+            room,
+            nick,
+            password: None,
+        },
+        1 => Command::Leave { room, reason: None },
+        2 => Command::Nick { nick },
+        3 => Command::Kick {
+            room,
+            nick,
+            reason: None,
+        },
+        4 => Command::Rank {
+            room,
+            nick,
+            set: Ranks(255),
+            cleared: Ranks(1),
+        },
+        5 => Command::Away { text: None },
+        6 => Command::Send(Outgoing::text(Place::Contact(nick), "one\ntwo")),
+        _ => Command::Send(Outgoing::text(Place::Room(room), "hello")),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn whatever_a_server_says_every_command_ends_once(
+        lines in prop::collection::vec((line(), any::<Option<u8>>(), 0u64..40), 0..60),
+        echo in any::<bool>(),
+    ) {
+        let mut desk = Desk::online_with(if echo { "echo-message" } else { "" });
+        let mut ends = Ends(vec![0; lines.len() + 2]);
+        let mut tag = 0;
+        for (line, ask, seconds) in &lines {
+            desk.talk.line(line, desk.now, &mut ends);
+            if let Some(ask) = ask {
+                tag += 1;
+                desk.talk.command(Tag(tag), command((*ask).into()), desk.now, &mut ends);
+            }
+            desk.now += Duration::from_secs(*seconds);
+            desk.talk.tick(desk.now, &mut ends);
+            if let Some(due) = desk.talk.deadline(desk.now) {
+                prop_assert!(desk.talk.ending() || due > desk.now, "a deadline lies ahead");
+            }
+            let said = std::mem::take(desk.talk.wire());
+            prop_assert!(said.split(|b| *b == b'\n').all(|line| line.len() <= 512));
+        }
+        let reason = Fault::new(FaultKind::NetworkDown, "reset");
+        desk.talk.lost(reason, &mut ends);
+        prop_assert!(ends.0[1..=tag as usize].iter().all(|&count| count == 1), "{:?}", ends.0);
+    }
+}
