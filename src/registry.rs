@@ -18,9 +18,9 @@ pub const KINDS: &[GatewayKind] = &[
     #[cfg(feature = "irc")]
     GatewayKind {
         name: "irc",
-        keys: &[],
-        check: |_| Vec::new(),
-        build: |_| Err("not here yet".to_owned()),
+        keys: &IRC_KEYS,
+        check: check_irc,
+        build: build_irc,
     },
     #[cfg(feature = "loopback")]
     GatewayKind {
@@ -30,6 +30,57 @@ pub const KINDS: &[GatewayKind] = &[
         build: build_loopback,
     },
 ];
+
+#[cfg(feature = "irc")]
+const IRC_KEYS: [KeyDoc; isthmus_irc::KEYS.len()] = {
+    const NONE: KeyDoc = KeyDoc {
+        key: "",
+        default: "",
+        doc: "",
+        example: "",
+    };
+    let mut keys = [NONE; isthmus_irc::KEYS.len()];
+    let mut at = 0;
+    while at < keys.len() {
+        let isthmus_irc::Key {
+            key,
+            default,
+            doc,
+            example,
+        } = isthmus_irc::KEYS[at];
+        keys[at] = KeyDoc {
+            key,
+            default,
+            doc,
+            example,
+        };
+        at += 1;
+    }
+    keys
+};
+
+#[cfg(feature = "irc")]
+fn check_irc(settings: &serde_json::Value) -> Vec<(String, String)> {
+    let read = isthmus_irc::Config::from_value(settings);
+    let problems = read.err().unwrap_or_default();
+    problems
+        .into_iter()
+        .map(|problem| (problem.key, problem.text))
+        .collect()
+}
+
+#[cfg(feature = "irc")]
+fn build_irc(settings: &serde_json::Value) -> Result<Arc<dyn Gateway>, String> {
+    let config = isthmus_irc::Config::from_value(settings).map_err(|problems| {
+        let problems: Vec<_> = problems
+            .iter()
+            .map(|problem| format!("{}: {}", problem.key, problem.text))
+            .collect();
+        problems.join("; ")
+    })?;
+    let dial = Arc::new(isthmus_kit::Tcp::default());
+    Ok(Arc::new(isthmus_irc::Irc::new(config, dial)))
+}
 
 #[cfg(feature = "loopback")]
 const LOOPBACK_KEYS: &[KeyDoc] = &[
