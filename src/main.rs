@@ -103,6 +103,8 @@ fn run(path: &Path) -> ExitCode {
             tracing::error!(%fault, "stopped");
             ExitCode::from(match fault.downcast_ref() {
                 Some(RunFault::Store(_)) => EX_IOERR,
+                // What only setting it up could find.
+                Some(RunFault::Gateway { .. }) => EX_CONFIG,
                 _ => EX_SOFTWARE,
             })
         }

@@ -155,7 +155,12 @@ fn the_printed_sample_is_the_one_in_the_repository() {
     let (code, stdout, _) = output(&mut isthmus(&["config"]));
     assert_eq!(code, Some(0));
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config/isthmus.toml");
-    assert_eq!(stdout, fs::read_to_string(path).expect("the sample"));
+    let kept = fs::read_to_string(path).expect("the sample");
+    let differing = kept
+        .lines()
+        .zip(stdout.lines())
+        .find(|(kept, printed)| kept != printed);
+    assert!(kept == stdout, "first difference: {differing:?}");
 }
 
 #[test]
