@@ -1,16 +1,9 @@
 //! One served domain: what its component delivers, and the sessions behind it.
 //!
-//! ```text
-//!   (no entry) ──a stanza needs one──▶ Live ──nobody needs it──▶ Closing{parked} ──ended──▶ (no entry)
-//!                                        ▲                              │ something was parked
-//!                                        └──────────────────────────────┘
-//! ```
-//!
-//! The table stands under a lock that is held for a look-up; nobody waits with it in hand. A
-//! stanza for a session that is closing is parked: the new session starts only after the old one
-//! has left the network, so a user is never there twice.
+//! The table of sessions stands under a lock that is held for a look-up; nobody waits with it in
+//! hand.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use isthmus_gateway::{Address, Fault, FaultKind, Gateway, Kind, Parsed, User, UserId};
@@ -24,39 +17,13 @@ use super::reply::Origin;
 use super::router::{Addressee, Route, route};
 use super::session::{Base, Origins, Session, SessionTask};
 use super::shared::{Shared, now_ms};
+use super::table::{Key, Offer, Table, Want};
 use super::{contact, service};
 use crate::component::{Inbound, Level, Mark, Outbox};
 use crate::xmpp::escape::unescape;
 use crate::xmpp::jid::{BareJid, Jid};
 use crate::xmpp::stanza::Condition;
 use crate::xmpp::stream::{Refusal, Stanza};
-
-enum Slot {
-    Live {
-        inbox: Arc<Inbox>,
-        generation: u64,
-    },
-    Closing {
-        parked: VecDeque<Stanza>,
-        generation: u64,
-    },
-}
-
-#[derive(Default)]
-struct Table {
-    slots: HashMap<Key, Slot>,
-    per_user: HashMap<BareJid, usize>,
-    networks: HashMap<Box<str>, (Names, usize)>,
-    generation: u64,
-    draining: bool,
-}
-
-/// Whose session, on which network.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    user: BareJid,
-    network: Box<str>,
-}
 
 /// One served domain.
 pub struct Domain {
@@ -90,28 +57,6 @@ impl Place {
     pub(crate) fn close(&self) {
         self.domain.table().close(&self.key, self.generation);
     }
-}
-
-impl Table {
-    fn close(&mut self, key: &Key, of: u64) {
-        if let Some(slot) = self.slots.get_mut(key)
-            && matches!(slot, Slot::Live { generation, .. } if *generation == of)
-        {
-            *slot = Slot::Closing {
-                parked: VecDeque::new(),
-                generation: of,
-            };
-        }
-    }
-}
-
-/// What came of offering a stanza to a session.
-enum Offer {
-    Taken,
-    /// There is no session.
-    Absent(Stanza),
-    /// Its inbox is full, or there may be no more sessions.
-    Refused(Stanza, &'static str),
 }
 
 impl Domain {
@@ -149,10 +94,8 @@ impl Domain {
     pub fn set_access(&self, access: Access) {
         let access = Arc::new(access);
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&access);
-        for (key, slot) in &self.table().slots {
-            if let Slot::Live { inbox, .. } = slot
-                && !access.admits(&key.user)
-            {
+        for (key, inbox) in self.table().live() {
+            if !access.admits(&key.user) {
                 inbox.notify(|notices| notices.refused = true);
             }
         }
@@ -173,10 +116,8 @@ impl Domain {
     }
 
     fn tell_all(&self, tell: impl Fn(&mut super::inbox::Notices)) {
-        for slot in self.table().slots.values() {
-            if let Slot::Live { inbox, .. } = slot {
-                inbox.notify(&tell);
-            }
+        for (_, inbox) in self.table().live() {
+            inbox.notify(&tell);
         }
     }
 
@@ -197,34 +138,7 @@ impl Domain {
             generation,
         } = place;
         let mut waiting = unread;
-        {
-            let mut table = domain.table();
-            match table.slots.remove(key) {
-                Some(Slot::Closing {
-                    parked,
-                    generation: of,
-                }) if of == *generation => {
-                    waiting.extend(parked);
-                }
-                Some(Slot::Live { generation: of, .. }) if of == *generation => {}
-                Some(other) => {
-                    table.slots.insert(key.clone(), other);
-                }
-                None => {}
-            }
-            if let Some(count) = table.per_user.get_mut(&key.user) {
-                *count -= 1;
-                if *count == 0 {
-                    table.per_user.remove(&key.user);
-                }
-            }
-            if let Some((_, count)) = table.networks.get_mut(&key.network) {
-                *count -= 1;
-                if *count == 0 {
-                    table.networks.remove(&key.network);
-                }
-            }
-        }
+        waiting.extend(domain.table().vacate(key, *generation));
         if let Some(outbox) = domain.outbox.get() {
             // As if they came now.
             for stanza in waiting {
@@ -285,7 +199,7 @@ impl Domain {
                     user,
                     network: network.into(),
                 };
-                self.refuse_rest(outbox, self.offer(&key, stanza, false, true));
+                self.refuse_rest(outbox, self.offer(outbox, &key, stanza, Want::Open));
             }
             Route::Tell | Route::End => {
                 let key = Key {
@@ -293,14 +207,14 @@ impl Domain {
                     network: network.into(),
                 };
                 // Nobody is there to be told, or he is told enough: nothing is owed.
-                self.offer(&key, stanza, true, false);
+                self.offer(outbox, &key, stanza, Want::End);
             }
             Route::Ask => {
                 let key = Key {
                     user,
                     network: network.into(),
                 };
-                match self.offer(&key, stanza, false, false) {
+                match self.offer(outbox, &key, stanza, Want::Ask) {
                     Offer::Absent(stanza) => self.answer(outbox, &stanza, &local),
                     other => self.refuse_rest(outbox, other),
                 }
@@ -370,69 +284,41 @@ impl Domain {
         service::answer(outbox, &*self.gateway, &origin, &to, get, payload);
     }
 
-    /// Offers a stanza to the session of `key`; `open`: there is to be one.
-    fn offer(self: &Arc<Self>, key: &Key, stanza: Stanza, ending: bool, open: bool) -> Offer {
-        const FULL: &str = "too much of yours is waiting for the network; please try again later";
+    /// Offers a stanza to the session of `key`, and opens the session if there is to be one.
+    fn offer(self: &Arc<Self>, outbox: &Outbox, key: &Key, stanza: Stanza, want: Want) -> Offer {
         let limits = self.shared.limits();
+        let now = tokio::time::Instant::now().into_std();
         let mut table = self.table();
-        match table.slots.get_mut(key) {
-            Some(Slot::Live { inbox, .. }) => match inbox.offer(stanza, ending) {
-                Ok(()) => Offer::Taken,
-                Err(stanza) => Offer::Refused(stanza, FULL),
-            },
-            Some(Slot::Closing { parked, .. }) if open && parked.len() < limits.inbox => {
-                parked.push_back(stanza);
+        match table.offer(key, stanza, want, &limits, now) {
+            Offer::Open(stanza, generation) => {
+                let inbox = Arc::new(Inbox::new(limits.inbox));
+                let names = table.occupy(key, Arc::clone(&inbox), generation, &limits);
+                // A new inbox has room for one.
+                let _ = inbox.offer(stanza, true);
+                drop(table);
+                self.spawn(outbox, key, inbox, names, generation);
                 Offer::Taken
             }
-            Some(Slot::Closing { .. }) if open => Offer::Refused(stanza, FULL),
-            Some(Slot::Closing { .. }) | None if !open => Offer::Absent(stanza),
-            _ => {
-                if table.draining {
-                    return Offer::Refused(stanza, "the gateway is shutting down");
-                }
-                if table.per_user.get(&key.user).copied().unwrap_or(0) >= limits.networks_per_user {
-                    let text = "you are on too many networks at a time; please leave one first";
-                    return Offer::Refused(stanza, text);
-                }
-                if table.slots.len() >= limits.sessions {
-                    return Offer::Refused(stanza, "the gateway is full; please try again later");
-                }
-                let Some(inbox) = self.spawn(&mut table, key) else {
-                    return Offer::Refused(stanza, "the gateway is starting");
-                };
-                match inbox.offer(stanza, true) {
-                    Ok(()) => Offer::Taken,
-                    Err(stanza) => Offer::Refused(stanza, FULL),
-                }
-            }
+            other => other,
         }
     }
 
-    fn spawn(self: &Arc<Self>, table: &mut Table, key: &Key) -> Option<Arc<Inbox>> {
-        let outbox = self.outbox.get()?.clone();
-        table.generation += 1;
-        let generation = table.generation;
-        let names = {
-            let (names, count) = table.networks.entry(key.network.clone()).or_default();
-            *count += 1;
-            names.clone()
-        };
-        *table.per_user.entry(key.user.clone()).or_default() += 1;
-        let inbox = Arc::new(Inbox::new(self.shared.limits().inbox));
-        let slot = Slot::Live {
-            inbox: Arc::clone(&inbox),
-            generation,
-        };
-        table.slots.insert(key.clone(), slot);
+    fn spawn(
+        self: &Arc<Self>,
+        outbox: &Outbox,
+        key: &Key,
+        inbox: Arc<Inbox>,
+        names: Names,
+        generation: u64,
+    ) {
         self.sessions.send_modify(|sessions| *sessions += 1);
-
         let domain_name = outbox.domain().to_owned();
         let origins = Origins {
             user: key.user.clone(),
             network: key.network.clone(),
             gateway: Arc::clone(&self.gateway),
             shared: Arc::clone(&self.shared),
-            outbox,
+            outbox: outbox.clone(),
             names,
             number: self.shared.next_session(),
         };
@@ -450,12 +336,11 @@ impl Domain {
             key: key.clone(),
             generation,
         };
-        let task = SessionTask::new(session, user, Arc::clone(&inbox), place);
+        let task = SessionTask::new(session, user, inbox, place);
         let span = tracing::info_span!(
             "session", user = %key.user, gateway = domain_name, network = &*key.network
         );
         tokio::spawn(task.instrument(span));
-        Some(inbox)
     }
 }
 

@@ -27,6 +27,7 @@ mod router;
 mod service;
 mod session;
 mod shared;
+mod table;
 mod version;
 
 pub use self::access::Access;
