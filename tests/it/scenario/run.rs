@@ -1,0 +1,495 @@
+//! Runs one scenario on the product: real host, real component, real store; the ends and the clock
+//! are the scenario's.
+//!
+//! The clock stands still but for `time`. That nothing more comes is proven by questions that pass
+//! through everything (XEP-0199, IRC PING), never by waiting.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use isthmus::component::ComponentConfig;
+use isthmus::host::{Access, Limits, Shared};
+use isthmus::store::SqliteStore;
+use isthmus::xmpp::{BareJid, Element, Stanza};
+use isthmus::{Served, Service};
+use isthmus_gateway::Gateway;
+use isthmus_loopback::{Control, Loopback};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+use super::foreign;
+use super::parse::{Act, Step};
+use super::wire::{self, Attempt, Line};
+use super::xml::{self, Names};
+
+/// How long something may take to come before it counts as missing.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What a step came to that did not hold.
+pub(crate) struct Fault {
+    pub(crate) text: String,
+    /// What stands there instead, for the bless mode: whole lines.
+    pub(crate) instead: Option<Vec<String>>,
+}
+
+fn fault(text: impl Into<String>) -> Fault {
+    Fault { text: text.into(), instead: None }
+}
+
+/// A running product and the ends of its connections.
+pub(crate) struct Run {
+    domain: String,
+    limits: Limits,
+    names: Names,
+    control: Option<Control>,
+    served: Option<Served>,
+    to_gateway: mpsc::UnboundedSender<String>,
+    from_gateway: Option<mpsc::UnboundedReceiver<Stanza>>,
+    stanzas: VecDeque<Element>,
+    attempts: Option<mpsc::UnboundedReceiver<Attempt>>,
+    attempt: BTreeMap<String, Attempt>,
+    lines: BTreeMap<String, Line>,
+    waiting: BTreeMap<String, VecDeque<String>>,
+    /// From and to whom barriers go.
+    pairs: BTreeSet<(String, String)>,
+    barriers: u32,
+    _store: Option<TempDir>,
+}
+
+impl Run {
+    pub(crate) fn new() -> Self {
+        Self {
+            domain: String::new(),
+            limits: Limits {
+                history: 20,
+                rooms_per_user: 100,
+                networks_per_user: 10,
+                sessions: 100,
+                inbox: 256,
+                stanzas_per_second: 1_000_000,
+                stanzas_burst: 1_000_000,
+            },
+            names: Names::new(),
+            control: None,
+            served: None,
+            to_gateway: mpsc::unbounded_channel().0,
+            from_gateway: None,
+            stanzas: VecDeque::new(),
+            attempts: None,
+            attempt: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            pairs: BTreeSet::new(),
+            barriers: 0,
+            _store: None,
+        }
+    }
+
+    /// Takes one step.
+    pub(crate) async fn step(&mut self, step: &Step) -> Result<(), Fault> {
+        match &step.act {
+            Act::Gateway { kind, settings } => self.start(kind, settings).await,
+            Act::Limit { name, value } => self.limit(name, *value),
+            Act::Stanza(text) => self.send_stanza(text),
+            Act::WantStanza(text) => self.want_stanza(text).await,
+            Act::Line { label, text } => self.send_line(label, text),
+            Act::WantLine { label, text } => self.want_line(label, text).await,
+            Act::Foreign(text) => {
+                let control = self.control.as_ref().ok_or_else(|| fault("no loopback here"))?;
+                foreign::act(control, &xml::filled(text, &self.names)).map_err(fault)
+            }
+            Act::Unordered(steps) => self.want_all(steps).await,
+            Act::Silence => self.silence().await,
+            Act::Time(by) => self.pass(*by).await,
+        }
+    }
+
+    fn limit(&mut self, name: &str, value: usize) -> Result<(), Fault> {
+        match name {
+            "history" => self.limits.history = value,
+            "rooms_per_user" => self.limits.rooms_per_user = value,
+            "networks_per_user" => self.limits.networks_per_user = value,
+            "sessions" => self.limits.sessions = value,
+            "inbox" => self.limits.inbox = value,
+            _ => return Err(fault(format!("{name}: there is no such limit"))),
+        }
+        match self.served {
+            None => Ok(()),
+            Some(_) => Err(fault("limits come before the gateway")),
+        }
+    }
+
+    async fn start(&mut self, kind: &str, settings: &str) -> Result<(), Fault> {
+        let mut settings: serde_json::Value =
+            serde_json::from_str(settings).map_err(|it| fault(it.to_string()))?;
+        let gateway: Arc<dyn Gateway> = match kind {
+            "loopback" => {
+                let config = serde_json::from_value(settings).map_err(|it| fault(it.to_string()))?;
+                let loopback = Loopback::new(config);
+                self.control = Some(loopback.control());
+                Arc::new(loopback)
+            }
+            "irc" => {
+                for (key, value) in irc_defaults() {
+                    if settings.get(&key).is_none() {
+                        settings[&key] = value;
+                    }
+                }
+                let config = isthmus_irc::Config::from_value(&settings)
+                    .map_err(|problems| fault(format!("{problems:?}")))?;
+                let (ask, attempts) = mpsc::unbounded_channel();
+                self.attempts = Some(attempts);
+                Arc::new(isthmus_irc::Irc::new(config, Arc::new(wire::Irc(ask))))
+            }
+            _ => return Err(fault(format!("{kind}: there is no such gateway"))),
+        };
+        self.domain = format!("{kind}.example.org");
+        let dir = TempDir::new().map_err(|it| fault(it.to_string()))?;
+        let store = SqliteStore::open(&dir.path().join("isthmus.sqlite"))
+            .map_err(|it| fault(it.to_string()))?;
+        self._store = Some(dir);
+        let shared = Arc::new(Shared::new(Arc::new(store), self.limits.clone()));
+        let (dial, mut ends) = wire::Component::new();
+        let allow = BareJid::parse("example.org").map_err(|it| fault(it.to_string()))?;
+        let service = Service {
+            gateway,
+            component: ComponentConfig::new(&self.domain, "localhost", 5347, "secret"),
+            access: Access::new(&[allow], &[]),
+            dial: Some(dial),
+        };
+        self.served = Some(Served::start(service, &shared));
+        let end = ends.recv().await.ok_or_else(|| fault("the component does not connect"))?;
+        let (to_gateway, out) = mpsc::unbounded_channel();
+        let (stanzas, from_gateway) = mpsc::unbounded_channel();
+        tokio::spawn(wire::serve(end, out, stanzas));
+        self.to_gateway = to_gateway;
+        self.from_gateway = Some(from_gateway);
+        let domain = self.domain.clone();
+        self.ping("nobody@example.org", &domain).await
+    }
+
+    fn send_stanza(&mut self, text: &str) -> Result<(), Fault> {
+        let text = xml::filled(text, &self.names);
+        if let Ok(stanza) = Element::parse(text.as_bytes())
+            && let (Some(from), Some(to)) = (stanza.attr("from"), stanza.attr("to"))
+        {
+            let bare = |jid: &str| jid.split('/').next().unwrap_or_default().to_owned();
+            self.pairs.insert((bare(from), bare(to)));
+        }
+        self.to_gateway.send(text).map_err(|_| fault("the stream is gone"))
+    }
+
+    async fn want_stanza(&mut self, text: &str) -> Result<(), Fault> {
+        let expected = Element::parse(text.as_bytes()).map_err(|it| fault(format!("{text}: {it}")))?;
+        let Some(actual) = self.next_stanza().await else {
+            let text = format!("expected {text}\n     got nothing");
+            return Err(Fault { text, instead: Some(Vec::new()) });
+        };
+        if xml::matches(&expected, &actual, &mut self.names) {
+            return Ok(());
+        }
+        let got = xml::written(&actual, Some(&expected), &mut self.names);
+        let text = format!("expected {}\n     got {got}", xml::filled(text, &self.names));
+        Err(Fault { text, instead: Some(vec![format!("xmpp< {got}")]) })
+    }
+
+    fn send_line(&mut self, label: &str, text: &str) -> Result<(), Fault> {
+        match text {
+            "(accept)" | "(refuse)" => {
+                let attempt = self.attempt.remove(label);
+                let attempt = attempt.ok_or_else(|| fault("nobody asked to be connected"))?;
+                if text == "(accept)" {
+                    self.lines.insert(label.to_owned(), Line::accept(attempt.answer));
+                    self.waiting.remove(label);
+                } else {
+                    let refused = std::io::ErrorKind::ConnectionRefused.into();
+                    let _ = attempt.answer.send(Err(refused));
+                }
+                Ok(())
+            }
+            "(close)" => {
+                let line = self.lines.remove(label);
+                line.map(drop).ok_or_else(|| fault("there is no connection"))
+            }
+            _ => {
+                let text = xml::filled(text, &self.names);
+                let line = self.lines.get(label);
+                line.map(|line| line.send(&text)).ok_or_else(|| fault("there is no connection"))
+            }
+        }
+    }
+
+    async fn want_line(&mut self, label: &str, text: &str) -> Result<(), Fault> {
+        let actual = self.next_line(label).await;
+        let Some(actual) = actual else {
+            let text = format!("expected {text}\n     got nothing");
+            return Err(Fault { text, instead: Some(Vec::new()) });
+        };
+        if self.line_matches(label, text, &actual) {
+            return Ok(());
+        }
+        let shown = shown(&actual);
+        let text = format!("expected {}\n     got {shown}", xml::filled(text, &self.names));
+        let instead = Some(vec![format!("{label}< {shown}")]);
+        if shown == "(proof)" {
+            self.line_matches(label, "(proof)", &actual);
+        }
+        Err(Fault { text, instead })
+    }
+
+    /// `(proof)` is a PING of the gateway behind what it sent; it gets its PONG.
+    fn line_matches(&mut self, label: &str, pattern: &str, actual: &str) -> bool {
+        if pattern != "(proof)" {
+            return xml::text_matches(pattern, actual, &mut self.names);
+        }
+        let Some(word) = actual.strip_prefix("PING :") else {
+            return false;
+        };
+        if let Some(line) = self.lines.get(label) {
+            line.send(&format!(":irc.net.example PONG irc.net.example :{word}"));
+        }
+        true
+    }
+
+    async fn want_all(&mut self, steps: &[Step]) -> Result<(), Fault> {
+        let mut left: Vec<&Step> = steps.iter().collect();
+        let (mut wrong, mut instead) = (String::new(), Vec::new());
+        let stanzas = left.iter().filter(|it| matches!(it.act, Act::WantStanza(_))).count();
+        for _ in 0..stanzas {
+            let Some(actual) = self.next_stanza().await else { break };
+            let found = left.iter().position(|step| {
+                let Act::WantStanza(text) = &step.act else { return false };
+                let expected = Element::parse(text.as_bytes());
+                expected.is_ok_and(|it| xml::matches(&it, &actual, &mut self.names))
+            });
+            let got = format!("xmpp< {}", xml::written(&actual, None, &mut self.names));
+            match found {
+                Some(at) => drop(left.remove(at)),
+                None => wrong.push_str(&format!("\n     got {got}")),
+            }
+            instead.push(got);
+        }
+        let labels = left.clone();
+        for step in labels {
+            let Act::WantLine { label, .. } = &step.act else { continue };
+            let Some(actual) = self.next_line(label).await else { continue };
+            let found = left.iter().position(|step| match &step.act {
+                Act::WantLine { label: its, text } => {
+                    its == label && self.line_matches(label, text, &actual)
+                }
+                _ => false,
+            });
+            let got = format!("{label}< {}", shown(&actual));
+            match found {
+                Some(at) => drop(left.remove(at)),
+                None => wrong.push_str(&format!("\n     got {got}")),
+            }
+            instead.push(got);
+        }
+        if left.is_empty() && wrong.is_empty() {
+            return Ok(());
+        }
+        let mut text = "in any order".to_owned();
+        for step in left {
+            if let Act::WantStanza(it) | Act::WantLine { text: it, .. } = &step.act {
+                text.push_str(&format!("\nexpected {it}"));
+            }
+        }
+        instead.insert(0, "unordered {".to_owned());
+        instead.push("}".to_owned());
+        Err(Fault { text: text + &wrong, instead: Some(instead) })
+    }
+
+    /// Proves that everything so far has had its effect and that none of it is left over.
+    pub(crate) async fn silence(&mut self) -> Result<(), Fault> {
+        self.settle().await?;
+        let left = self.leftover();
+        if left.is_empty() {
+            return Ok(());
+        }
+        let text = format!("expected silence\n     got {}", left.join("\n         "));
+        Err(Fault { text, instead: Some(left) })
+    }
+
+    /// What has come and was not expected, as it would be written.
+    pub(crate) fn leftover(&mut self) -> Vec<String> {
+        let mut left = Vec::new();
+        self.receive();
+        while let Some(stanza) = self.stanzas.pop_front() {
+            left.push(format!("xmpp< {}", xml::written(&stanza, None, &mut self.names)));
+        }
+        let labels: Vec<String> = self.waiting.keys().cloned().collect();
+        for label in labels {
+            while let Some(line) = self.waiting.get_mut(&label).and_then(VecDeque::pop_front) {
+                left.push(format!("{label}< {}", shown(&line)));
+                self.line_matches(&label, "(proof)", &line);
+            }
+        }
+        left
+    }
+
+    /// Asks every part whether it is done with what it was given.
+    pub(crate) async fn settle(&mut self) -> Result<(), Fault> {
+        for _ in 0..2 {
+            self.barrier().await?;
+            let labels: Vec<String> = self.lines.keys().cloned().collect();
+            for label in labels {
+                self.ping_irc(&label).await?;
+            }
+            self.barrier().await?;
+        }
+        self.receive();
+        Ok(())
+    }
+
+    async fn barrier(&mut self) -> Result<(), Fault> {
+        for (user, to) in self.pairs.clone() {
+            self.ping(&user, &to).await?;
+        }
+        Ok(())
+    }
+
+    /// XEP-0199 through the session of this user.
+    async fn ping(&mut self, user: &str, to: &str) -> Result<(), Fault> {
+        self.barriers += 1;
+        let id = format!("silence-{}", self.barriers);
+        let to = xml::escaped(to);
+        let _ = self.to_gateway.send(format!(
+            "<iq from='{user}/silence' to='{to}' type='get' id='{id}'><ping xmlns='urn:xmpp:ping'/></iq>"
+        ));
+        let answer = self.until(|run| {
+            let is_answer = |it: &Element| it.attr("id") == Some(id.as_str());
+            let at = run.stanzas.iter().position(is_answer)?;
+            run.stanzas.remove(at)
+        });
+        let answer = answer.await;
+        answer.map(drop).ok_or_else(|| fault(format!("{to} answers no ping")))
+    }
+
+    /// PING of the IRC server. A gateway that is leaving, or has left, need not answer.
+    async fn ping_irc(&mut self, label: &str) -> Result<(), Fault> {
+        self.receive();
+        self.barriers += 1;
+        let id = format!("silence-{}", self.barriers);
+        let Some(line) = self.lines.get(label).filter(|line| !line.quit) else {
+            return Ok(());
+        };
+        line.send(&format!("PING :{id}"));
+        let done = self.until(|run| {
+            if run.lines.get(label).is_none_or(|line| line.quit) {
+                return Some(());
+            }
+            let waiting = run.waiting.get_mut(label)?;
+            let is_answer = |it: &String| it.starts_with("PONG") && it.ends_with(&id);
+            let at = waiting.iter().position(is_answer)?;
+            waiting.remove(at).map(drop)
+        });
+        done.await.ok_or_else(|| fault("the gateway answers no PING"))
+    }
+
+    /// Takes what has come without waiting for more.
+    fn receive(&mut self) {
+        while let Some(Ok(stanza)) = self.from_gateway.as_mut().map(|it| it.try_recv()) {
+            keep(&mut self.stanzas, &stanza);
+        }
+        let mut closed = Vec::new();
+        for (label, line) in &mut self.lines {
+            let waiting = self.waiting.entry(label.clone()).or_default();
+            loop {
+                match line.lines.try_recv() {
+                    Ok(text) => {
+                        line.quit |= text.starts_with("QUIT");
+                        waiting.push_back(text);
+                    }
+                    Err(mpsc::error::TryRecvError::Disconnected) => {
+                        waiting.push_back("(close)".to_owned());
+                        closed.push(label.clone());
+                        break;
+                    }
+                    Err(mpsc::error::TryRecvError::Empty) => break,
+                }
+            }
+        }
+        for label in closed {
+            self.lines.remove(&label);
+        }
+        while let Some(Ok(attempt)) = self.attempts.as_mut().map(|it| it.try_recv()) {
+            // An attempt belongs to the label that asks for it; until then to the first free one.
+            let mut label = "irc".to_owned();
+            let mut number = 1;
+            while self.attempt.contains_key(&label) || self.lines.contains_key(&label) {
+                number += 1;
+                label = format!("irc{number}");
+            }
+            let waiting = self.waiting.entry(label.clone()).or_default();
+            waiting.push_back(format!("(connect {})", attempt.place));
+            self.attempt.insert(label, attempt);
+        }
+    }
+
+    async fn next_stanza(&mut self) -> Option<Element> {
+        self.until(|run| run.stanzas.pop_front()).await
+    }
+
+    async fn next_line(&mut self, label: &str) -> Option<String> {
+        self.until(|run| run.waiting.get_mut(label)?.pop_front()).await
+    }
+
+    /// Waits for something to come; gives up when real time has passed.
+    async fn until<T>(&mut self, mut take: impl FnMut(&mut Self) -> Option<T>) -> Option<T> {
+        let begun = std::time::Instant::now();
+        let mut rounds = 0u32;
+        loop {
+            self.receive();
+            if let Some(found) = take(self) {
+                return Some(found);
+            }
+            if begun.elapsed() > PATIENCE {
+                return None;
+            }
+            tokio::task::yield_now().await;
+            rounds += 1;
+            if rounds.is_multiple_of(64) {
+                // The store has a thread of its own, whose answers no task here can see coming.
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        }
+    }
+
+    /// Lets time pass in small steps, each with all its consequences.
+    async fn pass(&mut self, by: Duration) -> Result<(), Fault> {
+        let step = Duration::from_secs(1).max(by / 200).min(by);
+        let mut left = by;
+        while !left.is_zero() {
+            let now = step.min(left);
+            tokio::time::advance(now).await;
+            left -= now;
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            self.receive();
+        }
+        self.barrier().await
+    }
+}
+
+fn keep(to: &mut VecDeque<Element>, stanza: &Stanza) {
+    let element = stanza.element().expect("the component writes whole stanzas");
+    to.push_back(element);
+}
+
+/// A line as it is written in a scenario.
+fn shown(line: &str) -> String {
+    if line.starts_with("PING :proof-") { "(proof)".to_owned() } else { line.to_owned() }
+}
+
+/// What scenarios of IRC take for granted: a network called `net`, no encryption, no throttle.
+fn irc_defaults() -> [(String, serde_json::Value); 3] {
+    let net = serde_json::json!({ "net": { "hosts": ["irc.net.example"], "tls": "off" } });
+    [
+        ("networks".to_owned(), net),
+        ("throttle_burst".to_owned(), 1000.into()),
+        ("hosts".to_owned(), "named".into()),
+    ]
+}

@@ -1,0 +1,156 @@
+//! The two ends that a scenario plays: an XMPP server with components (XEP-0114), and IRC servers.
+//! All connections are in memory.
+
+use std::io;
+use std::sync::Arc;
+
+use isthmus::component::{self, Transport};
+use isthmus::xmpp::stream::Limits;
+use isthmus::xmpp::{Frame, Splitter, Stanza, StanzaKind};
+use isthmus_gateway::Later;
+use isthmus_kit::{BoxedStream, Reach};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
+use tokio::sync::{mpsc, oneshot};
+
+/// Bytes a connection holds before its writer waits.
+const PIPE: usize = 1 << 20;
+
+/// The XMPP server's ends of the component's connections, as they are dialled.
+pub(crate) struct Component(mpsc::UnboundedSender<DuplexStream>);
+
+impl Component {
+    pub(crate) fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<DuplexStream>) {
+        let (ends, dialled) = mpsc::unbounded_channel();
+        (Arc::new(Self(ends)), dialled)
+    }
+}
+
+impl component::Dial for Component {
+    fn dial(&self) -> component::Later<io::Result<Box<dyn Transport>>> {
+        let (ours, theirs) = duplex(PIPE);
+        let sent = self.0.send(theirs).map_err(|_| io::ErrorKind::ConnectionRefused.into());
+        let transport = sent.map(|()| Box::new(ours) as Box<dyn Transport>);
+        Box::pin(std::future::ready(transport))
+    }
+}
+
+/// Plays the server on one connection: accepts the component, loops its pings to itself back, and
+/// hands out its stanzas until the connection ends.
+pub(crate) async fn serve(
+    mut io: DuplexStream,
+    mut out: mpsc::UnboundedReceiver<String>,
+    stanzas: mpsc::UnboundedSender<Stanza>,
+) {
+    let mut splitter = Splitter::new(Limits::default());
+    loop {
+        while let Some(frame) = splitter.next().expect("the component writes XMPP") {
+            let answer = match frame {
+                Frame::Header(_) => HEADER.to_owned(),
+                Frame::Stanza(stanza) if stanza.kind() == StanzaKind::Handshake => {
+                    "<handshake/>".to_owned()
+                }
+                Frame::Stanza(stanza) if is_barrier(&stanza) => {
+                    String::from_utf8_lossy(stanza.bytes()).into_owned()
+                }
+                Frame::Stanza(stanza) => {
+                    let _ = stanzas.send(stanza);
+                    continue;
+                }
+                Frame::End => return,
+                other => panic!("the component sent {other:?}"),
+            };
+            if io.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+        tokio::select! {
+            read = io.read_buf(splitter.buffer()) => {
+                if read.unwrap_or(0) == 0 {
+                    return;
+                }
+            }
+            text = out.recv() => {
+                let Some(text) = text else { return };
+                if io.write_all(text.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+const HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' \
+    xmlns:stream='http://etherx.jabber.org/streams' from='example.org' id='3BF96D32'>";
+
+/// A ping of the component to itself, by which it knows what has arrived.
+fn is_barrier(stanza: &Stanza) -> bool {
+    stanza.kind() == StanzaKind::Iq && stanza.from() == stanza.to()
+}
+
+/// An attempt to reach an IRC server: where, and how to answer it.
+pub(crate) struct Attempt {
+    pub(crate) place: String,
+    pub(crate) answer: oneshot::Sender<io::Result<BoxedStream>>,
+}
+
+/// Asks the scenario whenever the gateway wants a connection.
+pub(crate) struct Irc(pub(crate) mpsc::UnboundedSender<Attempt>);
+
+impl isthmus_kit::Dial for Irc {
+    fn dial(&self, host: &str, port: u16, _reach: Reach) -> Later<io::Result<BoxedStream>> {
+        let (answer, answered) = oneshot::channel();
+        let place = format!("{host}:{port}");
+        let told = self.0.send(Attempt { place, answer });
+        Box::pin(async move {
+            told.map_err(|_| io::ErrorKind::ConnectionRefused)?;
+            answered.await.map_err(|_| io::ErrorKind::ConnectionRefused)?
+        })
+    }
+}
+
+/// The server's end of one IRC connection. Dropping it closes the connection.
+pub(crate) struct Line {
+    out: mpsc::UnboundedSender<String>,
+    pub(crate) lines: mpsc::UnboundedReceiver<String>,
+    /// It said `QUIT`, and listens to nothing any more.
+    pub(crate) quit: bool,
+}
+
+impl Line {
+    pub(crate) fn accept(answer: oneshot::Sender<io::Result<BoxedStream>>) -> Self {
+        let (ours, theirs) = duplex(PIPE);
+        // The gateway has given up if this fails, and the scenario sees that nothing comes.
+        let _ = answer.send(Ok(Box::new(ours)));
+        let (out, to_write) = mpsc::unbounded_channel();
+        let (read, lines) = mpsc::unbounded_channel();
+        tokio::spawn(irc(theirs, to_write, read));
+        Self { out, lines, quit: false }
+    }
+
+    pub(crate) fn send(&self, text: &str) {
+        let _ = self.out.send(format!("{text}\r\n"));
+    }
+}
+
+async fn irc(
+    io: DuplexStream,
+    mut out: mpsc::UnboundedReceiver<String>,
+    lines: mpsc::UnboundedSender<String>,
+) {
+    let (read, mut write) = tokio::io::split(io);
+    let mut read = BufReader::new(read).lines();
+    loop {
+        tokio::select! {
+            line = read.next_line() => match line {
+                Ok(Some(line)) => { let _ = lines.send(line); }
+                _ => return,
+            },
+            text = out.recv() => {
+                let Some(text) = text else { return };
+                if write.write_all(text.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! XML as scenarios compare it: by meaning, with names for what cannot be known beforehand.
+//!
+//! The order of attributes, prefixes, and white space between elements mean nothing. In values,
+//! `{name}` stands for anything at its first use and for the same at every later one, `{*}` for
+//! anything; an element's last content `{...}` stands for whatever else is in it.
+
+use std::collections::BTreeMap;
+
+use isthmus::xmpp::Element;
+use isthmus::xmpp::element::Node;
+
+/// What names stand for.
+pub(crate) type Names = BTreeMap<String, String>;
+
+/// Whether `actual` is what `expected` describes; learns names only if it is.
+pub(crate) fn matches(expected: &Element, actual: &Element, names: &mut Names) -> bool {
+    let mut learnt = names.clone();
+    let same = same(expected, actual, &mut learnt);
+    if same {
+        *names = learnt;
+    }
+    same
+}
+
+/// Whether `actual` is what the pattern describes; learns names only if it is.
+pub(crate) fn text_matches(pattern: &str, actual: &str, names: &mut Names) -> bool {
+    let mut learnt = names.clone();
+    let same = value_matches(&pieces(pattern), actual, &mut learnt);
+    if same {
+        *names = learnt;
+    }
+    same
+}
+
+/// The text with every known name replaced by what it stands for.
+pub(crate) fn filled(text: &str, names: &Names) -> String {
+    pieces(text).iter().fold(String::new(), |mut out, piece| {
+        match piece {
+            Piece::Text(text) => out.push_str(text),
+            Piece::Name(name) => match names.get(*name) {
+                Some(value) => out.push_str(value),
+                None => out.push_str(&format!("{{{name}}}")),
+            },
+        }
+        out
+    })
+}
+
+fn same(expected: &Element, actual: &Element, names: &mut Names) -> bool {
+    if expected.name() != actual.name() || expected.ns() != actual.ns() {
+        return false;
+    }
+    if expected.attrs().count() != actual.attrs().count() {
+        return false;
+    }
+    let attrs = expected.attrs().all(|(name, pattern)| {
+        let value = actual.attr(name);
+        value.is_some_and(|value| value_matches(&pieces(pattern), value, names))
+    });
+    attrs && same_content(&content(expected), &content(actual), names)
+}
+
+fn same_content(expected: &[&Node], actual: &[&Node], names: &mut Names) -> bool {
+    match (expected, actual) {
+        ([Node::Text(rest)], _) if rest.trim() == "{...}" => true,
+        ([], []) => true,
+        ([Node::Text(pattern), expected @ ..], [Node::Text(text), actual @ ..]) => {
+            value_matches(&pieces(pattern), text, names) && same_content(expected, actual, names)
+        }
+        ([Node::Element(one), expected @ ..], [Node::Element(other), actual @ ..]) => {
+            same(one, other, names) && same_content(expected, actual, names)
+        }
+        _ => false,
+    }
+}
+
+/// Children and text; white space only counts where there is nothing else.
+fn content(element: &Element) -> Vec<&Node> {
+    let is_blank = |node: &Node| matches!(node, Node::Text(text) if text.trim().is_empty());
+    if element.children().next().is_none() {
+        return element.nodes().iter().collect();
+    }
+    let nodes = element.nodes().iter();
+    nodes.filter(|node| !is_blank(node)).collect()
+}
+
+enum Piece<'a> {
+    Text(&'a str),
+    Name(&'a str),
+}
+
+fn pieces(mut pattern: &str) -> Vec<Piece<'_>> {
+    let is_name = |name: &str| {
+        name == "*" || (!name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+    };
+    let mut pieces = Vec::new();
+    let mut from = 0;
+    while let Some(open) = pattern[from..].find('{').map(|at| from + at) {
+        let close = pattern[open..].find('}').map(|at| open + at);
+        match close.map(|close| &pattern[open + 1..close]) {
+            Some(name) if is_name(name) => {
+                pieces.push(Piece::Text(&pattern[..open]));
+                pieces.push(Piece::Name(name));
+                pattern = &pattern[open + name.len() + 2..];
+                from = 0;
+            }
+            _ => from = open + 1,
+        }
+    }
+    pieces.push(Piece::Text(pattern));
+    pieces
+}
+
+fn value_matches(pieces: &[Piece<'_>], actual: &str, names: &mut Names) -> bool {
+    match pieces {
+        [] => actual.is_empty(),
+        [Piece::Text(text)] => *text == actual,
+        [Piece::Text(text), rest @ ..] => actual
+            .strip_prefix(text)
+            .is_some_and(|tail| value_matches(rest, tail, names)),
+        [Piece::Name(name), rest @ ..] => {
+            if let Some(value) = names.get(*name) {
+                let tail = actual.strip_prefix(value.as_str()).map(str::to_owned);
+                return tail.is_some_and(|tail| value_matches(rest, &tail, names));
+            }
+            let ends = actual.char_indices().map(|(at, _)| at).chain([actual.len()]);
+            // A name stands for something: never for nothing.
+            for end in ends.filter(|&end| end > 0) {
+                let mut learnt = names.clone();
+                if *name != "*" {
+                    learnt.insert((*name).to_owned(), actual[..end].to_owned());
+                }
+                if value_matches(rest, &actual[end..], &mut learnt) {
+                    *names = learnt;
+                    return true;
+                }
+            }
+            false
+        }
+    }
+}
+
+/// `actual` as it would be written in a scenario: with the patterns of `expected` where they hold,
+/// over several lines if it is long.
+pub(crate) fn written(actual: &Element, expected: Option<&Element>, names: &mut Names) -> String {
+    let mut line = String::new();
+    write(actual, expected, actual.ns(), names, None, &mut line);
+    if line.len() <= 90 {
+        return line;
+    }
+    line.clear();
+    write(actual, expected, actual.ns(), names, Some(1), &mut line);
+    line
+}
+
+fn write(
+    actual: &Element,
+    expected: Option<&Element>,
+    outer: &str,
+    names: &mut Names,
+    indent: Option<usize>,
+    out: &mut String,
+) {
+    let expected = expected.filter(|it| it.name() == actual.name() && it.ns() == actual.ns());
+    out.push('<');
+    out.push_str(actual.name());
+    if actual.ns() != outer {
+        out.push_str(&format!(" xmlns='{}'", actual.ns()));
+    }
+    let rank = |name: &str| ["from", "to", "type", "id"].iter().position(|it| *it == name);
+    let mut attrs: Vec<_> = actual.attrs().collect();
+    attrs.sort_by_key(|(name, _)| (rank(name).unwrap_or(9), *name));
+    for (name, value) in attrs {
+        let pattern = expected.and_then(|it| it.attr(name));
+        out.push_str(&format!(" {name}='{}'", kept(value, pattern, names)));
+    }
+    let content = content(actual);
+    if content.is_empty() {
+        return out.push_str("/>");
+    }
+    out.push('>');
+    let elements = actual.children().next().is_some();
+    let theirs = expected.map(self::content).unwrap_or_default();
+    for (at, node) in content.iter().enumerate() {
+        if let (Some(depth), true) = (indent, elements) {
+            out.push('\n');
+            out.push_str(&" ".repeat(4 + depth * 2));
+        }
+        match (node, theirs.get(at)) {
+            (Node::Element(child), Some(Node::Element(pattern))) => {
+                write(child, Some(pattern), actual.ns(), names, indent.map(|it| it + 1), out);
+            }
+            (Node::Element(child), _) => {
+                write(child, None, actual.ns(), names, indent.map(|it| it + 1), out);
+            }
+            (Node::Text(text), Some(Node::Text(pattern))) => {
+                out.push_str(&kept(text, Some(pattern), names));
+            }
+            (Node::Text(text), _) => out.push_str(&kept(text, None, names)),
+        }
+    }
+    if let (Some(depth), true) = (indent, elements) {
+        out.push('\n');
+        out.push_str(&" ".repeat(2 + depth * 2));
+    }
+    out.push_str(&format!("</{}>", actual.name()));
+}
+
+/// The pattern if it holds, else the value itself.
+fn kept(value: &str, pattern: Option<&str>, names: &mut Names) -> String {
+    match pattern {
+        Some(pattern) if text_matches(pattern, value, names) => escaped(pattern),
+        _ => escaped(value),
+    }
+}
+
+/// Escapes text for XML in single quotes.
+pub(crate) fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('\'', "&apos;");
+    text.replace('\n', "&#10;").replace('\t', "&#9;")
+}
+
+#[test]
+fn the_order_of_attributes_and_space_between_elements_mean_nothing() {
+    let parse = |text: &str| Element::parse(text.as_bytes()).expect("XML");
+    let one = parse("<message to='a' from='b'>\n <x xmlns='u:x'/>\n <y xmlns='u:y'>1</y></message>");
+    let other = parse("<message from='b' to='a'><x xmlns='u:x'/><p:y xmlns:p='u:y'>1</p:y></message>");
+    assert!(matches(&one, &other, &mut Names::new()));
+    let more = parse("<message from='b' to='a' id='1'/>");
+    assert!(!matches(&one, &more, &mut Names::new()));
+}
+
+#[test]
+fn a_name_stands_for_the_same_everywhere() {
+    let parse = |text: &str| Element::parse(text.as_bytes()).expect("XML");
+    let pattern = parse("<iq id='{id}-{id}' to='{*}@example'/>");
+    let mut names = Names::new();
+    assert!(!matches(&pattern, &parse("<iq id='1-2' to='a@example'/>"), &mut names));
+    assert!(names.is_empty());
+    assert!(matches(&pattern, &parse("<iq id='1-1' to='a@example'/>"), &mut names));
+    assert_eq!(names.get("id").map(String::as_str), Some("1"));
+    assert_eq!(filled("PING :{id} {other}", &names), "PING :1 {other}");
+}
+
+#[test]
+fn three_dots_stand_for_the_rest() {
+    let parse = |text: &str| Element::parse(text.as_bytes()).expect("XML");
+    let pattern = parse("<iq><a/>{...}</iq>");
+    assert!(matches(&pattern, &parse("<iq><a/></iq>"), &mut Names::new()));
+    assert!(matches(&pattern, &parse("<iq><a/><b/></iq>"), &mut Names::new()));
+    assert!(!matches(&pattern, &parse("<iq><b/><a/></iq>"), &mut Names::new()));
+}
