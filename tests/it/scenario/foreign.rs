@@ -21,7 +21,11 @@ pub(crate) fn act(control: &Control, text: &str) -> Result<(), String> {
         "say" => control.say(network, id, first, words),
         "whisper" => control.whisper(network, id, first, words),
         "come" => {
-            let ranks = if words.is_empty() { Ok(0) } else { words.parse() };
+            let ranks = if words.is_empty() {
+                Ok(0)
+            } else {
+                words.parse()
+            };
             let ranks = ranks.map_err(|_| "ranks are a number")?;
             control.come(network, id, first, Ranks(ranks));
         }

@@ -23,10 +23,17 @@ pub(crate) fn run_folder(folder: &str) {
         assert!(!files.is_empty(), "there are no scenarios of {folder}");
     }
     files.sort();
-    let failed: Vec<String> = files.iter().filter_map(|file| run_file(file).err()).collect();
+    let failed: Vec<String> = files
+        .iter()
+        .filter_map(|file| run_file(file).err())
+        .collect();
     println!("{} scenarios of {folder}", files.len());
     let count = failed.len();
-    assert!(failed.is_empty(), "{count} failed:\n\n{}\n", failed.join("\n\n"));
+    assert!(
+        failed.is_empty(),
+        "{count} failed:\n\n{}\n",
+        failed.join("\n\n")
+    );
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -58,9 +65,18 @@ fn run_file(path: &Path) -> Result<(), String> {
         Some(step) => (step.file.as_path(), step.line),
         None => (path, title.lines().count()),
     };
-    let file = file.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(file);
-    let of = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(path);
-    Err(format!("{title}\n{}\n{}:{line}: {}", of.display(), file.display(), fault.text))
+    let file = file
+        .strip_prefix(env!("CARGO_MANIFEST_DIR"))
+        .unwrap_or(file);
+    let of = path
+        .strip_prefix(env!("CARGO_MANIFEST_DIR"))
+        .unwrap_or(path);
+    Err(format!(
+        "{title}\n{}\n{}:{line}: {}",
+        of.display(),
+        file.display(),
+        fault.text
+    ))
 }
 
 /// Runs with a clock that stands still unless it is told to move.
@@ -106,13 +122,21 @@ async fn watch(path: &Path, steps: &[Step]) -> Vec<Edit> {
         if own && step.act.is_input() && run.settle().await.is_ok() {
             let instead = run.leftover();
             if !instead.is_empty() {
-                edits.push(Edit { at, lines: 0, instead });
+                edits.push(Edit {
+                    at,
+                    lines: 0,
+                    instead,
+                });
             }
         }
         if let Err(fault) = run.step(step).await {
             match fault.instead {
                 Some(instead) if own && !matches!(step.act, Act::Silence) => {
-                    edits.push(Edit { at, lines: step.lines, instead });
+                    edits.push(Edit {
+                        at,
+                        lines: step.lines,
+                        instead,
+                    });
                 }
                 _ => return edits,
             }
@@ -120,7 +144,11 @@ async fn watch(path: &Path, steps: &[Step]) -> Vec<Edit> {
     }
     if run.settle().await.is_ok() {
         let at = steps.last().map_or(0, |step| step.line - 1 + step.lines);
-        edits.push(Edit { at, lines: 0, instead: run.leftover() });
+        edits.push(Edit {
+            at,
+            lines: 0,
+            instead: run.leftover(),
+        });
     }
     edits
 }

@@ -47,7 +47,12 @@ pub(crate) enum Act {
 /// File, line and what is wrong.
 pub(crate) fn read(path: &Path) -> Result<Vec<Step>, String> {
     let text = fs::read_to_string(path).map_err(|fault| format!("{}: {fault}", path.display()))?;
-    let mut reader = Reader { path, steps: Vec::new(), lets: Vec::new(), group: None };
+    let mut reader = Reader {
+        path,
+        steps: Vec::new(),
+        lets: Vec::new(),
+        group: None,
+    };
     let mut lines = text.lines().enumerate().peekable();
     while let Some((at, line)) = lines.next() {
         let mut whole = line.to_owned();
@@ -95,12 +100,18 @@ impl Reader<'_> {
             }
             "gateway" => {
                 let (kind, settings) = rest.split_once([' ', '\n']).unwrap_or((rest, "{}"));
-                Act::Gateway { kind: kind.to_owned(), settings: settings.to_owned() }
+                Act::Gateway {
+                    kind: kind.to_owned(),
+                    settings: settings.to_owned(),
+                }
             }
             "limit" => {
                 let (name, value) = rest.split_once(' ').ok_or("expected a name and a number")?;
                 let value = value.parse().map_err(|_| "expected a number")?;
-                Act::Limit { name: name.to_owned(), value }
+                Act::Limit {
+                    name: name.to_owned(),
+                    value,
+                }
             }
             "xmpp>" => Act::Stanza(rest.to_owned()),
             "xmpp<" => Act::WantStanza(rest.to_owned()),
@@ -110,9 +121,15 @@ impl Reader<'_> {
             _ if word.starts_with("irc") => {
                 let text = rest.to_owned();
                 if let Some(label) = word.strip_suffix('>') {
-                    Act::Line { label: label.to_owned(), text }
+                    Act::Line {
+                        label: label.to_owned(),
+                        text,
+                    }
                 } else if let Some(label) = word.strip_suffix('<') {
-                    Act::WantLine { label: label.to_owned(), text }
+                    Act::WantLine {
+                        label: label.to_owned(),
+                        text,
+                    }
                 } else {
                     return Err(format!("{word}: which way?"));
                 }
@@ -126,7 +143,12 @@ impl Reader<'_> {
         for (name, value) in &self.lets {
             act.replace(&format!("{{{name}}}"), value);
         }
-        let step = Step { file: self.path.to_owned(), line, lines, act };
+        let step = Step {
+            file: self.path.to_owned(),
+            line,
+            lines,
+            act,
+        };
         match &mut self.group {
             None => self.steps.push(step),
             Some((_, steps)) => match step.act {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use isthmus::component::ComponentConfig;
 use isthmus::host::{Access, Limits, Shared};
-use isthmus::store::SqliteStore;
+use isthmus::store::{SqliteStore, Store};
 use isthmus::xmpp::{BareJid, Element, Stanza};
 use isthmus::{Served, Service};
 use isthmus_gateway::Gateway;
@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use super::foreign;
 use super::parse::{Act, Step};
 use super::wire::{self, Attempt, Line};
-use super::xml::{self, Names};
+use super::xml::{self, Given, Names};
 
 /// How long something may take to come before it counts as missing.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -34,7 +34,10 @@ pub(crate) struct Fault {
 }
 
 fn fault(text: impl Into<String>) -> Fault {
-    Fault { text: text.into(), instead: None }
+    Fault {
+        text: text.into(),
+        instead: None,
+    }
 }
 
 /// A running product and the ends of its connections.
@@ -42,6 +45,7 @@ pub(crate) struct Run {
     domain: String,
     limits: Limits,
     names: Names,
+    given: Given,
     control: Option<Control>,
     served: Option<Served>,
     to_gateway: mpsc::UnboundedSender<String>,
@@ -54,7 +58,8 @@ pub(crate) struct Run {
     /// From and to whom barriers go.
     pairs: BTreeSet<(String, String)>,
     barriers: u32,
-    _store: Option<TempDir>,
+    store: Option<Arc<dyn Store>>,
+    _dir: Option<TempDir>,
 }
 
 impl Run {
@@ -71,6 +76,7 @@ impl Run {
                 stanzas_burst: 1_000_000,
             },
             names: Names::new(),
+            given: Given::new(),
             control: None,
             served: None,
             to_gateway: mpsc::unbounded_channel().0,
@@ -82,7 +88,8 @@ impl Run {
             waiting: BTreeMap::new(),
             pairs: BTreeSet::new(),
             barriers: 0,
-            _store: None,
+            store: None,
+            _dir: None,
         }
     }
 
@@ -96,7 +103,10 @@ impl Run {
             Act::Line { label, text } => self.send_line(label, text),
             Act::WantLine { label, text } => self.want_line(label, text).await,
             Act::Foreign(text) => {
-                let control = self.control.as_ref().ok_or_else(|| fault("no loopback here"))?;
+                let control = self
+                    .control
+                    .as_ref()
+                    .ok_or_else(|| fault("no loopback here"))?;
                 foreign::act(control, &xml::filled(text, &self.names)).map_err(fault)
             }
             Act::Unordered(steps) => self.want_all(steps).await,
@@ -125,7 +135,8 @@ impl Run {
             serde_json::from_str(settings).map_err(|it| fault(it.to_string()))?;
         let gateway: Arc<dyn Gateway> = match kind {
             "loopback" => {
-                let config = serde_json::from_value(settings).map_err(|it| fault(it.to_string()))?;
+                let config =
+                    serde_json::from_value(settings).map_err(|it| fault(it.to_string()))?;
                 let loopback = Loopback::new(config);
                 self.control = Some(loopback.control());
                 Arc::new(loopback)
@@ -148,8 +159,10 @@ impl Run {
         let dir = TempDir::new().map_err(|it| fault(it.to_string()))?;
         let store = SqliteStore::open(&dir.path().join("isthmus.sqlite"))
             .map_err(|it| fault(it.to_string()))?;
-        self._store = Some(dir);
-        let shared = Arc::new(Shared::new(Arc::new(store), self.limits.clone()));
+        self._dir = Some(dir);
+        let store: Arc<dyn Store> = Arc::new(store);
+        self.store = Some(Arc::clone(&store));
+        let shared = Arc::new(Shared::new(store, self.limits.clone()));
         let (dial, mut ends) = wire::Component::new();
         let allow = BareJid::parse("example.org").map_err(|it| fault(it.to_string()))?;
         let service = Service {
@@ -159,7 +172,10 @@ impl Run {
             dial: Some(dial),
         };
         self.served = Some(Served::start(service, &shared));
-        let end = ends.recv().await.ok_or_else(|| fault("the component does not connect"))?;
+        let end = ends
+            .recv()
+            .await
+            .ok_or_else(|| fault("the component does not connect"))?;
         let (to_gateway, out) = mpsc::unbounded_channel();
         let (stanzas, from_gateway) = mpsc::unbounded_channel();
         tokio::spawn(wire::serve(end, out, stanzas));
@@ -176,22 +192,35 @@ impl Run {
         {
             let bare = |jid: &str| jid.split('/').next().unwrap_or_default().to_owned();
             self.pairs.insert((bare(from), bare(to)));
+            self.given.extend(stanza.attr("id").map(str::to_owned));
         }
-        self.to_gateway.send(text).map_err(|_| fault("the stream is gone"))
+        self.to_gateway
+            .send(text)
+            .map_err(|_| fault("the stream is gone"))
     }
 
     async fn want_stanza(&mut self, text: &str) -> Result<(), Fault> {
-        let expected = Element::parse(text.as_bytes()).map_err(|it| fault(format!("{text}: {it}")))?;
+        let expected =
+            Element::parse(text.as_bytes()).map_err(|it| fault(format!("{text}: {it}")))?;
         let Some(actual) = self.next_stanza().await else {
             let text = format!("expected {text}\n     got nothing");
-            return Err(Fault { text, instead: Some(Vec::new()) });
+            return Err(Fault {
+                text,
+                instead: Some(Vec::new()),
+            });
         };
         if xml::matches(&expected, &actual, &mut self.names) {
             return Ok(());
         }
-        let got = xml::written(&actual, Some(&expected), &mut self.names);
-        let text = format!("expected {}\n     got {got}", xml::filled(text, &self.names));
-        Err(Fault { text, instead: Some(vec![format!("xmpp< {got}")]) })
+        let got = xml::written(&actual, Some(&expected), &mut self.names, &self.given);
+        let text = format!(
+            "expected {}\n     got {got}",
+            xml::filled(text, &self.names)
+        );
+        Err(Fault {
+            text,
+            instead: Some(vec![format!("xmpp< {got}")]),
+        })
     }
 
     fn send_line(&mut self, label: &str, text: &str) -> Result<(), Fault> {
@@ -200,7 +229,8 @@ impl Run {
                 let attempt = self.attempt.remove(label);
                 let attempt = attempt.ok_or_else(|| fault("nobody asked to be connected"))?;
                 if text == "(accept)" {
-                    self.lines.insert(label.to_owned(), Line::accept(attempt.answer));
+                    self.lines
+                        .insert(label.to_owned(), Line::accept(attempt.answer));
                     self.waiting.remove(label);
                 } else {
                     let refused = std::io::ErrorKind::ConnectionRefused.into();
@@ -210,12 +240,14 @@ impl Run {
             }
             "(close)" => {
                 let line = self.lines.remove(label);
-                line.map(drop).ok_or_else(|| fault("there is no connection"))
+                line.map(drop)
+                    .ok_or_else(|| fault("there is no connection"))
             }
             _ => {
                 let text = xml::filled(text, &self.names);
                 let line = self.lines.get(label);
-                line.map(|line| line.send(&text)).ok_or_else(|| fault("there is no connection"))
+                line.map(|line| line.send(&text))
+                    .ok_or_else(|| fault("there is no connection"))
             }
         }
     }
@@ -224,13 +256,19 @@ impl Run {
         let actual = self.next_line(label).await;
         let Some(actual) = actual else {
             let text = format!("expected {text}\n     got nothing");
-            return Err(Fault { text, instead: Some(Vec::new()) });
+            return Err(Fault {
+                text,
+                instead: Some(Vec::new()),
+            });
         };
         if self.line_matches(label, text, &actual) {
             return Ok(());
         }
         let shown = shown(&actual);
-        let text = format!("expected {}\n     got {shown}", xml::filled(text, &self.names));
+        let text = format!(
+            "expected {}\n     got {shown}",
+            xml::filled(text, &self.names)
+        );
         let instead = Some(vec![format!("{label}< {shown}")]);
         if shown == "(proof)" {
             self.line_matches(label, "(proof)", &actual);
@@ -255,15 +293,25 @@ impl Run {
     async fn want_all(&mut self, steps: &[Step]) -> Result<(), Fault> {
         let mut left: Vec<&Step> = steps.iter().collect();
         let (mut wrong, mut instead) = (String::new(), Vec::new());
-        let stanzas = left.iter().filter(|it| matches!(it.act, Act::WantStanza(_))).count();
+        let stanzas = left
+            .iter()
+            .filter(|it| matches!(it.act, Act::WantStanza(_)))
+            .count();
         for _ in 0..stanzas {
-            let Some(actual) = self.next_stanza().await else { break };
+            let Some(actual) = self.next_stanza().await else {
+                break;
+            };
             let found = left.iter().position(|step| {
-                let Act::WantStanza(text) = &step.act else { return false };
+                let Act::WantStanza(text) = &step.act else {
+                    return false;
+                };
                 let expected = Element::parse(text.as_bytes());
                 expected.is_ok_and(|it| xml::matches(&it, &actual, &mut self.names))
             });
-            let got = format!("xmpp< {}", xml::written(&actual, None, &mut self.names));
+            let got = format!(
+                "xmpp< {}",
+                xml::written(&actual, None, &mut self.names, &self.given)
+            );
             match found {
                 Some(at) => drop(left.remove(at)),
                 None => wrong.push_str(&format!("\n     got {got}")),
@@ -272,8 +320,12 @@ impl Run {
         }
         let labels = left.clone();
         for step in labels {
-            let Act::WantLine { label, .. } = &step.act else { continue };
-            let Some(actual) = self.next_line(label).await else { continue };
+            let Act::WantLine { label, .. } = &step.act else {
+                continue;
+            };
+            let Some(actual) = self.next_line(label).await else {
+                continue;
+            };
             let found = left.iter().position(|step| match &step.act {
                 Act::WantLine { label: its, text } => {
                     its == label && self.line_matches(label, text, &actual)
@@ -298,7 +350,10 @@ impl Run {
         }
         instead.insert(0, "unordered {".to_owned());
         instead.push("}".to_owned());
-        Err(Fault { text: text + &wrong, instead: Some(instead) })
+        Err(Fault {
+            text: text + &wrong,
+            instead: Some(instead),
+        })
     }
 
     /// Proves that everything so far has had its effect and that none of it is left over.
@@ -309,7 +364,10 @@ impl Run {
             return Ok(());
         }
         let text = format!("expected silence\n     got {}", left.join("\n         "));
-        Err(Fault { text, instead: Some(left) })
+        Err(Fault {
+            text,
+            instead: Some(left),
+        })
     }
 
     /// What has come and was not expected, as it would be written.
@@ -317,7 +375,10 @@ impl Run {
         let mut left = Vec::new();
         self.receive();
         while let Some(stanza) = self.stanzas.pop_front() {
-            left.push(format!("xmpp< {}", xml::written(&stanza, None, &mut self.names)));
+            left.push(format!(
+                "xmpp< {}",
+                xml::written(&stanza, None, &mut self.names, &self.given)
+            ));
         }
         let labels: Vec<String> = self.waiting.keys().cloned().collect();
         for label in labels {
@@ -331,8 +392,10 @@ impl Run {
 
     /// Asks every part whether it is done with what it was given.
     pub(crate) async fn settle(&mut self) -> Result<(), Fault> {
-        for _ in 0..2 {
+        // An entrance reads the store twice between the user and the network.
+        for _ in 0..3 {
             self.barrier().await?;
+            self.ask_store().await?;
             let labels: Vec<String> = self.lines.keys().cloned().collect();
             for label in labels {
                 self.ping_irc(&label).await?;
@@ -350,6 +413,17 @@ impl Run {
         Ok(())
     }
 
+    /// The store answers in the order in which it is asked.
+    async fn ask_store(&mut self) -> Result<(), Fault> {
+        let Some(store) = &self.store else {
+            return Ok(());
+        };
+        let answer = store.conversation("silence", "silence", "silence");
+        let answer = tokio::spawn(answer);
+        let done = self.until(|_| answer.is_finished().then_some(()));
+        done.await.ok_or_else(|| fault("the store does not answer"))
+    }
+
     /// XEP-0199 through the session of this user.
     async fn ping(&mut self, user: &str, to: &str) -> Result<(), Fault> {
         self.barriers += 1;
@@ -364,7 +438,9 @@ impl Run {
             run.stanzas.remove(at)
         });
         let answer = answer.await;
-        answer.map(drop).ok_or_else(|| fault(format!("{to} answers no ping")))
+        answer
+            .map(drop)
+            .ok_or_else(|| fault(format!("{to} answers no ping")))
     }
 
     /// PING of the IRC server. A gateway that is leaving, or has left, need not answer.
@@ -385,7 +461,8 @@ impl Run {
             let at = waiting.iter().position(is_answer)?;
             waiting.remove(at).map(drop)
         });
-        done.await.ok_or_else(|| fault("the gateway answers no PING"))
+        done.await
+            .ok_or_else(|| fault("the gateway answers no PING"))
     }
 
     /// Takes what has come without waiting for more.
@@ -433,7 +510,8 @@ impl Run {
     }
 
     async fn next_line(&mut self, label: &str) -> Option<String> {
-        self.until(|run| run.waiting.get_mut(label)?.pop_front()).await
+        self.until(|run| run.waiting.get_mut(label)?.pop_front())
+            .await
     }
 
     /// Waits for something to come; gives up when real time has passed.
@@ -475,13 +553,19 @@ impl Run {
 }
 
 fn keep(to: &mut VecDeque<Element>, stanza: &Stanza) {
-    let element = stanza.element().expect("the component writes whole stanzas");
+    let element = stanza
+        .element()
+        .expect("the component writes whole stanzas");
     to.push_back(element);
 }
 
 /// A line as it is written in a scenario.
 fn shown(line: &str) -> String {
-    if line.starts_with("PING :proof-") { "(proof)".to_owned() } else { line.to_owned() }
+    if line.starts_with("PING :proof-") {
+        "(proof)".to_owned()
+    } else {
+        line.to_owned()
+    }
 }
 
 /// What scenarios of IRC take for granted: a network called `net`, no encryption, no throttle.

@@ -28,7 +28,10 @@ impl Component {
 impl component::Dial for Component {
     fn dial(&self) -> component::Later<io::Result<Box<dyn Transport>>> {
         let (ours, theirs) = duplex(PIPE);
-        let sent = self.0.send(theirs).map_err(|_| io::ErrorKind::ConnectionRefused.into());
+        let sent = self
+            .0
+            .send(theirs)
+            .map_err(|_| io::ErrorKind::ConnectionRefused.into());
         let transport = sent.map(|()| Box::new(ours) as Box<dyn Transport>);
         Box::pin(std::future::ready(transport))
     }
@@ -42,11 +45,13 @@ pub(crate) async fn serve(
     stanzas: mpsc::UnboundedSender<Stanza>,
 ) {
     let mut splitter = Splitter::new(Limits::default());
+    let mut open = false;
     loop {
         while let Some(frame) = splitter.next().expect("the component writes XMPP") {
             let answer = match frame {
                 Frame::Header(_) => HEADER.to_owned(),
                 Frame::Stanza(stanza) if stanza.kind() == StanzaKind::Handshake => {
+                    open = true;
                     "<handshake/>".to_owned()
                 }
                 Frame::Stanza(stanza) if is_barrier(&stanza) => {
@@ -69,7 +74,7 @@ pub(crate) async fn serve(
                     return;
                 }
             }
-            text = out.recv() => {
+            text = out.recv(), if open => {
                 let Some(text) = text else { return };
                 if io.write_all(text.as_bytes()).await.is_err() {
                     return;
@@ -103,7 +108,9 @@ impl isthmus_kit::Dial for Irc {
         let told = self.0.send(Attempt { place, answer });
         Box::pin(async move {
             told.map_err(|_| io::ErrorKind::ConnectionRefused)?;
-            answered.await.map_err(|_| io::ErrorKind::ConnectionRefused)?
+            answered
+                .await
+                .map_err(|_| io::ErrorKind::ConnectionRefused)?
         })
     }
 }
@@ -124,7 +131,11 @@ impl Line {
         let (out, to_write) = mpsc::unbounded_channel();
         let (read, lines) = mpsc::unbounded_channel();
         tokio::spawn(irc(theirs, to_write, read));
-        Self { out, lines, quit: false }
+        Self {
+            out,
+            lines,
+            quit: false,
+        }
     }
 
     pub(crate) fn send(&self, text: &str) {

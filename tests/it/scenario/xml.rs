@@ -4,13 +4,16 @@
 //! `{name}` stands for anything at its first use and for the same at every later one, `{*}` for
 //! anything; an element's last content `{...}` stands for whatever else is in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use isthmus::xmpp::Element;
 use isthmus::xmpp::element::Node;
 
 /// What names stand for.
 pub(crate) type Names = BTreeMap<String, String>;
+
+/// Ids that the scenario gave. Others are made up by the gateway, and written as `{*}`.
+pub(crate) type Given = BTreeSet<String>;
 
 /// Whether `actual` is what `expected` describes; learns names only if it is.
 pub(crate) fn matches(expected: &Element, actual: &Element, names: &mut Names) -> bool {
@@ -91,7 +94,8 @@ enum Piece<'a> {
 
 fn pieces(mut pattern: &str) -> Vec<Piece<'_>> {
     let is_name = |name: &str| {
-        name == "*" || (!name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+        name == "*"
+            || (!name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
     };
     let mut pieces = Vec::new();
     let mut from = 0;
@@ -123,7 +127,10 @@ fn value_matches(pieces: &[Piece<'_>], actual: &str, names: &mut Names) -> bool 
                 let tail = actual.strip_prefix(value.as_str()).map(str::to_owned);
                 return tail.is_some_and(|tail| value_matches(rest, &tail, names));
             }
-            let ends = actual.char_indices().map(|(at, _)| at).chain([actual.len()]);
+            let ends = actual
+                .char_indices()
+                .map(|(at, _)| at)
+                .chain([actual.len()]);
             // A name stands for something: never for nothing.
             for end in ends.filter(|&end| end > 0) {
                 let mut learnt = names.clone();
@@ -142,89 +149,130 @@ fn value_matches(pieces: &[Piece<'_>], actual: &str, names: &mut Names) -> bool 
 
 /// `actual` as it would be written in a scenario: with the patterns of `expected` where they hold,
 /// over several lines if it is long.
-pub(crate) fn written(actual: &Element, expected: Option<&Element>, names: &mut Names) -> String {
+pub(crate) fn written(
+    actual: &Element,
+    expected: Option<&Element>,
+    names: &mut Names,
+    given: &Given,
+) -> String {
     let mut line = String::new();
-    write(actual, expected, actual.ns(), names, None, &mut line);
+    let mut writer = Writer { names, given };
+    writer.write(actual, expected, actual.ns(), None, &mut line);
     if line.len() <= 90 {
         return line;
     }
     line.clear();
-    write(actual, expected, actual.ns(), names, Some(1), &mut line);
+    writer.write(actual, expected, actual.ns(), Some(1), &mut line);
     line
 }
 
-fn write(
-    actual: &Element,
-    expected: Option<&Element>,
-    outer: &str,
-    names: &mut Names,
-    indent: Option<usize>,
-    out: &mut String,
-) {
-    let expected = expected.filter(|it| it.name() == actual.name() && it.ns() == actual.ns());
-    out.push('<');
-    out.push_str(actual.name());
-    if actual.ns() != outer {
-        out.push_str(&format!(" xmlns='{}'", actual.ns()));
-    }
-    let rank = |name: &str| ["from", "to", "type", "id"].iter().position(|it| *it == name);
-    let mut attrs: Vec<_> = actual.attrs().collect();
-    attrs.sort_by_key(|(name, _)| (rank(name).unwrap_or(9), *name));
-    for (name, value) in attrs {
-        let pattern = expected.and_then(|it| it.attr(name));
-        out.push_str(&format!(" {name}='{}'", kept(value, pattern, names)));
-    }
-    let content = content(actual);
-    if content.is_empty() {
-        return out.push_str("/>");
-    }
-    out.push('>');
-    let elements = actual.children().next().is_some();
-    let theirs = expected.map(self::content).unwrap_or_default();
-    for (at, node) in content.iter().enumerate() {
-        if let (Some(depth), true) = (indent, elements) {
+struct Writer<'a> {
+    names: &'a mut Names,
+    given: &'a Given,
+}
+
+impl Writer<'_> {
+    fn write(
+        &mut self,
+        actual: &Element,
+        expected: Option<&Element>,
+        outer: &str,
+        depth: Option<usize>,
+        out: &mut String,
+    ) {
+        let expected = expected.filter(|it| it.name() == actual.name() && it.ns() == actual.ns());
+        self.write_start(actual, expected, outer, out);
+        let content = content(actual);
+        if content.is_empty() {
+            return out.push_str("/>");
+        }
+        out.push('>');
+        let depth = depth.filter(|_| actual.children().next().is_some());
+        let theirs = expected.map(self::content).unwrap_or_default();
+        for (at, node) in content.iter().enumerate() {
+            if let Some(depth) = depth {
+                out.push('\n');
+                out.push_str(&" ".repeat(6 + depth * 2));
+            }
+            match (node, theirs.get(at)) {
+                (Node::Element(child), Some(Node::Element(pattern))) => {
+                    self.write(
+                        child,
+                        Some(pattern),
+                        actual.ns(),
+                        depth.map(|it| it + 1),
+                        out,
+                    );
+                }
+                (Node::Element(child), _) => {
+                    self.write(child, None, actual.ns(), depth.map(|it| it + 1), out);
+                }
+                (Node::Text(text), Some(Node::Text(pattern))) => {
+                    out.push_str(&self.kept(text, Some(pattern)));
+                }
+                (Node::Text(text), _) => out.push_str(&self.kept(text, None)),
+            }
+        }
+        if let Some(depth) = depth {
             out.push('\n');
             out.push_str(&" ".repeat(4 + depth * 2));
         }
-        match (node, theirs.get(at)) {
-            (Node::Element(child), Some(Node::Element(pattern))) => {
-                write(child, Some(pattern), actual.ns(), names, indent.map(|it| it + 1), out);
-            }
-            (Node::Element(child), _) => {
-                write(child, None, actual.ns(), names, indent.map(|it| it + 1), out);
-            }
-            (Node::Text(text), Some(Node::Text(pattern))) => {
-                out.push_str(&kept(text, Some(pattern), names));
-            }
-            (Node::Text(text), _) => out.push_str(&kept(text, None, names)),
+        out.push_str(&format!("</{}>", actual.name()));
+    }
+
+    fn write_start(
+        &mut self,
+        actual: &Element,
+        expected: Option<&Element>,
+        outer: &str,
+        out: &mut String,
+    ) {
+        out.push('<');
+        out.push_str(actual.name());
+        if actual.ns() != outer {
+            out.push_str(&format!(" xmlns='{}'", actual.ns()));
+        }
+        let rank = |name: &str| {
+            ["from", "to", "type", "id"]
+                .iter()
+                .position(|it| *it == name)
+        };
+        let mut attrs: Vec<_> = actual.attrs().collect();
+        attrs.sort_by_key(|(name, _)| (rank(name).unwrap_or(9), *name));
+        for (name, value) in attrs {
+            let made_up = (name == "id" && !self.given.contains(value)) || name == "stamp";
+            let pattern = expected
+                .and_then(|it| it.attr(name))
+                .or(made_up.then_some("{*}"));
+            out.push_str(&format!(" {name}='{}'", self.kept(value, pattern)));
         }
     }
-    if let (Some(depth), true) = (indent, elements) {
-        out.push('\n');
-        out.push_str(&" ".repeat(2 + depth * 2));
-    }
-    out.push_str(&format!("</{}>", actual.name()));
-}
 
-/// The pattern if it holds, else the value itself.
-fn kept(value: &str, pattern: Option<&str>, names: &mut Names) -> String {
-    match pattern {
-        Some(pattern) if text_matches(pattern, value, names) => escaped(pattern),
-        _ => escaped(value),
+    /// The pattern if it holds, else the value itself.
+    fn kept(&mut self, value: &str, pattern: Option<&str>) -> String {
+        match pattern {
+            Some(pattern) if text_matches(pattern, value, self.names) => escaped(pattern),
+            _ => escaped(value),
+        }
     }
 }
 
 /// Escapes text for XML in single quotes.
 pub(crate) fn escaped(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('\'', "&apos;");
+    let text = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('\'', "&apos;");
     text.replace('\n', "&#10;").replace('\t', "&#9;")
 }
 
 #[test]
 fn the_order_of_attributes_and_space_between_elements_mean_nothing() {
     let parse = |text: &str| Element::parse(text.as_bytes()).expect("XML");
-    let one = parse("<message to='a' from='b'>\n <x xmlns='u:x'/>\n <y xmlns='u:y'>1</y></message>");
-    let other = parse("<message from='b' to='a'><x xmlns='u:x'/><p:y xmlns:p='u:y'>1</p:y></message>");
+    let one =
+        parse("<message to='a' from='b'>\n <x xmlns='u:x'/>\n <y xmlns='u:y'>1</y></message>");
+    let other =
+        parse("<message from='b' to='a'><x xmlns='u:x'/><p:y xmlns:p='u:y'>1</p:y></message>");
     assert!(matches(&one, &other, &mut Names::new()));
     let more = parse("<message from='b' to='a' id='1'/>");
     assert!(!matches(&one, &more, &mut Names::new()));
@@ -235,9 +283,17 @@ fn a_name_stands_for_the_same_everywhere() {
     let parse = |text: &str| Element::parse(text.as_bytes()).expect("XML");
     let pattern = parse("<iq id='{id}-{id}' to='{*}@example'/>");
     let mut names = Names::new();
-    assert!(!matches(&pattern, &parse("<iq id='1-2' to='a@example'/>"), &mut names));
+    assert!(!matches(
+        &pattern,
+        &parse("<iq id='1-2' to='a@example'/>"),
+        &mut names
+    ));
     assert!(names.is_empty());
-    assert!(matches(&pattern, &parse("<iq id='1-1' to='a@example'/>"), &mut names));
+    assert!(matches(
+        &pattern,
+        &parse("<iq id='1-1' to='a@example'/>"),
+        &mut names
+    ));
     assert_eq!(names.get("id").map(String::as_str), Some("1"));
     assert_eq!(filled("PING :{id} {other}", &names), "PING :1 {other}");
 }
@@ -246,7 +302,19 @@ fn a_name_stands_for_the_same_everywhere() {
 fn three_dots_stand_for_the_rest() {
     let parse = |text: &str| Element::parse(text.as_bytes()).expect("XML");
     let pattern = parse("<iq><a/>{...}</iq>");
-    assert!(matches(&pattern, &parse("<iq><a/></iq>"), &mut Names::new()));
-    assert!(matches(&pattern, &parse("<iq><a/><b/></iq>"), &mut Names::new()));
-    assert!(!matches(&pattern, &parse("<iq><b/><a/></iq>"), &mut Names::new()));
+    assert!(matches(
+        &pattern,
+        &parse("<iq><a/></iq>"),
+        &mut Names::new()
+    ));
+    assert!(matches(
+        &pattern,
+        &parse("<iq><a/><b/></iq>"),
+        &mut Names::new()
+    ));
+    assert!(!matches(
+        &pattern,
+        &parse("<iq><b/><a/></iq>"),
+        &mut Names::new()
+    ));
 }

@@ -1,0 +1,5 @@
+//! Tests of the whole program, one binary.
+
+mod config;
+mod scenario;
+mod scenarios;
