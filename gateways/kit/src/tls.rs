@@ -75,8 +75,7 @@ fn client_config(trust: Trust) -> io::Result<ClientConfig> {
             let found = rustls_native_certs::load_native_certs();
             roots.add_parsable_certificates(found.certs);
             if roots.is_empty() {
-                return Err(io::Error::new(
-                    io::ErrorKind::NotFound,
+                return Err(io::Error::other(
                     "the system has no certificate authorities installed",
                 ));
             }
