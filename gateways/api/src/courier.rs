@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Fault, Gateway, Later, Outgoing, Uplink, User};
+use crate::{Account, Address, Fault, Gateway, Later, Outgoing, Uplink, User};
 
 /// A durable row of the host's queue; an idempotency key for the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,6 +17,8 @@ pub struct Job<'a> {
     pub id: JobId,
     /// Whose.
     pub user: User,
+    /// His credentials and settings, where he has registered.
+    pub account: Option<Account>,
     /// The recipients; reports count from 0 in this order.
     pub to: Vec<Address>,
     /// The message.
@@ -26,6 +28,8 @@ pub struct Job<'a> {
     pub attempt: u16,
     /// What the gateway kept for this job.
     pub kept: Option<Vec<u8>>,
+    /// What the gateway kept for this user and the first recipient.
+    pub peer_kept: Option<Vec<u8>>,
 }
 
 /// What is known of one recipient's copy. Only ever moves forward, except from `Unknown`.
@@ -62,8 +66,10 @@ pub struct Report {
     pub keys: Vec<String>,
     /// What is known.
     pub state: State,
-    /// What the gateway keeps for this job.
+    /// What the gateway keeps for this job; `None` leaves it as it is.
     pub kept: Option<Vec<u8>>,
+    /// What it keeps for this user and this recipient; `None` leaves it as it is.
+    pub peer_kept: Option<Vec<u8>>,
 }
 
 /// What sending would mean.

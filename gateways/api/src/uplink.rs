@@ -35,8 +35,9 @@ pub struct Delivery<'a> {
     /// The message.
     #[serde(borrow)]
     pub message: Message<'a>,
-    /// What the gateway keeps for this user and peer, in the same transaction.
-    pub kept: Option<Vec<u8>>,
+    /// What the gateway keeps for this user and peer, in the same transaction; `None` leaves it as
+    /// it is.
+    pub peer_kept: Option<Vec<u8>>,
 }
 
 /// The message is on disk.

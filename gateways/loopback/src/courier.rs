@@ -237,6 +237,7 @@ impl Copy {
                 keys: self.keys(),
                 state: state.clone(),
                 kept: None,
+                peer_kept: None,
             };
             match self.up.report(report).await {
                 Err(Refusal::Later(_)) => tokio::time::sleep(self.delay).await,
@@ -258,7 +259,7 @@ impl Copy {
             dedup: format!("answer-{}-{}", self.job.0, self.to),
             peer: self.address.clone(),
             message,
-            kept: None,
+            peer_kept: None,
         };
         // A refusal concerns the answer alone: the job itself is done.
         let _ = self.up.deliver(vec![delivery], true).await;

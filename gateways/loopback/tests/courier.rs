@@ -84,10 +84,12 @@ fn job(id: u64, to: &str, attempt: u16) -> Job<'static> {
             lang: String::new(),
             region: String::new(),
         },
+        account: None,
         to: vec![Address::new(Kind::Contact, to, "queue")],
         message: Outgoing::text(Place::Contact(to.to_owned().into()), "hello"),
         attempt,
         kept: None,
+        peer_kept: None,
     }
 }
 
