@@ -85,6 +85,16 @@ impl Isthmus {
         self.process().kill_hard();
     }
 
+    /// Sends SIGHUP: it reads its configuration again.
+    pub fn hangup(&self) {
+        self.process().signal(rustix::process::Signal::HUP);
+    }
+
+    /// Sends SIGTERM and waits for nothing; see [`Self::wait_exit`].
+    pub fn send_term(&self) {
+        self.process().signal(rustix::process::Signal::TERM);
+    }
+
     /// Sends SIGTERM and returns how it ended.
     ///
     /// # Panics

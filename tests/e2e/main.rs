@@ -1,0 +1,7 @@
+//! The whole program between real servers: each file is one theme, each test one pair of servers.
+//!
+//! An XMPP server, an IRC server and the program run as processes on loopback; an independent
+//! XMPP client and a plain IRC client say what they saw. Waits are for words, with a deadline.
+
+mod loopback_everywhere;
+mod world;
