@@ -3,5 +3,11 @@
 //! An XMPP server, an IRC server and the program run as processes on loopback; an independent
 //! XMPP client and a plain IRC client say what they saw. Waits are for words, with a deadline.
 
+mod attach;
+mod double;
+mod drain;
+mod hostile;
 mod loopback_everywhere;
+mod reload;
+mod tap;
 mod world;

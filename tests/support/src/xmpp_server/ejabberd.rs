@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use tempfile::TempDir;
 
 use super::register::register;
-use super::{COMPONENTS, DOMAIN, Kind, SECRET, XmppServer};
+use super::{COMPONENTS, DOMAIN, Kind, XmppServer, usual};
 use crate::port::Port;
 use crate::process::{Process, Spec, read_lossy};
 use crate::{DEADLINE, paths};
@@ -59,7 +59,7 @@ impl Ejabberd {
     pub fn start_with(components: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (c2s, component) = (Port::reserve(), Port::reserve());
-        let config = config(c2s.number(), component.number(), components);
+        let config = config(c2s.number(), component.number(), &usual(components));
         fs::write(dir.path().join("ejabberd.yml"), config).expect("written");
         let process = Process::start(spec(dir.path()));
         let mut this = Self {
@@ -112,6 +112,11 @@ impl XmppServer for Ejabberd {
         users.push((name.to_owned(), password.to_owned()));
     }
 
+    fn configure(&mut self, components: &[(&str, &str)]) {
+        let config = config(self.c2s.number(), self.component.number(), components);
+        fs::write(self.dir.path().join("ejabberd.yml"), config).expect("written");
+    }
+
     fn log(&self) -> String {
         self.process.log() + &read_lossy(&self.dir.path().join("ejabberd.log"))
     }
@@ -150,12 +155,12 @@ fn binaries(root: &Path) -> PathBuf {
         .expect("an Erlang runtime under its root")
 }
 
-fn config(c2s: u16, component: u16, components: &[&str]) -> String {
+fn config(c2s: u16, component: u16, components: &[(&str, &str)]) -> String {
     // One listener: a domain of its own for each would need a port of its own. A connection gets
     // only its own domain's stanzas because `global_routes` is off.
     let hosts: String = components
         .iter()
-        .map(|domain| format!("      {domain}:\n        password: \"{SECRET}\"\n"))
+        .map(|(domain, secret)| format!("      {domain}:\n        password: \"{secret}\"\n"))
         .collect();
     format!(
         r#"hosts: ["{DOMAIN}"]

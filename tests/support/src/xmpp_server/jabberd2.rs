@@ -42,7 +42,7 @@ impl Jabberd2 {
         };
         write("router-users.xml", router_users());
         write("router-filter.xml", "<filter></filter>".to_owned());
-        write("router.xml", router_config(router));
+        write("router.xml", router_config(router, SECRET));
         write("sm.xml", sm_config(router, &modules));
         write("c2s.xml", c2s_config(router, c2s.number(), &modules));
         let mut this = Self {
@@ -99,6 +99,13 @@ impl XmppServer for Jabberd2 {
         self.wait();
     }
 
+    /// The router has one secret for all: that of the first.
+    fn configure(&mut self, components: &[(&str, &str)]) {
+        let secret = components.first().map_or(SECRET, |(_, secret)| secret);
+        let config = router_config(self.component.number(), secret);
+        fs::write(self.dir.path().join("router.xml"), config).expect("written");
+    }
+
     fn log(&self) -> String {
         let parts: String = self.parts.iter().map(Process::log).collect();
         self.router.log() + &parts
@@ -145,11 +152,11 @@ fn router_users() -> String {
     format!("<users><user><name>jabberd</name><secret>{SECRET}</secret></user></users>")
 }
 
-fn router_config(port: u16) -> String {
+fn router_config(port: u16, secret: &str) -> String {
     format!(
         "<router><id>router</id><pidfile>router.pid</pidfile><log type='stdout'/>
 <local><ip>127.0.0.1</ip><port>{port}</port><users>router-users.xml</users>
-<secret>{SECRET}</secret></local>
+<secret>{secret}</secret></local>
 <check><interval>60</interval><keepalive>0</keepalive></check>
 <io><max_fds>1024</max_fds><limits><bytes>0</bytes><connects>0</connects></limits>
 <access><order>allow,deny</order></access></io>

@@ -16,6 +16,11 @@ pub use self::prosody::{Prosody, ROOMS};
 /// The component domains that a server has unless told otherwise.
 pub const COMPONENTS: [&str; 2] = ["irc.localhost", "loop.localhost"];
 
+/// These domains with the usual secret.
+fn usual<'a>(components: &[&'a str]) -> Vec<(&'a str, &'static str)> {
+    components.iter().map(|domain| (*domain, SECRET)).collect()
+}
+
 const DOMAIN: &str = "localhost";
 const SECRET: &str = "component s3cret";
 
@@ -75,6 +80,10 @@ pub trait XmppServer: Send + Sync {
 
     /// Starts it again (killing it if it runs) with the same ports and the same data.
     fn restart(&mut self);
+
+    /// Writes its configuration anew with these component domains and their secrets. It holds
+    /// from the next [`Self::restart`] on.
+    fn configure(&mut self, components: &[(&str, &str)]);
 
     /// What it has logged so far.
     fn log(&self) -> String;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::{COMPONENTS, DOMAIN, Kind, SECRET, XmppServer};
+use super::{COMPONENTS, DOMAIN, Kind, XmppServer, usual};
 use crate::port::Port;
 use crate::process::{Process, Spec};
 use crate::{DEADLINE, paths};
@@ -39,7 +39,7 @@ pub struct Prosody {
     process: Process,
     c2s: Port,
     component: Port,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Prosody {
@@ -52,14 +52,19 @@ impl Prosody {
     pub fn start_with(components: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (c2s, component) = (Port::reserve(), Port::reserve());
-        let config = config(dir.path(), c2s.number(), component.number(), components);
+        let config = config(
+            dir.path(),
+            c2s.number(),
+            component.number(),
+            &usual(components),
+        );
         fs::write(dir.path().join("prosody.cfg.lua"), config).expect("written");
         let process = Process::start(spec(dir.path()));
         let mut this = Self {
             process,
             c2s,
             component,
-            _dir: dir,
+            dir,
         };
         this.wait();
         this
@@ -94,6 +99,12 @@ impl XmppServer for Prosody {
         self.wait();
     }
 
+    fn configure(&mut self, components: &[(&str, &str)]) {
+        let (c2s, component) = (self.c2s.number(), self.component.number());
+        let config = config(self.dir.path(), c2s, component, components);
+        fs::write(self.dir.path().join("prosody.cfg.lua"), config).expect("written");
+    }
+
     fn log(&self) -> String {
         self.process.log()
     }
@@ -118,7 +129,7 @@ fn spec(dir: &Path) -> Spec {
         .env("LD_LIBRARY_PATH", paths::library_path(&[]))
 }
 
-fn config(dir: &Path, c2s: u16, component: u16, components: &[&str]) -> String {
+fn config(dir: &Path, c2s: u16, component: u16, components: &[(&str, &str)]) -> String {
     let modules: String = MODULES.iter().map(|name| format!("\"{name}\"; ")).collect();
     let dir = dir.display();
     let mut text = format!(
@@ -148,9 +159,9 @@ Component "{ROOMS}" "muc"
     muc_room_locking = false
 "#
     );
-    for domain in components {
+    for (domain, secret) in components {
         text.push_str(&format!(
-            "Component \"{domain}\"\n    component_secret = \"{SECRET}\"\n"
+            "Component \"{domain}\"\n    component_secret = \"{secret}\"\n"
         ));
     }
     text
