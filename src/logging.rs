@@ -1,6 +1,6 @@
 //! Log lines on stderr, for people or as JSON, with a level that can be changed while running.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload::Handle;
@@ -17,7 +17,9 @@ impl Logging {
     pub(crate) fn start(config: &LogConfig) -> Result<Self, TryInitError> {
         // The level was checked with the configuration.
         let (filter, handle) = reload::Layer::new(EnvFilter::new(&config.level));
-        let lines = fmt::layer().with_writer(io::stderr);
+        // Colours are for eyes: in a file or a journal they hide the words between them.
+        let colours = io::stderr().is_terminal();
+        let lines = fmt::layer().with_writer(io::stderr).with_ansi(colours);
         let registry = tracing_subscriber::registry().with(filter);
         match config.format {
             LogFormat::Human => registry.with(lines).try_init()?,

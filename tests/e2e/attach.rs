@@ -1,10 +1,12 @@
 //! What keeps the program from attaching: it says what to change on that server, and attaches by
 //! itself once that is done.
 
+use std::time::Duration;
+
 use isthmus_test_support::xmpp_server::Kind;
 use isthmus_test_support::{Isthmus, XmppClient};
 
-use crate::world::{IRC, LOOP, LOOP_GATEWAY, PATIENCE, World, config, config_at, isthmus};
+use crate::world::{IRC, LOOP, LOOP_GATEWAY, PATIENCE, PING, World, config, config_at, isthmus};
 
 const ELSE: &str = "elsewhere.localhost";
 const WRONG: &str = "not what the server has";
@@ -18,20 +20,21 @@ fn gateways() -> String {
     )
 }
 
-/// A line of the log that has all of this in it.
+fn said(log: &str, parts: &[&str]) -> bool {
+    log.lines()
+        .any(|line| parts.iter().all(|part| line.contains(part)))
+}
+
+/// Waits for a line of the log that has all of this in it.
 async fn says(isthmus: &Isthmus, parts: &[&str]) {
     let end = tokio::time::Instant::now() + PATIENCE;
-    let said = |log: &str| {
-        log.lines()
-            .any(|line| parts.iter().all(|part| line.contains(part)))
-    };
-    while !said(&isthmus.log()) {
+    while !said(&isthmus.log(), parts) {
         assert!(
             tokio::time::Instant::now() < end,
             "{parts:?} not in:\n{}",
             isthmus.log()
         );
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -84,12 +87,18 @@ async fn second(kind: Kind, world: &World, juliet: &XmppClient) {
         says(&second, &["component connected", LOOP]).await;
         return;
     }
-    // The others take both: each ping of the one that reaches the other is told.
+    // The others take both: a ping of the one that comes to the other is told. Answers to us make
+    // them ping.
     let words = [
         "a ping of another process came to us",
         "one process per loop.localhost",
     ];
-    says(&world.isthmus, &words).await;
+    let end = tokio::time::Instant::now() + PATIENCE;
+    while !said(&world.isthmus.log(), &words) && !said(&second.log(), &words) {
+        assert!(tokio::time::Instant::now() < end, "none of the two tells");
+        juliet.iq("get", LOOP, PING).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     tokio::task::block_in_place(|| second.terminate());
     for _ in 0..20 {
         world.attached(juliet, LOOP).await;

@@ -39,10 +39,7 @@ async fn hostile_xml_ends_the_stream_with_its_condition_and_the_next_one_is_well
         (format!("<message {user}><body>&lol;</body></message>"), ""),
         ("<!-- a comment -->".to_owned(), "restricted-xml"),
         ("<?php echo 1 ?>".to_owned(), "restricted-xml"),
-        (
-            format!("<message {user}><body></message></message>"),
-            "",
-        ),
+        (format!("<message {user}><body></message></message>"), ""),
         (format!("<message {user}></presence>"), "not-well-formed"),
         ("<<<".to_owned(), "not-well-formed"),
     ];
