@@ -209,3 +209,75 @@ fn ident(wish: &str) -> String {
         tidy
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use isthmus_kit::{BoxedStream, dial::DialFn};
+    use serde_json::{Value, json};
+
+    fn gateway(config: Value) -> Irc {
+        let dial = DialFn(
+            |_: &str, _: u16, _: Reach| -> std::io::Result<BoxedStream> {
+                Err(std::io::ErrorKind::ConnectionRefused.into())
+            },
+        );
+        let config = Config::from_value(&config).expect("a good configuration");
+        Irc::new(config, Arc::new(dial))
+    }
+
+    fn tried(route: &Route) -> Vec<(&str, u16, bool)> {
+        let candidates = route.candidates.iter();
+        candidates
+            .map(|candidate| (candidate.host.as_str(), candidate.port, candidate.tls))
+            .collect()
+    }
+
+    #[test]
+    fn a_host_that_a_user_names_is_public_and_verified() {
+        let irc = gateway(json!({ "networks": { "libera": { "verify": false } } }));
+        let route = irc.route("127.0.0.1").expect("any host is served");
+        assert_eq!((route.reach, route.trust), (Reach::Public, Trust::Native));
+        assert_eq!(tried(&route), [("127.0.0.1", 6697, true)]);
+        let named = irc.route("Libera").expect("named above");
+        assert_eq!((named.reach, named.trust), (Reach::Any, Trust::Insecure));
+    }
+
+    #[test]
+    fn only_what_the_operator_allows_is_served() {
+        let named = gateway(json!({ "hosts": "named", "networks": { "libera": {} } }));
+        assert!(named.route("libera").is_ok());
+        let fault = named.route("irc.oftc.net").expect_err("not named");
+        assert_eq!(fault.kind, FaultKind::NotAllowed);
+        let listed = gateway(json!({ "hosts": ["irc.oftc.net"] }));
+        assert!(listed.route("IRC.oftc.net").is_ok());
+        assert!(listed.route("irc.libera.chat").is_err());
+        let fixed = gateway(json!({ "hosts": "named", "network": "irc.a.example" }));
+        assert!(fixed.route("irc.a.example").is_ok());
+    }
+
+    #[test]
+    fn every_host_is_tried_with_tls_before_any_without() {
+        let irc = gateway(json!({ "networks": {
+            "a": { "hosts": ["one.example", "two.example:7000"], "tls": "preferred" },
+            "b": { "hosts": ["one.example"], "tls": "off" },
+        } }));
+        assert_eq!(
+            tried(&irc.route("a").expect("named above")),
+            [
+                ("one.example", 6697, true),
+                ("two.example", 7000, true),
+                ("one.example", 6667, false),
+                ("two.example", 7000, false),
+            ]
+        );
+        let plain = irc.route("b").expect("named above");
+        assert_eq!(tried(&plain), [("one.example", 6667, false)]);
+    }
+
+    #[test]
+    fn a_user_name_is_one_that_servers_take() {
+        assert_eq!(ident("j\u{fc}rgen mustermann"), "jrgenmuste");
+        assert_eq!(ident("\u{1f980}"), "xmpp");
+    }
+}

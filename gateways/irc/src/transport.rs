@@ -63,7 +63,9 @@ pub(crate) struct IrcSession {
     inbox: Inbox,
     closing: Option<Close>,
     /// The time of the last call.
-    now: Option<Instant>,
+    now: Instant,
+    /// A command has left bytes that no poll has tried to write.
+    unflushed: bool,
 }
 
 /// Bytes read at once.
@@ -99,7 +101,8 @@ impl IrcSession {
             link: Link::Waiting { until: None },
             inbox: Inbox::default(),
             closing: None,
-            now: None,
+            now,
+            unflushed: false,
         }
     }
 
@@ -127,7 +130,7 @@ impl IrcSession {
         });
     }
 
-    fn start_dialing(&mut self, now: Instant, sink: &mut dyn Sink) {
+    fn start_dialing(&mut self, sink: &mut dyn Sink) {
         match &self.route {
             Ok(route) => {
                 self.talk.dial();
@@ -139,7 +142,6 @@ impl IrcSession {
                 self.talk.lost(fault.clone(), sink);
                 self.link = Link::Down;
                 sink.event(Event::Offline { fault, retry: None });
-                self.now = Some(now);
             }
         }
     }
@@ -243,8 +245,9 @@ impl IrcSession {
 
 impl Session for IrcSession {
     fn command(&mut self, tag: Tag, command: Command<'_>, now: Instant, sink: &mut dyn Sink) {
-        self.now = Some(now);
+        self.now = now;
         self.talk.command(tag, command, now, sink);
+        self.unflushed = matches!(self.link, Link::Up { .. }) && self.talk.unwritten() > 0;
     }
 
     fn poll(
@@ -254,7 +257,8 @@ impl Session for IrcSession {
         credit: Credit,
         sink: &mut dyn Sink,
     ) -> Poll<()> {
-        self.now = Some(now);
+        self.now = now;
+        self.unflushed = false;
         if let Some(why) = self.closing.take() {
             self.part(why, now, sink);
             if !matches!(self.link, Link::Parting { .. }) {
@@ -269,7 +273,7 @@ impl Session for IrcSession {
                     if until.is_some_and(|until| now < until) {
                         return Poll::Pending;
                     }
-                    self.start_dialing(now, sink);
+                    self.start_dialing(sink);
                 }
                 Link::Dialing(attempt) => match ready!(attempt.as_mut().poll(cx)) {
                     Ok(stream) => {
@@ -296,8 +300,8 @@ impl Session for IrcSession {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let now = self.now?;
-        if self.closing.is_some() {
+        let now = self.now;
+        if self.closing.is_some() || self.unflushed {
             return Some(now);
         }
         match &self.link {

@@ -124,4 +124,3 @@ pub const KEYS: &[Key] = &[
         example: "nick = \"guest\"",
     },
 ];
-

@@ -72,6 +72,7 @@ impl Conversation {
         self.isupport = Isupport::default();
         self.echo = false;
         self.handle_len = 0;
+        self.me = tidy(&self.settings.nick);
         self.phase = Phase::Registering(Registration {
             since: now,
             welcome: None,

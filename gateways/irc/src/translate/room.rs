@@ -145,7 +145,12 @@ impl Conversation {
         });
         if mine {
             let key = self.folded(to);
-            self.finish(|a| a.want == Want::Nick && a.key == key, sink);
+            let asked = self.take_asked(|a| a.want == Want::Nick && a.key == key);
+            if let Some(tag) = asked {
+                // The next connection begins with it; a name that was forced on us is not kept.
+                self.settings.nick = to.to_owned();
+                done(tag, Ok(Outcome::Finished), sink);
+            }
         }
     }
 

@@ -171,3 +171,17 @@ fn the_nickname_of_an_early_entry_is_the_one_asked_for() {
     desk.hear(":s 376 Crab_One :End");
     assert_eq!(desk.said(), ["JOIN #c key"]);
 }
+
+#[test]
+fn a_nickname_that_was_in_use_is_tried_again_with_the_next_connection() {
+    let mut desk = Desk::new();
+    desk.talk.connected(desk.now);
+    desk.hear(":s 433 * ferris :Nickname is already in use");
+    desk.hear(":s 001 ferris_ :Welcome");
+    desk.hear(":s 376 ferris_ :End");
+    desk.hear(":ferris_!f@h NICK Guest1");
+    desk.lose();
+    desk.said();
+    desk.talk.connected(desk.now);
+    assert!(desk.said().contains(&"NICK ferris".to_owned()));
+}

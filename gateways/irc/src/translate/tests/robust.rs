@@ -69,7 +69,7 @@ fn command(n: u32) -> Command<'static> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn whatever_a_server_says_every_command_ends_once(
