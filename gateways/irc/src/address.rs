@@ -228,7 +228,8 @@ mod tests {
         fn an_address_that_is_written_is_read_the_same(
             id in "\\PC{0,12}", net in "\\PC{1,12}", room in any::<bool>(), fixed in any::<bool>()
         ) {
-            let (kind, id) = if room { (Kind::Room, format!("#{id}")) } else { (Kind::Contact, id) };
+            let kind = if room { Kind::Room } else { Kind::Contact };
+            let id = if room { format!("#{id}") } else { id };
             let address = Address::new(kind, id, net.clone());
             let fixed = fixed.then_some(net.as_str());
             if let Ok(localpart) = format(&address, fixed) {

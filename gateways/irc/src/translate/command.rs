@@ -58,7 +58,8 @@ impl Conversation {
             }
             Command::Leave { room, .. } => return self.leave_parked(tag, &room, sink),
             _ => {
-                let fault = Fault::new(FaultKind::NetworkDown, "the network is not reached yet");
+                let words = "the network is not reached yet";
+                let fault = Fault::new(FaultKind::NetworkDown, words);
                 return done(tag, Err(fault), sink);
             }
         };
