@@ -80,7 +80,10 @@ impl Conversation {
     /// Leaving a room whose entry still waits takes the entry back.
     fn leave_parked(&mut self, tag: Tag, leave: &str, sink: &mut dyn Sink) {
         let fold = &self.isupport.fold;
-        let is_it = |command: &Command<'_>| matches!(command, Command::Join { room, .. } if fold.same(room, leave));
+        let is_it = |command: &Command<'_>| match command {
+            Command::Join { room, .. } => fold.same(room, leave),
+            _ => false,
+        };
         let parked = std::mem::take(&mut self.parked);
         let (taken, kept): (Vec<_>, Vec<_>) = parked.into_iter().partition(|(_, c)| is_it(c));
         self.parked = kept;
