@@ -4,6 +4,7 @@
 //! XMPP client and a plain IRC client say what they saw. Waits are for words, with a deadline.
 
 mod attach;
+mod conversation;
 mod double;
 mod drain;
 mod hostile;

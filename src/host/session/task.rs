@@ -196,7 +196,8 @@ impl SessionTask {
             self.place.close();
             return None;
         }
-        let more = counted.events >= EVENTS;
+        // What was told may have opened a door or asked the store: the next turn sees to it.
+        let more = counted.events > 0;
         let commands = self.session.base.link == Link::Online;
         let commands = commands && !self.session.base.commands.is_empty();
         self.hand_over(&mut *network, now);

@@ -1,7 +1,7 @@
 //! Elements, attributes and text, within a budget of bytes.
 
 use super::super::element::{Element, Node};
-use super::super::wellformed;
+use super::super::{ns, wellformed};
 
 /// The most elements may be open; deeper ones are left out.
 const DEPTH: usize = 32;
@@ -102,8 +102,11 @@ impl<'b> Xml<'b> {
         if self.omitted > 0 {
             return self;
         }
-        // Nothing is known of the namespace around: the first level always declares its own.
-        self.copy(element, None, 0);
+        // Right in the stanza the namespace around is that of the stream; deeper nothing is known
+        // of it, and the first level declares its own. COMPAT(jabberd2 2.7): passes a declared
+        // content namespace on as it is, so that no client finds its body.
+        let around = (self.floor == 1 && self.depth == 1).then_some(ns::COMPONENT);
+        self.copy(element, around, 0);
         self
     }
 

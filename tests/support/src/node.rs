@@ -7,6 +7,9 @@ use std::ops::Deref;
 
 use serde::Deserialize;
 
+/// The namespace of what a client receives (RFC 6120 §4.8.2).
+const CLIENT: &str = "jabber:client";
+
 /// An element.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Node {
@@ -97,14 +100,15 @@ impl Stanza {
         self.attr("id")
     }
 
-    /// The body; empty when there is none.
+    /// The body; empty when there is none. One in another namespace is none to any client.
     pub fn body(&self) -> &str {
-        self.text_of("body")
+        self.child_ns("body", CLIENT)
+            .map_or("", |body| body.text.as_str())
     }
 
     /// The subject, if there is one: an empty one is something else than none.
     pub fn subject(&self) -> Option<&str> {
-        self.child("subject").map(|child| child.text.as_str())
+        self.child_ns("subject", CLIENT).map(|child| child.text.as_str())
     }
 
     /// Whether it is a message of that type and body.
