@@ -5,10 +5,15 @@
 
 mod attach;
 mod conversation;
+mod crash;
 mod double;
 mod drain;
+mod endure;
 mod hostile;
 mod loopback_everywhere;
 mod reload;
+mod restart_irc;
+mod restart_xmpp;
+mod talker;
 mod tap;
 mod world;

@@ -20,7 +20,6 @@ pub(crate) struct Tap {
 struct Heard {
     out: Vec<u8>,
     back: Vec<u8>,
-    connections: usize,
 }
 
 impl Tap {
@@ -49,11 +48,6 @@ impl Tap {
     pub(crate) fn back(&self) -> String {
         String::from_utf8_lossy(&lock(&self.heard).back).into_owned()
     }
-
-    /// How many connections there have been.
-    pub(crate) fn connections(&self) -> usize {
-        lock(&self.heard).connections
-    }
 }
 
 impl Drop for Tap {
@@ -74,7 +68,6 @@ async fn accept(listener: TcpListener, target: u16, heard: Arc<Mutex<Heard>>) {
             let Ok(far) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else {
                 return;
             };
-            lock(&heard).connections += 1;
             let (near_read, near_write) = near.into_split();
             let (far_read, far_write) = far.into_split();
             let out = relay(near_read, far_write, |bytes| lock(&heard).out.extend(bytes));

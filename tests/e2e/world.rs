@@ -88,6 +88,17 @@ impl World {
         Self { isthmus, xmpp }
     }
 
+    /// The same; these accounts survive it when the server is killed.
+    pub(crate) fn keeping(kind: xmpp_server::Kind, users: &[&str], gateways: &str) -> Self {
+        let mut xmpp = kind.start();
+        for user in users {
+            xmpp.add_user(user, PASSWORD);
+        }
+        xmpp.keep_accounts();
+        let isthmus = isthmus(&config(&*xmpp, gateways));
+        Self { isthmus, xmpp }
+    }
+
     /// A user with an account of his own, logged in and available.
     pub(crate) async fn user(&self, name: &str) -> XmppClient {
         self.xmpp.add_user(name, PASSWORD);

@@ -108,7 +108,8 @@ impl Stanza {
 
     /// The subject, if there is one: an empty one is something else than none.
     pub fn subject(&self) -> Option<&str> {
-        self.child_ns("subject", CLIENT).map(|child| child.text.as_str())
+        self.child_ns("subject", CLIENT)
+            .map(|child| child.text.as_str())
     }
 
     /// Whether it is a message of that type and body.

@@ -112,6 +112,14 @@ impl XmppServer for Ejabberd {
         users.push((name.to_owned(), password.to_owned()));
     }
 
+    /// Mnesia writes everything down only when it stops in order.
+    fn keep_accounts(&mut self) {
+        let stopped = self.process.terminate(3 * DEADLINE);
+        assert!(stopped.is_some(), "ejabberd does not stop:\n{}", self.log());
+        self.process.restart();
+        self.wait();
+    }
+
     fn configure(&mut self, components: &[(&str, &str)]) {
         let config = config(self.c2s.number(), self.component.number(), components);
         fs::write(self.dir.path().join("ejabberd.yml"), config).expect("written");

@@ -85,6 +85,9 @@ pub trait XmppServer: Send + Sync {
     /// from the next [`Self::restart`] on.
     fn configure(&mut self, components: &[(&str, &str)]);
 
+    /// Sees to it that the accounts made so far survive [`Self::kill_hard`].
+    fn keep_accounts(&mut self) {}
+
     /// What it has logged so far.
     fn log(&self) -> String;
 
