@@ -1,5 +1,10 @@
 //! Tests of the whole program, one binary.
 
 mod config;
+mod converge;
+mod dice;
+mod memory;
+mod model;
 mod scenario;
 mod scenarios;
+mod server;

@@ -1,7 +1,7 @@
 //! The foreign side in the hands of a test. Everything happens before a call returns: sessions are
 //! woken and find the events at their next `poll`.
 
-use isthmus_gateway::{Event, Ranks, Why};
+use isthmus_gateway::{Event, Ranks, RoomFlags, Why};
 
 use crate::transport::Wire;
 
@@ -39,6 +39,24 @@ impl Control {
     pub fn come(&self, network: &str, room: &str, nick: &str, ranks: Ranks) {
         self.wire
             .with(|world| world.foreign_come(network, room, nick, ranks));
+    }
+
+    /// Gives and takes ranks, as the network's own services may.
+    pub fn rank(&self, network: &str, room: &str, nick: &str, set: Ranks, cleared: Ranks) {
+        self.wire
+            .with(|world| world.foreign_rank(network, room, nick, set, cleared));
+    }
+
+    /// Changes the flags of a room.
+    pub fn flags(&self, network: &str, room: &str, flags: RoomFlags) {
+        self.wire
+            .with(|world| world.foreign_flags(network, room, flags));
+    }
+
+    /// Sets the subject of a room.
+    pub fn subject(&self, network: &str, room: &str, by: &str, text: &str) {
+        self.wire
+            .with(|world| world.foreign_subject(network, room, by, text));
     }
 
     /// Leaves a room.
@@ -83,4 +101,22 @@ impl Control {
         self.wire
             .with(|world| world.foreign_flood(network, room, lines));
     }
+
+    /// What a room is at this moment; `None`: there is no such room.
+    pub fn look(&self, network: &str, room: &str) -> Option<Look> {
+        self.wire.with(|world| world.look(network, room))
+    }
+}
+
+/// A room as the network has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Nicknames and their ranks.
+    pub occupants: Vec<(String, Ranks)>,
+    /// The subject, if one was set.
+    pub subject: Option<String>,
+    /// Its flags.
+    pub flags: RoomFlags,
+    /// Who said what, oldest first: the last hundred messages.
+    pub said: Vec<(String, String)>,
 }

@@ -46,5 +46,5 @@ mod transport;
 
 pub use address::{format, network, parse};
 pub use config::Config;
-pub use control::Control;
+pub use control::{Control, Look};
 pub use gateway::Loopback;

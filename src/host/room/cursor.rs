@@ -4,7 +4,7 @@
 //! what happens.
 
 use super::presence::{self, Details, Standing};
-use super::{Room, code};
+use super::{Archive, Resource, Room, code};
 use crate::component::Level;
 use crate::host::delay::{from_stamp, write_delay};
 use crate::host::names::NickId;
@@ -27,12 +27,10 @@ const PAGE: usize = 1000;
 pub(crate) enum Cursor {
     /// Nothing: the network has not let us in yet.
     Waiting,
-    /// Occupants with lower numbers; `history` and subject are to follow unless it has seen them.
+    /// Occupants with lower numbers; what was said and the subject follow as far as they are owed.
     Occupants {
         /// The next one's number.
         from: NickId,
-        /// What comes after the occupants.
-        past: bool,
     },
     /// The occupants and itself; the archive is being read.
     Loading,
@@ -43,25 +41,14 @@ pub(crate) enum Cursor {
 impl Cursor {
     /// From the start.
     pub(super) fn start() -> Self {
-        Self::Occupants {
-            from: NickId(0),
-            past: true,
-        }
-    }
-
-    /// From the start, without the past: messages are resent by the component itself.
-    pub(super) fn again() -> Self {
-        Self::Occupants {
-            from: NickId(0),
-            past: false,
-        }
+        Self::Occupants { from: NickId(0) }
     }
 
     /// Whether it is told at once what happens to that occupant.
     pub(super) fn has_passed(self, id: NickId) -> bool {
         match self {
             Self::Waiting => false,
-            Self::Occupants { from, .. } => id < from,
+            Self::Occupants { from } => id < from,
             Self::Loading | Self::Live => true,
         }
     }
@@ -101,6 +88,20 @@ impl HistoryWish {
     fn asks(self) -> bool {
         self != Self::default()
     }
+
+    fn wants_none(self) -> bool {
+        self.nothing || self.stanzas == Some(0)
+    }
+}
+
+impl Resource {
+    /// Is to be shown the room from the start, as one who enters.
+    pub(super) fn begin(&mut self, archive: Option<Archive>) {
+        self.cursor = Cursor::start();
+        let from_now_on = self.history.wants_none();
+        self.seen = archive.map(|it| it.last).filter(|_| from_now_on);
+        self.subject_owed = true;
+    }
 }
 
 impl Room {
@@ -108,18 +109,18 @@ impl Room {
     pub(crate) fn advance(&mut self, base: &mut Base) -> bool {
         let mut more = false;
         for at in 0..self.resources.len() {
-            while let Cursor::Occupants { from, past } = self.resources[at].cursor {
+            while let Cursor::Occupants { from } = self.resources[at].cursor {
                 if !base.outbox.is_up() || base.outbox.level() != Level::Live {
                     break;
                 }
-                self.show_occupants(base, at, from, past);
+                self.show_occupants(base, at, from);
                 more = true;
             }
         }
         more
     }
 
-    fn show_occupants(&mut self, base: &mut Base, at: usize, from: NickId, past: bool) {
+    fn show_occupants(&mut self, base: &mut Base, at: usize, from: NickId) {
         let Self {
             occupants,
             local,
@@ -144,14 +145,10 @@ impl Room {
             }
         });
         resource.shown = resource.shown.max(mark);
-        resource.cursor = Cursor::Occupants { from: next, past };
+        resource.cursor = Cursor::Occupants { from: next };
         if shown < CHUNK {
             self.show_self(base, at);
-            if past {
-                self.show_past(base, at)
-            } else {
-                self.resources[at].cursor = Cursor::Live
-            }
+            self.show_past(base, at);
         }
     }
 
@@ -179,28 +176,36 @@ impl Room {
         resource.shown = resource.shown.max(mark);
     }
 
-    /// Reads the archive, or passes on if there is none.
+    /// Reads what it has not been shown from the archive, or passes on if there is nothing.
     fn show_past(&mut self, base: &mut Base, at: usize) {
-        let limit = base.shared.limits().history;
         let resource = &mut self.resources[at];
-        let wish = resource.history;
-        let none = wish.nothing || wish.stanzas == Some(0);
-        let Some(archive) = self.archive.filter(|archive| !none && archive.last > 0) else {
-            return self.finish(base, at);
+        let page = match (self.archive, resource.seen) {
+            (Some(archive), None) if archive.last > 0 => {
+                let wish = resource.history;
+                // Who does not ask for a certain past gets what nobody has heard yet, or the
+                // newest few.
+                let missed = usize::try_from(archive.last - archive.heard).unwrap_or(0);
+                let newest = if wish.asks() {
+                    wish.stanzas.unwrap_or(PAGE)
+                } else {
+                    base.shared.limits().history.max(missed)
+                };
+                Page {
+                    after: 0,
+                    newest: newest.min(PAGE),
+                    since: wish.since,
+                    until: Some(archive.last),
+                }
+            }
+            (Some(archive), Some(seen)) if archive.last > seen => page_behind(seen, archive.last),
+            _ => return self.finish(base, at),
         };
-        // Who does not ask for a certain past gets what nobody has heard yet, or the newest few.
-        let missed = usize::try_from(archive.last - archive.heard).unwrap_or(0);
-        let newest = if wish.asks() {
-            wish.stanzas.unwrap_or(PAGE)
-        } else {
-            limit.max(missed)
-        };
-        let page = Page {
-            after: 0,
-            newest: newest.min(PAGE),
-            since: wish.since,
-            until: Some(archive.last),
-        };
+        self.read(base, at, page);
+    }
+
+    fn read(&mut self, base: &mut Base, at: usize, page: Page) {
+        let Some(archive) = self.archive else { return };
+        let resource = &mut self.resources[at];
         resource.cursor = Cursor::Loading;
         base.load(self.key.clone(), resource.jid.clone(), archive.id, page);
     }
@@ -217,26 +222,29 @@ impl Room {
         if self.resources[at].cursor != Cursor::Loading {
             return;
         }
-        for row in rows {
+        // A read begun before the stream broke may bring what another has brought.
+        let seen = self.resources[at].seen.unwrap_or(0);
+        for row in rows.iter().filter(|row| row.number > seen) {
             self.show_row(base, jid, row);
         }
+        let seen = seen.max(until);
+        self.resources[at].seen = Some(seen);
         // What was said while the archive was being read stands in it by now.
-        if let Some(archive) = self.archive.filter(|archive| archive.last > until) {
-            let page = Page {
-                after: until,
-                newest: PAGE,
-                since: None,
-                until: Some(archive.last),
-            };
-            return base.load(self.key.clone(), jid.to_owned(), archive.id, page);
+        match self.archive {
+            Some(archive) if archive.last > seen => {
+                self.read(base, at, page_behind(seen, archive.last));
+            }
+            _ => self.finish(base, at),
         }
-        self.finish(base, at);
     }
 
     fn finish(&mut self, base: &mut Base, at: usize) {
-        let jid = self.resources[at].jid.clone();
-        self.show_subject(base, &jid, true);
+        if std::mem::take(&mut self.resources[at].subject_owed) {
+            let jid = self.resources[at].jid.clone();
+            self.show_subject(base, &jid, true);
+        }
         self.resources[at].cursor = Cursor::Live;
+        self.resources[at].again = false;
         if let Some(archive) = &mut self.archive {
             archive.heard = archive.last;
         }
@@ -270,5 +278,16 @@ impl Room {
                 },
             );
         });
+    }
+}
+
+/// The rows that follow `seen`, as many as one read brings: none is skipped.
+fn page_behind(seen: i64, last: i64) -> Page {
+    let most = i64::try_from(PAGE).unwrap_or(i64::MAX);
+    Page {
+        after: seen,
+        newest: PAGE,
+        since: None,
+        until: Some(last.min(seen.saturating_add(most))),
     }
 }

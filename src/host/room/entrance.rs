@@ -37,22 +37,23 @@ impl Room {
             history,
         } = entrance;
         self.leave_at = None;
-        self.resources.retain(|resource| resource.jid != jid);
-        let inside = self.phase == Phase::Inside && self.archive_known;
-        let cursor = if inside {
-            Cursor::start()
-        } else {
-            Cursor::Waiting
-        };
-        let shown = Mark(0);
-        self.resources.push(Resource {
+        let before = self.resources.iter().position(|it| it.jid == jid);
+        let before = before.map(|at| self.resources.remove(at));
+        let mut resource = Resource {
             jid,
             wished: nick,
             entrance: id,
             history,
-            cursor,
-            shown,
-        });
+            seen: None,
+            again: before.is_some_and(|it| it.again || it.cursor != Cursor::Waiting),
+            subject_owed: true,
+            cursor: Cursor::Waiting,
+            shown: Mark(0),
+        };
+        if self.phase == Phase::Inside && self.archive_known {
+            resource.begin(self.archive);
+        }
+        self.resources.push(resource);
         if password.is_some() {
             self.password = password;
         }
@@ -61,9 +62,9 @@ impl Room {
         }
     }
 
-    /// Asks the network to be let in, once it is there.
+    /// Asks the network to be let in, once it is there and what is said can be archived.
     pub(crate) fn ask(&mut self, base: &mut Base) {
-        if base.link != crate::host::session::Link::Online {
+        if !self.archive_known || base.link != crate::host::session::Link::Online {
             return;
         }
         let nick = self
@@ -112,13 +113,13 @@ impl Room {
         }
         for resource in &mut self.resources {
             if resource.cursor == Cursor::Waiting {
-                resource.cursor = Cursor::start();
+                resource.begin(self.archive);
             }
         }
     }
 
     /// The archive of this room is known now; `None`: it has none.
-    pub(crate) fn archived(&mut self, conversation: Option<&Conversation>) {
+    pub(crate) fn archived(&mut self, base: &mut Base, conversation: Option<&Conversation>) {
         self.archive_known = true;
         self.archive = conversation.map(|conversation| {
             let last = conversation.last;
@@ -129,32 +130,35 @@ impl Room {
             }
         });
         self.open_door();
+        if self.phase == Phase::Wanted && !self.resources.is_empty() {
+            self.ask(base);
+        }
     }
 
     /// The network refused. Who waits is told by an error; who had been in before the connection
     /// was lost is told that he is out.
     pub(crate) fn refused(&mut self, base: &Base, fault: &Fault) {
         self.phase = Phase::Wanted;
-        for resource in self.resources.drain(..) {
+        for resource in std::mem::take(&mut self.resources) {
             if resource.cursor == Cursor::Waiting {
-                let Resource {
-                    jid,
-                    wished,
-                    entrance,
-                    ..
-                } = resource;
-                let origin = Origin::entrance(&jid, &self.local, &wished, entrance);
-                origin.fault(&base.outbox, fault);
+                self.turn_away(base, resource, fault);
             } else {
-                turn_out(
-                    base,
-                    &self.local,
-                    &resource.jid,
-                    code::TECHNICAL,
-                    &fault.text,
-                );
+                let (jid, text) = (&resource.jid, &fault.text);
+                turn_out(base, &self.local, jid, code::TECHNICAL, text);
             }
         }
+    }
+
+    /// Who waits at the door is refused.
+    pub(super) fn turn_away(&self, base: &Base, resource: Resource, fault: &Fault) {
+        let Resource {
+            jid,
+            wished,
+            entrance,
+            ..
+        } = resource;
+        let origin = Origin::entrance(&jid, &self.local, &wished, entrance);
+        origin.fault(&base.outbox, fault);
     }
 
     /// Everybody is out: the service ends or the network is gone for good (XEP-0045 §17.3).
@@ -173,6 +177,7 @@ fn turn_out(base: &Base, local: &str, jid: &str, code: u16, text: &str) {
     let details = Details {
         codes: &codes,
         status: Some(text),
+        kept: true,
         ..Details::default()
     };
     base.outbox.push(|batch| {

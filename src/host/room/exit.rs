@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use isthmus_gateway::{Command, Left, Ranks, Why};
+use isthmus_gateway::{Command, Fault, FaultKind, Left, Ranks, Why};
 
 use super::presence::{self, Details, Standing};
 use super::{Cursor, Phase, Room, code};
@@ -30,6 +30,7 @@ impl Room {
             let details = Details {
                 codes: &[code::SELF],
                 status: reason,
+                kept: true,
                 ..Details::default()
             };
             let (local, nick) = (&self.local, &base.facts.me);
@@ -100,6 +101,7 @@ impl Room {
             reason: text.filter(|_| removed),
             status: text.filter(|_| !removed),
             new_nick: None,
+            kept: true,
         };
         let standing = Standing::of(Ranks::default(), &base.facts.ranks, false);
         let (local, nick) = (&self.local, &base.facts.me);
@@ -112,9 +114,19 @@ impl Room {
                 presence::unavailable(batch, local, nick, &resource.jid, standing, details);
             }
         });
-        // Who came back while we were leaving still waits at the door.
         self.resources
             .retain(|resource| resource.cursor == Cursor::Waiting);
+        if self.phase != Phase::Leaving {
+            let kind = match left.why {
+                Why::Kicked | Why::Banned => FaultKind::Forbidden,
+                Why::Parted | Why::Quit | Why::Split => FaultKind::NetworkDown,
+            };
+            let fault = Fault::new(kind, text.unwrap_or_default().to_owned());
+            for resource in std::mem::take(&mut self.resources) {
+                self.turn_away(base, resource, &fault);
+            }
+        }
+        // Else they came back while we were leaving: they are asked for again.
         self.phase = Phase::Wanted;
         self.shadow = None;
         self.occupants = super::occupants::Occupants::new(base.names.clone());

@@ -12,6 +12,9 @@ use crate::component::{Batch, Mark};
 use crate::host::names::NickId;
 use crate::host::session::Base;
 
+/// Former nicknames of the user that are remembered.
+const FORMER: usize = 8;
+
 impl Room {
     /// The resources that have been shown everything.
     pub(super) fn live(&self) -> impl Iterator<Item = &Resource> {
@@ -29,18 +32,17 @@ impl Room {
         [code::SELF, code::LOGGED]
     }
 
-    /// Tells of one occupant, with one stanza for each resource whose cursor has passed him.
+    /// Tells of one occupant, with one stanza for each resource that is `concerned`.
     fn tell(
         &mut self,
         base: &Base,
-        id: NickId,
         nick: &Arc<str>,
+        concerned: impl Fn(&&Resource) -> bool,
         write: impl Fn(&mut Batch<'_>, &str, &str) -> Mark,
     ) {
-        let passed = |resource: &&Resource| resource.cursor.has_passed(id);
-        if self.resources.iter().any(|resource| passed(&resource)) {
+        if self.resources.iter().any(|resource| concerned(&resource)) {
             let mark = base.outbox.push(|batch| {
-                for resource in self.resources.iter().filter(passed) {
+                for resource in self.resources.iter().filter(|it| concerned(it)) {
                     write(batch, &self.local, &resource.jid);
                 }
             });
@@ -62,7 +64,8 @@ impl Room {
             codes,
             ..Details::default()
         };
-        self.tell(base, occupant.id, &nick, |batch, room, to| {
+        let passed = |resource: &&Resource| resource.cursor.has_passed(occupant.id);
+        self.tell(base, &nick, passed, |batch, room, to| {
             presence::available(batch, room, &nick, to, standing, details)
         });
     }
@@ -75,7 +78,8 @@ impl Room {
         details: Details<'_>,
     ) {
         let standing = self.standing(base, occupant.ranks);
-        self.tell(base, occupant.id, nick, |batch, room, to| {
+        let knows = |resource: &&Resource| resource.may_know(occupant.id);
+        self.tell(base, nick, knows, |batch, room, to| {
             presence::unavailable(batch, room, nick, to, standing, details)
         });
     }
@@ -116,7 +120,7 @@ impl Room {
             actor: left.by.as_deref().filter(|_| removed),
             reason: text.filter(|_| removed),
             status: text.filter(|_| !removed),
-            new_nick: None,
+            ..Details::default()
         };
         self.tell_gone(base, occupant, &nick, details);
         self.occupants.remove(occupant.id);
@@ -149,6 +153,12 @@ impl Room {
         };
         self.tell_gone(base, old, &nick, details);
         self.occupants.remove(old.id);
+        if mine {
+            if self.former.len() == FORMER {
+                self.former.remove(0);
+            }
+            self.former.push(nick);
+        }
         // The cursor of who is still being shown the room may stand between the two numbers: he
         // is told of the new one here or when the cursor gets there.
         if let Some(new) = self.occupants.insert(to, old.ranks) {
@@ -225,12 +235,19 @@ impl Room {
         for resource in &mut self.resources {
             let shown = match resource.cursor {
                 Cursor::Waiting => continue,
-                Cursor::Live => resource.shown <= confirmed && anew != Anew::All,
-                Cursor::Occupants { .. } | Cursor::Loading => false,
+                Cursor::Live | Cursor::Loading => resource.shown <= confirmed && anew != Anew::All,
+                Cursor::Occupants { .. } => false,
             };
-            if !shown {
-                resource.cursor = Cursor::again();
+            if shown {
+                continue;
             }
+            if resource.cursor == Cursor::Live {
+                // Messages are sent again by the component. What is said from here on waits in
+                // the archive until the occupants have been shown.
+                resource.seen = Some(self.archive.map_or(0, |archive| archive.last));
+            }
+            resource.cursor = Cursor::start();
+            resource.again = true;
         }
         let Anew::Names(nicks) = anew else { return };
         for nick in nicks {
@@ -241,13 +258,24 @@ impl Room {
         }
     }
 
-    /// Tells everybody who has been shown the room that a nickname is not here (any more).
+    /// Tells everybody who may have been shown otherwise that a nickname is not here (any more).
     fn tell_vanished(&mut self, base: &Base, nick: &Arc<str>) {
         let standing = self.standing(base, Ranks::default());
+        let details = if self.former.contains(nick) {
+            Details {
+                codes: &[code::NICK_CHANGED, code::SELF],
+                new_nick: Some(&base.facts.me),
+                ..Details::default()
+            }
+        } else {
+            Details::default()
+        };
         let mark = base.outbox.push(|batch| {
-            for resource in self.resources.iter().filter(|r| r.cursor == Cursor::Live) {
+            // Who is being shown the room anew has perhaps seen him before the stream broke.
+            let shown = |resource: &&Resource| resource.cursor != Cursor::Waiting;
+            for resource in self.resources.iter().filter(shown) {
                 let (room, to) = (&self.local, &resource.jid);
-                presence::unavailable(batch, room, nick, to, standing, Details::default());
+                presence::unavailable(batch, room, nick, to, standing, details);
             }
         });
         self.told.note(nick, mark, base.outbox.confirmed());

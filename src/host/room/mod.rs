@@ -27,6 +27,8 @@ mod subject;
 mod talk;
 mod told;
 
+use std::sync::Arc;
+
 use isthmus_gateway::{RoomFlags, Tag};
 
 pub(crate) use self::cursor::{Cursor, HistoryWish};
@@ -39,7 +41,7 @@ pub(crate) use self::talk::Echo;
 use self::told::Told;
 use crate::component::Mark;
 use crate::host::ids::Ids;
-use crate::host::names::Names;
+use crate::host::names::{Names, NickId};
 use crate::store::ConversationId;
 
 /// How far the user's connection is in the room.
@@ -68,6 +70,12 @@ pub(crate) struct Resource {
     pub(crate) entrance: Option<String>,
     /// What it wants to see of the past.
     pub(crate) history: HistoryWish,
+    /// The archive's row up to which it has been shown what was said; `None`: nothing yet.
+    pub(crate) seen: Option<i64>,
+    /// It may know occupants its cursor has not passed: it is being shown the room once more.
+    pub(crate) again: bool,
+    /// It has not been shown the subject, or not the present one.
+    pub(crate) subject_owed: bool,
     /// How much of the room it has been shown.
     pub(crate) cursor: Cursor,
     /// Behind which its entrance was told; unconfirmed at a cut, it is told anew.
@@ -106,11 +114,20 @@ pub(crate) struct Room {
     /// Whether it has an archive is known by now.
     archive_known: bool,
     told: Told,
+    /// The user's own former nicknames, the newest last: one may have to be told anew.
+    former: Vec<Arc<str>>,
     ids: Ids,
     /// Ids and rows of the newest messages, to find what bounced.
     recent: std::collections::VecDeque<(u64, i64)>,
     /// When a room nobody sits in any more is left.
     pub(crate) leave_at: Option<std::time::Instant>,
+}
+
+impl Resource {
+    /// Whether it may think that this occupant is here.
+    fn may_know(&self, id: NickId) -> bool {
+        self.cursor.has_passed(id) || (self.again && self.cursor != Cursor::Waiting)
+    }
 }
 
 impl Room {
@@ -129,6 +146,7 @@ impl Room {
             archive: None,
             archive_known: false,
             told: Told::default(),
+            former: Vec::new(),
             ids,
             recent: std::collections::VecDeque::new(),
             leave_at: None,

@@ -96,6 +96,9 @@ pub(crate) struct Details<'a> {
     pub(crate) reason: Option<&'a str>,
     /// Parting words.
     pub(crate) status: Option<&'a str>,
+    /// It cannot be derived anew when the stream breaks, as who gets it is no longer here: it is
+    /// kept and sent again like a message.
+    pub(crate) kept: bool,
 }
 
 /// An occupant is here.
@@ -151,7 +154,12 @@ fn write(
         resource: Some(&nick),
     };
     let head = head(StanzaName::Presence, from, to, kind, None);
-    batch.stanza(Class::Presence, head, |xml| {
+    let class = if details.kept {
+        Class::Message
+    } else {
+        Class::Presence
+    };
+    batch.stanza(class, head, |xml| {
         if let Some(status) = details.status.filter(|status| !status.is_empty()) {
             xml.text_element("status", status);
         }

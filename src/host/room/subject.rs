@@ -2,7 +2,7 @@
 
 use isthmus_gateway::Time;
 
-use super::Room;
+use super::{Cursor, Room};
 use crate::component::Class;
 use crate::host::delay::write_delay;
 use crate::host::post::head;
@@ -31,6 +31,10 @@ impl Room {
         self.subject = subject;
         if !(live || changed) {
             return;
+        }
+        for resource in &mut self.resources {
+            // Who is still being shown the room gets it at the end of that.
+            resource.subject_owed |= resource.cursor != Cursor::Live;
         }
         let jids: Vec<String> = self.live().map(|resource| resource.jid.clone()).collect();
         for jid in jids {

@@ -22,10 +22,14 @@ impl Session {
 
     /// Whether nobody needs the session any more.
     pub(crate) fn is_over(&self) -> bool {
-        if self.rooms.len() > 0 || self.base.open_commands() > 0 || !self.base.commands.is_empty() {
+        if self.is_needed() {
             return false;
         }
         self.base.link == Link::Over || self.end().is_some_and(|end| end <= self.base.now)
+    }
+
+    fn is_needed(&self) -> bool {
+        self.rooms.len() > 0 || self.base.open_commands() > 0 || !self.base.commands.is_empty()
     }
 
     fn end(&self) -> Option<Instant> {
@@ -39,11 +43,8 @@ impl Session {
 
     /// When `tick` must be called at the latest.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let end = if self.rooms.len() == 0 {
-            self.end()
-        } else {
-            None
-        };
+        // While something is open its end is what moves the session, not the clock.
+        let end = if self.is_needed() { None } else { self.end() };
         [self.base.deadline(), self.rooms.deadline(), end]
             .into_iter()
             .flatten()

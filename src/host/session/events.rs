@@ -111,18 +111,25 @@ impl Session {
         self.base.link = Link::Online;
         let me = self.base.facts.me.clone();
         if !before.me.is_empty() && before.me != me {
+            // Until he is told of it he is who he was.
+            self.base.facts.me.clone_from(&before.me);
             self.renamed(&before.me, &me);
-            self.base.facts.me = me;
         }
         self.rooms.online(&mut self.base);
     }
 
     fn offline(&mut self, fault: &Fault, again: bool) {
-        for tag in self.base.all_open() {
-            self.ended(tag, Err(fault.clone()));
-        }
         let first = self.base.link == Link::Connecting;
         self.base.link = if again { Link::Away } else { Link::Over };
+        for tag in self.base.all_open() {
+            let entrance = matches!(self.base.pending(tag), Some(Pending::Join { .. }));
+            if entrance && again && !first {
+                // Asked again when the network is back.
+                self.base.end(tag);
+            } else {
+                self.ended(tag, Err(fault.clone()));
+            }
+        }
         if first || !again {
             // Nobody was let in yet, or nobody will be again.
             for room in self.rooms.iter_mut() {
@@ -318,10 +325,10 @@ impl Session {
             return;
         };
         match opened {
-            Ok(conversation) => room.archived(Some(&conversation)),
+            Ok(conversation) => room.archived(&mut self.base, Some(&conversation)),
             Err(fault) => {
                 tracing::error!(%fault, room = %room.local, "this room goes unarchived");
-                room.archived(None);
+                room.archived(&mut self.base, None);
             }
         }
     }

@@ -3,7 +3,7 @@
 use isthmus_gateway::{Command, Fault, FaultKind, Kind};
 
 use super::stanzas::Incoming;
-use super::{Pending, Session};
+use super::{Link, Pending, Session};
 use crate::host::room::{Entrance, HistoryWish};
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
@@ -81,6 +81,10 @@ impl Session {
         let Some(origin) = &incoming.origin else {
             return;
         };
+        if self.base.link == Link::Over {
+            // This session is about to end, and will not be on the network again.
+            return origin.fault(&self.base.outbox, &Fault::new(FaultKind::NetworkDown, ""));
+        }
         let name = &incoming.to.id;
         if !self.rooms.has(&self.base, name) {
             let most = self.base.shared.limits().rooms_per_user;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use isthmus_gateway::{Event, Key, Left, Message, Place, Ranks, Who, Why};
+use isthmus_gateway::{Event, Key, Left, Message, Place, RankChange, Ranks, RoomFlags, Who, Why};
 
 use super::{ClientId, Link, World, down, fold};
+use crate::control::Look;
 
 impl World {
     /// Every client on the network that is in a room with one of these nicknames.
@@ -123,6 +124,69 @@ impl World {
             text: None,
         };
         self.tell(&all, &Event::Left(left));
+    }
+
+    pub(crate) fn foreign_rank(
+        &mut self,
+        network: &str,
+        room: &str,
+        nick: &str,
+        set: Ranks,
+        cleared: Ranks,
+    ) {
+        let all = self.stage(network, room);
+        let member = self
+            .room_mut(network, room)
+            .and_then(|room| room.members.get_mut(&fold(nick)));
+        let Some(member) = member else { return };
+        member.ranks = member.ranks.changed(set, cleared);
+        let change = RankChange {
+            nick: member.nick.clone().into(),
+            set,
+            cleared,
+        };
+        let event = Event::Ranks {
+            room: room.to_owned().into(),
+            changes: vec![change].into(),
+            by: None,
+        };
+        self.tell(&all, &event);
+    }
+
+    pub(crate) fn foreign_flags(&mut self, network: &str, room: &str, flags: RoomFlags) {
+        let all = self.stage(network, room);
+        if let Some(room) = self.room_mut(network, room) {
+            room.flags = flags;
+        }
+        let room = room.to_owned().into();
+        self.tell(&all, &Event::Flags { room, flags });
+    }
+
+    pub(crate) fn foreign_subject(&mut self, network: &str, room: &str, by: &str, text: &str) {
+        let (all, time) = (self.stage(network, room), self.time());
+        let room = self.room_mut(network, room);
+        let event = room.and_then(|room| room.set_subject(text, by, time));
+        if let Some(event) = event {
+            self.tell(&all, &event);
+        }
+    }
+
+    pub(crate) fn look(&mut self, network: &str, room: &str) -> Option<Look> {
+        let room = self.room_mut(network, room)?;
+        let text = |message: &Message<'_>| {
+            let who = message.who.nick.clone().into_owned();
+            (who, message.body.clone().into_owned())
+        };
+        Some(Look {
+            occupants: room
+                .members
+                .values()
+                .map(|member| (member.nick.clone(), member.ranks))
+                .collect(),
+            subject: room.subject_text().map(str::to_owned),
+            flags: room.flags,
+            said: room.recent.iter().map(text).collect(),
+        })
     }
 
     pub(crate) fn foreign_split(&mut self, network: &str, nicks: &[&str], why: Why) {

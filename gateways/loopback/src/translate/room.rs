@@ -103,6 +103,21 @@ impl Room {
         self.members.values().map(name).collect()
     }
 
+    /// Takes a subject; returns what to tell of it.
+    pub(super) fn set_subject(
+        &mut self,
+        text: &str,
+        by: &str,
+        time: Time,
+    ) -> Option<Event<'static>> {
+        self.subject = Some((text.to_owned(), by.to_owned(), time));
+        self.subject_event(true)
+    }
+
+    pub(super) fn subject_text(&self) -> Option<&str> {
+        self.subject.as_ref().map(|(text, ..)| text.as_str())
+    }
+
     fn subject_event(&self, live: bool) -> Option<Event<'static>> {
         let (text, by, time) = self.subject.clone()?;
         Some(Event::Subject {
@@ -251,10 +266,11 @@ impl World {
         };
         let title: Cow<'static, str> = room.name.clone().into();
         let names = room.names();
-        let flags = (room.flags != RoomFlags::default()).then_some(Event::Flags {
+        // Also where none is set: they may have been when the client was here last.
+        let flags = Event::Flags {
             room: title.clone(),
             flags: room.flags,
-        });
+        };
         let subject = room.subject_event(false);
         self.push(
             me,
@@ -273,7 +289,7 @@ impl World {
             };
             self.push(me, event);
         }
-        for event in flags.into_iter().chain(subject) {
+        for event in [flags].into_iter().chain(subject) {
             self.push(me, event);
         }
     }
@@ -426,8 +442,7 @@ impl World {
             true => self.governed(me, room)?,
             false => self.joined(me, room)?,
         };
-        found.subject = Some((text.to_owned(), by, time));
-        let event = found.subject_event(true);
+        let event = found.set_subject(text, &by, time);
         let all = found.clients().collect();
         if let Some(event) = event {
             self.tell(&all, &event);

@@ -1,0 +1,180 @@
+//! A store in memory whose answers take a random, virtual time.
+//!
+//! The real store's thread knows nothing of a paused clock: while it works, virtual time would
+//! run away. What the real one does is tested with it, and in `pump`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use isthmus::secret::Secret;
+use isthmus::store::{
+    Conversation, ConversationId, Later, Page, Row, SpoolEntry, Store, StoreFault,
+};
+
+use crate::dice::Dice;
+
+#[derive(Default)]
+struct State {
+    conversations: Vec<(String, Vec<Row>)>,
+    spool: BTreeMap<(String, u64), Vec<u8>>,
+    kept: HashMap<String, Vec<u8>>,
+}
+
+/// See the module's words.
+pub(crate) struct MemoryStore {
+    state: Arc<Mutex<State>>,
+    dice: Mutex<Dice>,
+    /// An answer takes up to so many milliseconds.
+    slow: u64,
+}
+
+impl MemoryStore {
+    pub(crate) fn new(dice: Dice, slow: u64) -> Self {
+        Self {
+            state: Arc::default(),
+            dice: Mutex::new(dice),
+            slow,
+        }
+    }
+
+    /// Everything archived of one user's conversation.
+    pub(crate) fn archive(&self, user: &str, peer: &str) -> Vec<Row> {
+        let state = self.state();
+        let found = state
+            .conversations
+            .iter()
+            .find(|(name, _)| name.starts_with(&format!("{user} ")) && name.ends_with(peer));
+        found.map(|(_, rows)| rows.clone()).unwrap_or_default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics with it")
+    }
+
+    /// What holds now, told later: the order of calls counts, not that of answers.
+    fn later<T: Send + 'static>(&self, answer: T) -> Later<T> {
+        let wait = self.dice.lock().expect("as above").up_to_ms(self.slow);
+        Box::pin(async move {
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+            answer
+        })
+    }
+}
+
+impl Store for MemoryStore {
+    fn conversation(
+        &self,
+        user: &str,
+        gateway: &str,
+        peer: &str,
+    ) -> Later<Result<Conversation, StoreFault>> {
+        let name = format!("{user} {gateway} {peer}");
+        let mut state = self.state();
+        let all = &mut state.conversations;
+        let at = all.iter().position(|(known, _)| *known == name);
+        let at = at.unwrap_or_else(|| {
+            all.push((name, Vec::new()));
+            all.len() - 1
+        });
+        let last = all[at].1.last().map_or(0, |row| row.number);
+        let id = ConversationId(i64::try_from(at).expect("few"));
+        drop(state);
+        self.later(Ok(Conversation { id, last }))
+    }
+
+    fn append(&self, id: ConversationId, row: Row) {
+        let mut state = self.state();
+        let rows = &mut state.conversations[usize::try_from(id.0).expect("ours")].1;
+        assert!(
+            rows.last().is_none_or(|last| last.number < row.number),
+            "row {} of conversation {} is appended after a later one",
+            row.number,
+            id.0
+        );
+        rows.push(row);
+    }
+
+    fn rows(&self, id: ConversationId, page: Page) -> Later<Result<Vec<Row>, StoreFault>> {
+        let rows: Vec<Row> = {
+            let state = self.state();
+            let rows = &state.conversations[usize::try_from(id.0).expect("ours")].1;
+            let fits = |row: &&Row| {
+                row.number > page.after
+                    && page.since.is_none_or(|since| row.at >= since)
+                    && page.until.is_none_or(|until| row.number <= until)
+            };
+            rows.iter().filter(fits).cloned().collect()
+        };
+        let from = rows.len().saturating_sub(page.newest);
+        self.later(Ok(rows[from..].to_vec()))
+    }
+
+    fn backlog(&self) -> usize {
+        0
+    }
+
+    fn lost(&self) -> u64 {
+        0
+    }
+
+    fn synced(&self) -> Later<Result<(), StoreFault>> {
+        self.later(Ok(()))
+    }
+
+    fn spool_put(&self, lane: &str, number: u64, blob: Vec<u8>) {
+        self.state().spool.insert((lane.to_owned(), number), blob);
+    }
+
+    fn spool_next(&self, lane: &str, after: u64) -> Later<SpoolEntry> {
+        let found = {
+            let state = self.state();
+            let range = (lane.to_owned(), after + 1)..=(lane.to_owned(), u64::MAX);
+            let mut range = state.spool.range(range);
+            range
+                .next()
+                .map(|((_, number), blob)| (*number, blob.clone()))
+        };
+        self.later(Ok(found))
+    }
+
+    fn spool_remove(&self, lane: &str, upto: u64) {
+        let mut state = self.state();
+        state
+            .spool
+            .retain(|(of, number), _| of != lane || *number > upto);
+    }
+
+    fn keep(&self, user: &str, gateway: &str, name: &str, value: Option<Vec<u8>>) {
+        let key = format!("{user} {gateway} {name}");
+        let mut state = self.state();
+        match value {
+            Some(value) => state.kept.insert(key, value),
+            None => state.kept.remove(&key),
+        };
+    }
+
+    fn kept(
+        &self,
+        user: &str,
+        gateway: &str,
+        name: &str,
+    ) -> Later<Result<Option<Vec<u8>>, StoreFault>> {
+        let key = format!("{user} {gateway} {name}");
+        let value = self.state().kept.get(&key).cloned();
+        self.later(Ok(value))
+    }
+
+    fn seal(&self, _: &str, _: &str, _: &str, _: &Secret) -> Later<Result<(), StoreFault>> {
+        self.later(Err(StoreFault::Closed))
+    }
+
+    fn unseal(&self, _: &str, _: &str, _: &str) -> Later<Result<Option<Secret>, StoreFault>> {
+        self.later(Ok(None))
+    }
+
+    fn instance_key(&self, _: &str) -> [u8; 32] {
+        [7; 32]
+    }
+}
