@@ -210,8 +210,10 @@ impl Seat {
                 self.own = Some(attr("nick"));
             }
             Some("unavailable") if codes.contains(&"110") => {
-                // Of an earlier visit, if it has asked to enter anew.
-                if !matches!(self.stage, Stage::Entering(_)) {
+                if matches!(self.stage, Stage::Entering(_)) {
+                    // Sent again, of an earlier visit.
+                    self.uncertain = true;
+                } else {
                     self.stage = Stage::Out;
                     self.forget();
                 }
