@@ -94,8 +94,8 @@ impl Origin {
     fn error_as(&self, outbox: &Outbox, condition: Condition, kind: ErrorType, text: &str) {
         // A presence error answers a request to enter: lost, the client waits for ever.
         let class = match self.name {
-            StanzaName::Message | StanzaName::Presence => Class::Message,
-            StanzaName::Iq => Class::IqResult,
+            StanzaName::Message => Class::Message,
+            StanzaName::Presence | StanzaName::Iq => Class::IqResult,
         };
         outbox.push(|batch| {
             batch.stanza(class, self.head("error"), |xml| {

@@ -5,6 +5,7 @@ mod converge;
 mod dice;
 mod memory;
 mod model;
+mod pump;
 mod scenario;
 mod scenarios;
 mod server;
