@@ -76,7 +76,9 @@ pub(crate) fn info(
             Kind::Gateway => write(xml, &identities, &features),
             Kind::Network => write(xml, &identities, &features),
             Kind::Room | Kind::Group if !full => write_room(xml, gateway, to, seen),
-            _ => write_contact(xml, gateway, to),
+            // An occupant is somebody of the room, by his nickname.
+            Kind::Room => write_contact(xml, gateway, origin.resource.as_deref().unwrap_or(&to.id)),
+            _ => write_contact(xml, gateway, &to.id),
         }
         xml.end();
     });
@@ -118,9 +120,9 @@ fn identity(category: &str, kind: &str, name: &str) -> Identity {
     }
 }
 
-fn write_contact(xml: &mut Xml<'_>, gateway: &dyn Gateway, to: &Address) {
+fn write_contact(xml: &mut Xml<'_>, gateway: &dyn Gateway, name: &str) {
     // XEP-0100 leaves it open; `client` is what a contact is to whoever asks.
-    let identity = identity("client", &gateway.manifest().name, &to.id);
+    let identity = identity("client", &gateway.manifest().name, name);
     write(xml, &[identity], &[ns::DISCO_INFO, ns::PING]);
 }
 

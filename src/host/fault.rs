@@ -12,7 +12,7 @@ pub(crate) fn stanza_error(kind: FaultKind) -> (Condition, ErrorType) {
     match kind {
         FaultKind::BadAddress => (Condition::JidMalformed, Modify),
         FaultKind::NoSuchTarget => (Condition::ItemNotFound, Cancel),
-        FaultKind::Moved => (Condition::Gone, Modify),
+        FaultKind::Moved => (Condition::Gone, Cancel),
         FaultKind::NoSuchNetwork => (Condition::RemoteServerNotFound, Cancel),
         FaultKind::NetworkDown => (Condition::RemoteServerTimeout, Wait),
         FaultKind::Offline => (Condition::RecipientUnavailable, Wait),
@@ -37,7 +37,9 @@ pub(crate) fn stanza_error(kind: FaultKind) -> (Condition, ErrorType) {
         FaultKind::Expired => (Condition::RemoteServerTimeout, Wait),
         FaultKind::BadRequest => (Condition::BadRequest, Modify),
         FaultKind::Internal => (Condition::InternalServerError, Wait),
-        FaultKind::Other => (Condition::UndefinedCondition, Cancel),
+        // `undefined-condition` is for applications with a condition of their own (RFC 6120
+        // §8.3.3.21); the network did not allow it.
+        FaultKind::Other => (Condition::NotAllowed, Cancel),
     }
 }
 
@@ -88,12 +90,7 @@ mod tests {
             let (condition, _) = stanza_error(kind);
             let fault = Fault::new(kind, "");
             assert!(!words(&fault).is_empty(), "{kind:?} has no words");
-            let vague = matches!(condition, Condition::UndefinedCondition);
-            assert_eq!(
-                vague,
-                kind == FaultKind::Other,
-                "{kind:?} is told as {condition:?}"
-            );
+            assert_ne!(condition, Condition::UndefinedCondition, "{kind:?}");
         }
     }
 

@@ -72,7 +72,9 @@ impl Rooms {
     pub(crate) fn online(&mut self, base: &mut Base) {
         // The fold may differ from the one assumed before the network was there.
         for room in &mut self.list {
-            room.key = base.folded(&room.name);
+            let key = base.folded(&room.name);
+            base.rekey(&room.key, &key);
+            room.key = key;
         }
         for room in &mut self.list {
             if room.phase == Phase::Wanted

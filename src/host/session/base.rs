@@ -244,7 +244,7 @@ impl Base {
     pub(crate) fn local(&self, kind: Kind, id: &str) -> Result<String, Fault> {
         let address = Address::new(kind, id, &*self.network);
         match self.gateway.format(&address) {
-            Ok(local) => Ok(escape(&local).into_owned()),
+            Ok(local) => Ok(prepared(&escape(&local), self.outbox.domain())),
             Err(fault) => Err(Fault::new(
                 isthmus_gateway::FaultKind::BadAddress,
                 fault.to_string(),
@@ -257,6 +257,15 @@ impl Base {
         let mut folded = Vec::with_capacity(name.len());
         self.facts.fold.fold_into(name, &mut folded);
         folded.into_boxed_slice()
+    }
+
+    /// A room's folded name is another now: reads under way find it under that.
+    pub(crate) fn rekey(&mut self, from: &[u8], to: &[u8]) {
+        let rooms = self.loads.iter_mut().map(|load| &mut load.room);
+        let archives = self.archives.iter_mut().map(|(room, _)| room);
+        for room in rooms.chain(archives).filter(|room| ***room == *from) {
+            *room = to.into();
+        }
     }
 
     /// Whether a nickname is the user's own.
@@ -281,4 +290,12 @@ impl Base {
             rows,
         });
     }
+}
+
+/// A localpart as addresses are compared (RFC 7622 §3.3). One that no address may have stays as
+/// it is: the writer sees to it that it does no harm.
+fn prepared(local: &str, domain: &str) -> String {
+    let jid = BareJid::new(Some(local), domain);
+    let prepared = jid.as_ref().ok().and_then(BareJid::local);
+    prepared.unwrap_or(local).to_owned()
 }

@@ -77,9 +77,11 @@ impl SessionTask {
         self.notices();
         let mut progress = self.stanzas(cx);
         self.session.tick();
+        progress |= self.drive(cx, now)?;
+        // Behind what the network told: a read it made necessary is polled, and a door it opened
+        // is gone through, although nothing else may happen that wakes this task.
         progress |= self.reads(cx);
         progress |= self.session.rooms.advance(&mut self.session.base);
-        progress |= self.drive(cx, now)?;
         match self.stage {
             Stage::Closing { until } if until <= now => None,
             Stage::Closing { .. } if self.network.is_none() => None,
@@ -196,8 +198,7 @@ impl SessionTask {
             self.place.close();
             return None;
         }
-        // What was told may have opened a door or asked the store: the next turn sees to it.
-        let more = counted.events > 0;
+        let more = counted.events >= EVENTS;
         let commands = self.session.base.link == Link::Online;
         let commands = commands && !self.session.base.commands.is_empty();
         self.hand_over(&mut *network, now);

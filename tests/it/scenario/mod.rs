@@ -1,5 +1,6 @@
 //! Scenarios: files that tell one behaviour each, run on the product.
 
+mod faults;
 mod foreign;
 mod parse;
 mod run;
@@ -34,6 +35,16 @@ pub(crate) fn run_folder(folder: &str) {
         "{count} failed:\n\n{}\n",
         failed.join("\n\n")
     );
+}
+
+/// Plays a scenario that is in no file, and tells where it fails.
+pub(crate) fn run_text(name: &str, text: &str) -> Result<(), String> {
+    let steps = parse::read_text(Path::new(name), text)?;
+    let result = in_stopped_time(|| play(&steps));
+    result.map_err(|(step, fault)| {
+        let line = step.map_or(0, |step| step.line);
+        format!("{name}:{line}: {}", fault.text)
+    })
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -106,7 +117,7 @@ async fn play(steps: &[Step]) -> Result<(), (Option<&Step>, Fault)> {
 
 /// Lines to put in the place of others.
 struct Edit {
-    /// From 0.
+    /// From 0; beyond the last line: at the end.
     at: usize,
     lines: usize,
     instead: Vec<String>,
@@ -120,7 +131,7 @@ async fn watch(path: &Path, steps: &[Step]) -> Vec<Edit> {
     for step in steps {
         let (own, at) = (step.file == path, step.line - 1);
         if own && step.act.is_input() && run.settle().await.is_ok() {
-            let instead = run.leftover();
+            let instead = run.leftover(false);
             if !instead.is_empty() {
                 edits.push(Edit {
                     at,
@@ -142,12 +153,15 @@ async fn watch(path: &Path, steps: &[Step]) -> Vec<Edit> {
             }
         }
     }
-    if run.settle().await.is_ok() {
-        let at = steps.last().map_or(0, |step| step.line - 1 + step.lines);
+    while run.settle().await.is_ok() {
+        let instead = run.leftover(true);
+        if instead.is_empty() {
+            break;
+        }
         edits.push(Edit {
-            at,
+            at: usize::MAX,
             lines: 0,
-            instead: run.leftover(),
+            instead,
         });
     }
     edits
@@ -156,8 +170,10 @@ async fn watch(path: &Path, steps: &[Step]) -> Vec<Edit> {
 fn rewrite(path: &Path, edits: Vec<Edit>) -> Result<(), String> {
     let text = fs::read_to_string(path).map_err(|fault| fault.to_string())?;
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    for edit in edits.into_iter().rev() {
-        lines.splice(edit.at..edit.at + edit.lines, edit.instead);
+    let (ends, inner): (Vec<_>, Vec<_>) = edits.into_iter().partition(|edit| edit.at == usize::MAX);
+    for edit in inner.into_iter().rev().chain(ends) {
+        let at = edit.at.min(lines.len());
+        lines.splice(at..at + edit.lines, edit.instead);
     }
     fs::write(path, lines.join("\n") + "\n").map_err(|fault| fault.to_string())
 }

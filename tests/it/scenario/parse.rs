@@ -47,6 +47,15 @@ pub(crate) enum Act {
 /// File, line and what is wrong.
 pub(crate) fn read(path: &Path) -> Result<Vec<Step>, String> {
     let text = fs::read_to_string(path).map_err(|fault| format!("{}: {fault}", path.display()))?;
+    read_text(path, &text)
+}
+
+/// The steps of a text that stands, or could stand, in a file of that name.
+///
+/// # Errors
+///
+/// File, line and what is wrong.
+pub(crate) fn read_text(path: &Path, text: &str) -> Result<Vec<Step>, String> {
     let mut reader = Reader {
         path,
         steps: Vec::new(),

@@ -263,7 +263,9 @@ pub(crate) fn escaped(text: &str) -> String {
         .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('\'', "&apos;");
-    text.replace('\n', "&#10;").replace('\t', "&#9;")
+    text.replace('\n', "&#10;")
+        .replace('\t', "&#9;")
+        .replace('\r', "&#13;")
 }
 
 #[test]

@@ -16,6 +16,11 @@ impl Conversation {
         if !self.isupport.is_channel(channel) {
             return;
         }
+        if self.is_me(line.nick()) {
+            // Whoever gives a rank is answered before the others are told (XEP-0045 §9).
+            let key = self.folded(channel);
+            self.finish(|a| a.want == Want::Rank && a.key == key, sink);
+        }
         let args = line.params().get(2..).unwrap_or(&[]);
         let mut flags = self.flags(channel);
         let change = self.read_modes(letters, args, &mut flags);
@@ -30,10 +35,6 @@ impl Conversation {
         if change.others {
             let text = format!("mode {} by {}", line.params()[1..].join(" "), line.nick());
             self.notice(Some(channel), &text, sink);
-        }
-        if self.is_me(line.nick()) {
-            let key = self.folded(channel);
-            self.finish(|a| a.want == Want::Rank && a.key == key, sink);
         }
     }
 

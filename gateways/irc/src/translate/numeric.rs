@@ -152,6 +152,8 @@ pub(super) fn fault_kind(number: u16) -> FaultKind {
         (R::ERR_CANNOTSENDTOCHAN as u16, F::NotPrivileged),
         (R::ERR_TOOMANYCHANNELS as u16, F::Full),
         (R::ERR_TOOMANYTARGETS as u16, F::TooFast),
+        (R::ERR_NORECIPIENT as u16, F::BadRequest),
+        (R::ERR_NOTEXTTOSEND as u16, F::BadRequest),
         (R::ERR_ERRONEOUSNICKNAME as u16, F::NickRefused),
         (R::ERR_NONICKNAMEGIVEN as u16, F::NickRefused),
         (R::ERR_NICKNAMEINUSE as u16, F::NickTaken),

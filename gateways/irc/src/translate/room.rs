@@ -89,6 +89,12 @@ impl Conversation {
         let (Some(channel), Some(nick)) = (line.param(0), line.param(1)) else {
             return;
         };
+        let (key, kicked) = (self.folded(channel), self.folded(nick));
+        if self.is_me(line.nick()) {
+            // Whoever kicks is answered before the others are told (XEP-0045 §8.2).
+            let is_it = |a: &super::Asked| a.key == key && a.nick == kicked;
+            self.finish(|a| a.want == Want::Kick && is_it(a), sink);
+        }
         self.left(
             Some(channel),
             nick,
@@ -97,11 +103,6 @@ impl Conversation {
             line.param(2),
             sink,
         );
-        let (key, kicked) = (self.folded(channel), self.folded(nick));
-        if self.is_me(line.nick()) {
-            let is_it = |a: &super::Asked| a.key == key && a.nick == kicked;
-            self.finish(|a| a.want == Want::Kick && is_it(a), sink);
-        }
         if self.is_me(nick) {
             self.rooms.remove(&key);
             self.finish(|a| a.want == Want::Leave && a.key == key, sink);

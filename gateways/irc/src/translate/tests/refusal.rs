@@ -174,7 +174,7 @@ fn errors_without_a_target_end_the_first_open_message() {
     assert_eq!(
         desk.events(),
         [
-            format!("done {one} Other: No text to send"),
+            format!("done {one} BadRequest: No text to send"),
             format!("done {two} Other: Not now")
         ]
     );
