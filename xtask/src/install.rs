@@ -15,7 +15,7 @@ use isthmus_test_support::paths;
 use crate::run::{cargo, output, run, works};
 
 /// What is wanted, and the files that show that it is there.
-const PACKAGES: [(&str, &[&str]); 8] = [
+const PACKAGES: [(&str, &[&str]); 10] = [
     (
         "prosody",
         &["usr/bin/prosody", "usr/lib/prosody", "usr/bin/lua5.4"],
@@ -34,6 +34,11 @@ const PACKAGES: [(&str, &[&str]); 8] = [
         "inspircd",
         &["usr/sbin/inspircd", "usr/lib/inspircd/modules"],
     ),
+    (
+        "postfix",
+        &["usr/sbin/postfix", "usr/lib/postfix/sbin/smtpd"],
+    ),
+    ("swaks", &["usr/bin/swaks"]),
     ("gnutls-bin", &["usr/bin/certtool"]),
     (
         "python3-slixmpp",

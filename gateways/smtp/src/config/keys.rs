@@ -1,0 +1,114 @@
+//! Every key of the configuration, documented: the sample is made from this.
+
+/// One documented key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its path below `[gateway.smtp]`.
+    pub key: &'static str,
+    /// What holds without it, as TOML; empty: it has no default.
+    pub default: &'static str,
+    /// What it does, in one line.
+    pub doc: &'static str,
+    /// An example, as TOML.
+    pub example: &'static str,
+}
+
+/// Every key, in the order of the sample.
+pub const KEYS: &[Key] = &[
+    Key {
+        key: "smarthost",
+        default: "",
+        doc: "Server that takes outgoing mail, \"host\" or \"host:port\"; without it none is sent.",
+        example: "smarthost = \"mail.example.org:587\"",
+    },
+    Key {
+        key: "tls",
+        default: "\"required\"",
+        doc: "Encryption towards it: \"implicit\" (port 465), \"required\", \"preferred\" or \"off\".",
+        example: "tls = \"required\"",
+    },
+    Key {
+        key: "verify",
+        default: "true",
+        doc: "Verify the smarthost's certificate.",
+        example: "verify = true",
+    },
+    Key {
+        key: "authority",
+        default: "",
+        doc: "File of further authorities (PEM) that may have signed the smarthost's certificate.",
+        example: "authority = \"/etc/isthmus/ca.pem\"",
+    },
+    Key {
+        key: "user",
+        default: "",
+        doc: "Name at the smarthost.",
+        example: "user = \"isthmus\"",
+    },
+    Key {
+        key: "password",
+        default: "",
+        doc: "Password at the smarthost.",
+        example: "password = \"correct horse\"",
+    },
+    Key {
+        key: "listen",
+        default: "[]",
+        doc: "Addresses where incoming mail is taken by SMTP.",
+        example: "listen = [\"127.0.0.1:2525\"]",
+    },
+    Key {
+        key: "lmtp",
+        default: "[]",
+        doc: "Addresses where incoming mail is taken by LMTP.",
+        example: "lmtp = [\"127.0.0.1:2424\"]",
+    },
+    Key {
+        key: "certificate",
+        default: "",
+        doc: "Certificate chain (PEM) that the listeners offer for STARTTLS.",
+        example: "certificate = \"/etc/isthmus/mail.pem\"",
+    },
+    Key {
+        key: "key",
+        default: "",
+        doc: "Its private key (PEM).",
+        example: "key = \"/etc/isthmus/mail-key.pem\"",
+    },
+    Key {
+        key: "postmaster",
+        default: "",
+        doc: "JID that gets mail for postmaster and abuse.",
+        example: "postmaster = \"admin@example.org\"",
+    },
+    Key {
+        key: "max_size",
+        default: "26214400",
+        doc: "Largest incoming mail in bytes (65536 to 1073741824).",
+        example: "max_size = 26214400",
+    },
+    Key {
+        key: "max_recipients",
+        default: "50",
+        doc: "Recipients of one incoming mail (1 to 1000).",
+        example: "max_recipients = 50",
+    },
+    Key {
+        key: "max_connections",
+        default: "200",
+        doc: "Incoming connections at one time (1 to 100000).",
+        example: "max_connections = 200",
+    },
+    Key {
+        key: "max_text",
+        default: "32768",
+        doc: "Longest text of one incoming mail in bytes (1024 to 1048576); the rest is cut.",
+        example: "max_text = 32768",
+    },
+    Key {
+        key: "timeout",
+        default: "300",
+        doc: "Seconds a mail server may be silent, at either side (5 to 3600).",
+        example: "timeout = 300",
+    },
+];

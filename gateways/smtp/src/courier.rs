@@ -1,0 +1,295 @@
+//! The store-and-forward face: jobs become mails, mails go to the smarthost.
+//!
+//! [`Courier::submit`] only puts the job into a channel; the future of `Gateway::start` works it
+//! off, one task a job, and ends when drained. The host's queue bounds how many jobs are leased at
+//! once, so the channel needs no bound of its own. What was leased and not reported at the end is
+//! the host's to hand out again: a copy bears the same Message-ID every time.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use isthmus_gateway::{
+    Courier, Fault, FaultKind, Job, JobId, Later, Preview, Refusal, Report, State, Uplink,
+};
+use lettre::Address;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::address;
+use crate::gateway::Smtp;
+use crate::translate::compose::{self, Composed};
+use crate::translate::kept::Kept;
+use crate::translate::status;
+use crate::translate::token::{Sealer, Token};
+use crate::transport::send::{Sender, Sent};
+
+/// How often a report is tried that the host cannot take yet, and the wait between.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// The jobs at hand.
+pub(crate) struct Jobs {
+    submit: mpsc::UnboundedSender<(Job<'static>, Arc<dyn Uplink>)>,
+    /// Taken by the one `run`.
+    submitted: Mutex<Option<mpsc::UnboundedReceiver<(Job<'static>, Arc<dyn Uplink>)>>>,
+    open: Arc<Mutex<BTreeMap<JobId, Phase>>>,
+    drained: watch::Sender<bool>,
+}
+
+/// How far a job has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Can be taken back.
+    Waiting,
+    /// Was taken back.
+    Recalled,
+    /// Some recipient's copy is past the point of no return.
+    Begun,
+}
+
+impl Jobs {
+    pub(crate) fn new() -> Self {
+        let (submit, submitted) = mpsc::unbounded_channel();
+        Self {
+            submit,
+            submitted: Mutex::new(Some(submitted)),
+            open: Arc::default(),
+            drained: watch::Sender::new(false),
+        }
+    }
+
+    /// Works jobs off until drained. Tasks that still run then are stopped.
+    pub(crate) async fn run(&self, outward: Option<Arc<Outward>>) {
+        let Some(mut submitted) = lock(&self.submitted).take() else {
+            return;
+        };
+        let mut tasks = JoinSet::new();
+        let mut sweep = tokio::time::interval(Sender::SWEEP);
+        loop {
+            tokio::select! {
+                Some(_) = tasks.join_next() => {}
+                _ = sweep.tick() => {
+                    if let Some(outward) = &outward {
+                        outward.sender.sweep().await;
+                    }
+                }
+                job = submitted.recv() => match job {
+                    Some((job, up)) => {
+                        let (outward, open) = (outward.clone(), Arc::clone(&self.open));
+                        tasks.spawn(async move {
+                            let id = job.id;
+                            work(job, up, outward, &open).await;
+                            lock(&open).remove(&id);
+                        });
+                    }
+                    None => return,
+                },
+            }
+        }
+    }
+
+    /// Resolves when drained.
+    pub(crate) async fn drained(&self) {
+        // The sender lives as long as we do.
+        let _ = self.drained.subscribe().wait_for(|drained| *drained).await;
+    }
+
+    pub(crate) fn drain(&self) {
+        self.drained.send_replace(true);
+    }
+}
+
+/// What sending needs.
+pub(crate) struct Outward {
+    pub(crate) sender: Sender,
+    pub(crate) sealer: Sealer,
+    pub(crate) domain: String,
+}
+
+impl Courier for Smtp {
+    /// One lane per recipient's domain: a slow one does not hold up the others.
+    fn lane(&self, job: &Job<'_>) -> String {
+        let first = job.to.first().and_then(|to| address::domain(&to.id));
+        first.unwrap_or_default()
+    }
+
+    fn preview(&self, job: &Job<'_>) -> Result<Preview, Fault> {
+        if self.config.smarthost.is_none() {
+            return Err(cannot_send());
+        }
+        for to in 0..job.to.len() {
+            let id = format!("preview@{}", self.domain);
+            compose::compose(job, to, &id, &self.domain, SystemTime::UNIX_EPOCH)?;
+        }
+        Ok(Preview {
+            parts: 1,
+            encoding: "utf-8".to_owned(),
+            price: None,
+        })
+    }
+
+    fn submit(&self, job: Job<'static>, up: Arc<dyn Uplink>) {
+        lock(&self.jobs.open).insert(job.id, Phase::Waiting);
+        // Nobody listens only after a drain; the host hands the job out again at its next start.
+        let _ = self.jobs.submit.send((job, up));
+    }
+
+    fn recall(&self, job: JobId) -> Later<bool> {
+        let mut open = lock(&self.jobs.open);
+        let recalled = match open.get_mut(&job) {
+            Some(phase @ (Phase::Waiting | Phase::Recalled)) => {
+                *phase = Phase::Recalled;
+                true
+            }
+            Some(Phase::Begun) | None => false,
+        };
+        Box::pin(std::future::ready(recalled))
+    }
+}
+
+fn cannot_send() -> Fault {
+    Fault::new(
+        FaultKind::NotAllowed,
+        "this gateway has no mail server to send through",
+    )
+}
+
+/// One recipient after the other.
+async fn work(
+    job: Job<'static>,
+    up: Arc<dyn Uplink>,
+    outward: Option<Arc<Outward>>,
+    open: &Mutex<BTreeMap<JobId, Phase>>,
+) {
+    for (at, to) in (0..job.to.len()).zip(0u16..) {
+        let token = Token {
+            job: job.id,
+            to,
+            user: job.user.id,
+        };
+        let mut copy = Copy {
+            job: &job,
+            token,
+            keys: Vec::new(),
+            up: &up,
+            open,
+        };
+        match &outward {
+            Some(outward) => copy.run(at, outward).await,
+            None => copy.report(State::Failed(cannot_send()), None).await,
+        }
+    }
+}
+
+/// One recipient's copy of a job.
+struct Copy<'a> {
+    job: &'a Job<'static>,
+    token: Token,
+    keys: Vec<String>,
+    up: &'a Arc<dyn Uplink>,
+    open: &'a Mutex<BTreeMap<JobId, Phase>>,
+}
+
+impl Copy<'_> {
+    async fn run(&mut self, at: usize, outward: &Outward) {
+        if lock(self.open).get(&self.job.id) == Some(&Phase::Recalled) {
+            return;
+        }
+        let id = outward.sealer.message_id(&self.token, &outward.domain);
+        self.keys = vec![id.clone()];
+        let now = SystemTime::now();
+        let (mail, from, to) = match self.prepare(at, &id, outward, now) {
+            Ok(prepared) => prepared,
+            Err(fault) => return self.report(State::Failed(fault), None).await,
+        };
+        let sent = outward
+            .sender
+            .send(&from, &to, &mail.content, || self.begin())
+            .await;
+        let (state, kept) = match sent {
+            Sent::Recalled => return,
+            Sent::Accepted => (State::Accepted, mail.kept.to_bytes()),
+            Sent::Lacks(words) => (
+                State::Failed(Fault::new(FaultKind::NotExpressible, words)),
+                None,
+            ),
+            Sent::Broken(words) => {
+                let fault = Fault::new(FaultKind::NetworkDown, words);
+                (self.retry(fault, None, ""), None)
+            }
+            Sent::Refused { code, text, stage } => {
+                let fault = status::fault(code, &text, stage);
+                // What is said before the mail is spoken of is the operator's to mend.
+                let later = code < 500 || stage == status::Stage::Connect;
+                let state = if later {
+                    self.retry(fault, Some(code), &text)
+                } else {
+                    State::Failed(fault)
+                };
+                (state, None)
+            }
+        };
+        self.report(state, kept).await;
+    }
+
+    fn prepare(
+        &self,
+        at: usize,
+        id: &str,
+        outward: &Outward,
+        now: SystemTime,
+    ) -> Result<(Composed, Address, Address), Fault> {
+        let mail = compose::compose(self.job, at, id, &outward.domain, now)?;
+        let envelope = outward.sealer.envelope(&self.token);
+        let from = Address::new(envelope, outward.domain.as_str())
+            .map_err(|_| Fault::new(FaultKind::Internal, "the envelope has no sender"))?;
+        let kept = Kept::read(self.job.peer_kept.as_deref().filter(|_| at == 0));
+        let to = compose::recipient(&self.job.to[at].id, &kept)?;
+        Ok((mail, from, to))
+    }
+
+    fn retry(&self, fault: Fault, code: Option<u16>, text: &str) -> State {
+        let after = status::retry_after(self.job.attempt, code, text).as_millis();
+        let after = u64::try_from(after).unwrap_or(u64::MAX);
+        State::Retry { after, fault }
+    }
+
+    /// Passes the point of no return; false: it was taken back in time.
+    async fn begin(&self) -> bool {
+        {
+            let mut open = lock(self.open);
+            match open.get(&self.job.id) {
+                Some(Phase::Recalled) => return false,
+                _ => open.insert(self.job.id, Phase::Begun),
+            };
+        }
+        self.up
+            .begin(self.job.id, self.token.to, self.keys.clone())
+            .await
+    }
+
+    /// Reports, again after a while where the host is too busy.
+    async fn report(&self, state: State, peer_kept: Option<Vec<u8>>) {
+        for _ in 0..TRIES {
+            let report = Report {
+                job: self.job.id,
+                to: self.token.to,
+                keys: self.keys.clone(),
+                state: state.clone(),
+                kept: None,
+                peer_kept: peer_kept.clone(),
+            };
+            match self.up.report(report).await {
+                Err(Refusal::Later(_)) => tokio::time::sleep(PAUSE).await,
+                // A job the host no longer knows needs no report.
+                Ok(()) | Err(Refusal::Unknown | Refusal::Unwanted(_)) => return,
+            }
+        }
+        tracing::warn!(job = self.job.id.0, "the host takes no report");
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,264 @@
+//! Reads a mail: who, about what, in which thread, and its text (RFC 5322, RFC 2045).
+//!
+//! The parser decodes; what is taken from it is bounded here. Attachments are named in the text
+//! and not carried. Quotes and signatures stay.
+
+use mail_parser::{HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+
+use super::bounce::{self, Report};
+use super::server::Reply;
+use super::{clip, html, kept, one_line};
+use crate::address;
+
+/// Parts of one mail that are looked at.
+const MOST_PARTS: usize = 100;
+/// Stations a mail may have passed; more are a loop (RFC 5321 §6.3).
+const MOST_STATIONS: usize = 50;
+/// Text of one part that is looked at, in bytes.
+const LONGEST_PART: usize = 1_048_576;
+/// Longest name of a sender or file, in characters.
+const LONGEST_NAME: usize = 100;
+
+/// What matters of a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// The sender's address in his own spelling.
+    pub from: String,
+    /// His name for people.
+    pub name: Option<String>,
+    /// Its id without brackets; empty where it has none.
+    pub message_id: String,
+    /// The id of the mail it answers; empty where it answers none.
+    pub in_reply_to: String,
+    /// Its thread, oldest first.
+    pub references: Vec<String>,
+    /// Its subject; empty where it has none.
+    pub subject: String,
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub date: Option<i64>,
+    /// The text, attachments named.
+    pub text: String,
+    /// It was not typed by a person.
+    pub auto: bool,
+    /// What it reports, if it is a report.
+    pub report: Report,
+}
+
+/// Reads a mail with the envelope sender `envelope`. A refusal is permanent.
+pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Reply> {
+    let unreadable = || Reply::new(550, "5.6.0", "the mail cannot be read");
+    let message = MessageParser::default()
+        .parse(content)
+        .ok_or_else(unreadable)?;
+    let count = |name: &str| {
+        let same = |it: &&mail_parser::Header<'_>| it.name().eq_ignore_ascii_case(name);
+        message.headers().iter().filter(same).count()
+    };
+    if count("Received") > MOST_STATIONS {
+        return Err(Reply::new(554, "5.4.6", "the mail goes in circles"));
+    }
+    // Two senders: one for the checks, another for the eyes.
+    if count("From") != 1 {
+        return Err(Reply::new(550, "5.6.0", "a mail has one From"));
+    }
+    let sender = message.from().and_then(|from| from.first());
+    let address = sender
+        .and_then(|sender| sender.address())
+        .unwrap_or_default();
+    let report = bounce::read(&message);
+    if address::canonical(address).is_err() && report == Report::None {
+        return Err(Reply::new(550, "5.1.7", "From is not a mail address"));
+    }
+    let name = sender.and_then(|sender| sender.name()).map(short);
+    let ids = |value: &HeaderValue<'_>| -> Vec<String> {
+        let ids: Vec<&str> = match value {
+            HeaderValue::Text(id) => vec![id],
+            HeaderValue::TextList(ids) => ids.iter().map(AsRef::as_ref).collect(),
+            _ => Vec::new(),
+        };
+        ids.into_iter()
+            .map(kept::tidy_id)
+            .filter(|id| !id.is_empty())
+            .collect()
+    };
+    let references = ids(message.references());
+    let in_reply_to = ids(message.in_reply_to()).into_iter().next();
+    Ok(Mail {
+        from: address.to_owned(),
+        name: name.filter(|name| !name.is_empty()),
+        message_id: message.message_id().map(kept::tidy_id).unwrap_or_default(),
+        in_reply_to: in_reply_to
+            .or_else(|| references.last().cloned())
+            .unwrap_or_default(),
+        references,
+        subject: message.subject().map(one_line).unwrap_or_default(),
+        date: message
+            .date()
+            .filter(|date| date.is_valid())
+            .map(|date| date.to_timestamp()),
+        text: text(&message, max_text),
+        auto: envelope.is_empty() || is_auto(&message, address),
+        report,
+    })
+}
+
+fn short(text: &str) -> String {
+    one_line(text).chars().take(LONGEST_NAME).collect()
+}
+
+/// Whether a machine wrote it (RFC 3834 §2, and what is done in the field).
+fn is_auto(message: &Message<'_>, from: &str) -> bool {
+    let local = from
+        .rsplit_once('@')
+        .map_or(from, |(local, _)| local)
+        .to_ascii_lowercase();
+    if matches!(
+        local.as_str(),
+        "mailer-daemon" | "postmaster" | "no-reply" | "noreply" | "donotreply"
+    ) {
+        return true;
+    }
+    message.headers_raw().take(500).any(|(name, value)| {
+        let value = value.trim().to_ascii_lowercase();
+        match name.to_ascii_lowercase().as_str() {
+            "auto-submitted" => !value.starts_with("no"),
+            "precedence" => matches!(value.as_str(), "bulk" | "list" | "junk" | "auto_reply"),
+            "x-auto-response-suppress" => true,
+            name => name.starts_with("list-"),
+        }
+    })
+}
+
+/// The text of a mail and the names of what it does not hold.
+fn text(message: &Message<'_>, most: usize) -> String {
+    let parts = |ids: &[u32]| -> Vec<&MessagePart<'_>> {
+        let ids = ids.iter().take(MOST_PARTS);
+        ids.filter_map(|id| message.parts.get(usize::try_from(*id).ok()?))
+            .collect()
+    };
+    let plain = parts(&message.text_body);
+    let mut text = join(&plain);
+    if text.trim().is_empty() {
+        text = join(&parts(&message.html_body));
+    }
+    let mut text = tidy(&text);
+    if text.len() > most {
+        let kept = clip(&text, most).trim_end().len();
+        let rest = text.len() - kept;
+        text.truncate(kept);
+        text.push_str(&format!("\n[cut: {rest} more bytes]"));
+    }
+    let files = plain
+        .iter()
+        .copied()
+        .filter(|part| !part.is_text())
+        .chain(parts(&message.attachments));
+    for file in files.filter(|part| !part.is_multipart()) {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&named(file));
+    }
+    text
+}
+
+fn join(parts: &[&MessagePart<'_>]) -> String {
+    let texts = parts.iter().filter_map(|part| match &part.body {
+        PartType::Text(text) => Some(plain(part, clip(text, LONGEST_PART))),
+        PartType::Html(html) => Some(html::to_text(clip(html, LONGEST_PART))),
+        _ => None,
+    });
+    let texts: Vec<String> = texts.filter(|text| !text.trim().is_empty()).collect();
+    texts.join("\n\n")
+}
+
+/// Undoes format=flowed (RFC 3676 §4): a line that ends with a space goes on in the next, the
+/// signature's `-- ` apart.
+fn plain(part: &MessagePart<'_>, text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
+    let kind = part.content_type();
+    let is = |name: &str, value: &str| {
+        let found = kind.and_then(|kind| kind.attribute(name));
+        found.is_some_and(|found| found.eq_ignore_ascii_case(value))
+    };
+    if !is("format", "flowed") {
+        return text;
+    }
+    let delete_space = is("delsp", "yes");
+    let mut out = String::with_capacity(text.len());
+    let mut open: Option<usize> = None;
+    for line in text.split('\n') {
+        let depth = line.bytes().take_while(|&byte| byte == b'>').count();
+        let (quote, rest) = line.split_at(depth);
+        let rest = rest.strip_prefix(' ').unwrap_or(rest);
+        if open != Some(depth) {
+            if !out.is_empty() {
+                out.push('\n');
+            }
+            out.push_str(quote);
+            if depth > 0 {
+                out.push(' ');
+            }
+        }
+        let flows = rest.ends_with(' ') && rest != "-- ";
+        open = flows.then_some(depth);
+        let rest = if flows && delete_space {
+            &rest[..rest.len() - 1]
+        } else {
+            rest
+        };
+        out.push_str(rest);
+        if !flows && line.is_empty() && out.is_empty() {
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// Without control characters and without more than two empty lines in a row.
+fn tidy(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut empty = 0;
+    for line in text.lines() {
+        let line: String = line
+            .chars()
+            .filter(|c| !c.is_control() || *c == '\t')
+            .collect();
+        let line = line.trim_end_matches(['\t', '\u{a0}', '\u{feff}']);
+        empty = if line.trim().is_empty() { empty + 1 } else { 0 };
+        if empty <= 2 {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out.trim_matches('\n').trim_end().to_owned()
+}
+
+/// An attachment in words.
+fn named(part: &MessagePart<'_>) -> String {
+    let kind = match part.content_type() {
+        Some(kind) => match kind.subtype() {
+            Some(sub) => short(&format!("{}/{sub}", kind.ctype())),
+            None => short(kind.ctype()),
+        },
+        None => "application/octet-stream".to_owned(),
+    };
+    let name = match part.attachment_name().map(short) {
+        Some(name) if !name.is_empty() => name,
+        _ if part.is_message() => "a forwarded mail".to_owned(),
+        _ => "without a name".to_owned(),
+    };
+    let size = size(part.contents().len());
+    format!("[attachment: {name}, {kind}, {size} — not carried yet]")
+}
+
+fn size(bytes: usize) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} bytes"),
+        1024..1_048_576 => format!("{} KiB", bytes / 1024),
+        _ => format!("{} MiB", bytes / 1_048_576),
+    }
+}
+
+#[cfg(test)]
+mod tests;
