@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(made("Hello there!"), "Hello there");
         assert_eq!(made(" \n..."), "message");
         let long = "word ".repeat(30);
-        assert_eq!(made(&long), "word ".repeat(11).trim_end());
+        assert_eq!(made(&long), "word ".repeat(12).trim_end());
         assert_eq!(made(&"ü".repeat(60)).len(), 60);
         assert_eq!(given("a\r\nBcc: b"), "a Bcc: b");
     }
