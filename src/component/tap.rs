@@ -34,6 +34,11 @@ impl Tap {
         String::from_utf8_lossy(&text).into_owned()
     }
 
+    /// Waits until something may have been pushed since the last read.
+    pub async fn stirred(&self) {
+        self.outbox.stirred().await;
+    }
+
     /// Confirms everything read so far, as a server would.
     pub fn confirm(&self) {
         self.outbox.confirm(self.last);

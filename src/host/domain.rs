@@ -6,11 +6,14 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
+use std::time::Duration;
+
 use isthmus_gateway::{Address, Fault, FaultKind, Gateway, Kind, Parsed, User, UserId};
 use tokio::sync::watch;
 use tracing::Instrument;
 
 use super::access::Access;
+use super::courier::CourierHost;
 use super::inbox::Inbox;
 use super::names::Names;
 use super::reply::Origin;
@@ -20,10 +23,13 @@ use super::shared::{Shared, now_ms};
 use super::table::{Key, Offer, Table, Want};
 use super::{contact, service};
 use crate::component::{Inbound, Level, Mark, Outbox};
-use crate::xmpp::escape::unescape;
+use crate::xmpp::escape::{escape, unescape};
 use crate::xmpp::jid::{BareJid, Jid};
 use crate::xmpp::stanza::Condition;
-use crate::xmpp::stream::{Refusal, Stanza};
+use crate::xmpp::stream::{Refusal, Stanza, StanzaKind};
+
+/// How long a gateway's own tasks may take to end.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// One served domain.
 pub struct Domain {
@@ -31,6 +37,7 @@ pub struct Domain {
     shared: Arc<Shared>,
     access: RwLock<Arc<Access>>,
     outbox: OnceLock<Outbox>,
+    courier: OnceLock<Arc<CourierHost>>,
     table: Mutex<Table>,
     sessions: watch::Sender<usize>,
 }
@@ -67,6 +74,7 @@ impl Domain {
             shared,
             access: RwLock::new(Arc::new(access)),
             outbox: OnceLock::new(),
+            courier: OnceLock::new(),
             table: Mutex::default(),
             sessions: watch::Sender::new(0),
         })
@@ -75,6 +83,11 @@ impl Domain {
     /// Attaches the domain to its component. Until then it drops what it is given.
     pub fn attach(self: &Arc<Self>, outbox: Outbox) {
         let mut level = outbox.watch_level();
+        if self.gateway.courier().is_some() {
+            let (gateway, shared) = (Arc::clone(&self.gateway), Arc::clone(&self.shared));
+            let courier = CourierHost::start(gateway, shared, self.access(), outbox.clone());
+            let _ = self.courier.set(courier);
+        }
         let _ = self.outbox.set(outbox);
         let domain = Arc::downgrade(self);
         tokio::spawn(async move {
@@ -93,6 +106,9 @@ impl Domain {
     /// Takes new rules of access; sessions they exclude are ended.
     pub fn set_access(&self, access: Access) {
         let access = Arc::new(access);
+        if let Some(courier) = self.courier.get() {
+            courier.set_access(Arc::clone(&access));
+        }
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&access);
         for (key, inbox) in self.table().live() {
             if !access.admits(&key.user) {
@@ -104,6 +120,10 @@ impl Domain {
     /// Ends all sessions and refuses new ones; resolves when the last is gone.
     pub async fn drain(&self) {
         self.table().draining = true;
+        if let Some(courier) = self.courier.get() {
+            let until = tokio::time::Instant::now() + FAREWELL;
+            courier.drain(until.into_std());
+        }
         self.tell_all(|notices| notices.drain = true);
         let mut sessions = self.sessions.subscribe();
         // The sender lives as long as `self`.
@@ -194,6 +214,7 @@ impl Domain {
         let network = self.gateway.network(&local);
         match route {
             Route::Drop => {}
+            Route::Open if self.is_job(&stanza, &local) => self.send(outbox, &stanza, user, &local),
             Route::Open => {
                 let key = Key {
                     user,
@@ -237,6 +258,34 @@ impl Domain {
         }
     }
 
+    /// Whether a stanza is a message for the store-and-forward face.
+    fn is_job(&self, stanza: &Stanza, local: &str) -> bool {
+        stanza.kind() == StanzaKind::Message
+            && self
+                .gateway
+                .courier()
+                .is_some_and(|courier| self.address(local).is_none_or(|to| courier.serves(&to)))
+    }
+
+    /// Hands a message to the store-and-forward face.
+    fn send(&self, outbox: &Outbox, stanza: &Stanza, user: BareJid, local: &str) {
+        let (Some(origin), Some(courier)) = (Origin::of(stanza), self.courier.get()) else {
+            return;
+        };
+        let to = match self.gateway.parse(local, "") {
+            Ok(Parsed::Canonical(to)) => to,
+            Ok(Parsed::Moved(proper)) => {
+                let proper = format!("{}@{}", escape(&proper), outbox.domain());
+                return origin.moved(outbox, &proper);
+            }
+            Err(fault) => return origin.error(outbox, Condition::JidMalformed, &fault.text),
+        };
+        match stanza.element() {
+            Ok(element) => courier.message(origin, user, to, element),
+            Err(fault) => origin.error(outbox, fault.condition(), &fault.to_string()),
+        }
+    }
+
     fn refuse_rest(&self, outbox: &Outbox, offer: Offer) {
         if let Offer::Refused(stanza, text) = offer
             && let Some(origin) = Origin::of(&stanza)
@@ -268,7 +317,7 @@ impl Domain {
             Ok(element) => element,
             Err(fault) => return origin.error(outbox, fault.condition(), &fault.to_string()),
         };
-        if stanza.kind() == crate::xmpp::stream::StanzaKind::Message {
+        if stanza.kind() == StanzaKind::Message {
             if element.children().any(|child| child.name() == "body") {
                 let text = "nobody reads messages here; write to an address of the network";
                 origin.error(outbox, Condition::ServiceUnavailable, text);

@@ -12,6 +12,7 @@ mod access;
 mod caps;
 mod chat;
 mod contact;
+mod courier;
 mod delay;
 mod disco;
 mod domain;

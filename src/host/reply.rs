@@ -5,6 +5,7 @@
 //! with an error (RFC 6120 §8.3.1), which is why an error or a result has no origin.
 
 use isthmus_gateway::Fault;
+use serde::{Deserialize, Serialize};
 
 use crate::component::{Class, Outbox};
 use crate::host::fault;
@@ -15,8 +16,9 @@ use crate::xmpp::stream::{OwnedPeek, Stanza, StanzaKind};
 use crate::xmpp::write::{Head, Sender, StanzaName, Xml};
 
 /// What is kept of a stanza to answer it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Origin {
+    #[serde(with = "stanza_name")]
     name: StanzaName,
     /// Who sent it: the answer's `to`.
     pub(crate) peer: String,
@@ -72,12 +74,18 @@ impl Origin {
         }
     }
 
-    fn head<'a>(&'a self, kind: &'a str) -> Head<'a> {
-        let from = Sender {
+    /// Who answers: the address the stanza was sent to.
+    pub(crate) fn sender(&self) -> Sender<'_> {
+        Sender {
             local: self.local.as_deref(),
             resource: self.resource.as_deref(),
-        };
-        head(self.name, from, &self.peer, Some(kind), self.id.as_deref())
+        }
+    }
+
+    /// The head of an answer.
+    pub(crate) fn head<'a>(&'a self, kind: &'a str) -> Head<'a> {
+        let id = self.id.as_deref();
+        head(self.name, self.sender(), &self.peer, Some(kind), id)
     }
 
     /// Answers with the stanza error of a fault.
@@ -91,14 +99,34 @@ impl Origin {
         self.error_as(outbox, condition, condition.default_type(), text);
     }
 
-    fn error_as(&self, outbox: &Outbox, condition: Condition, kind: ErrorType, text: &str) {
-        // A presence error answers a request to enter: lost, the client waits for ever.
-        let class = match self.name {
-            StanzaName::Message => Class::Message,
-            StanzaName::Presence | StanzaName::Iq => Class::IqResult,
-        };
+    /// Answers that the address has moved (RFC 6120 §8.3.3.5): the proper one is a bare JID.
+    pub(crate) fn moved(&self, outbox: &Outbox, proper: &str) {
+        let text = format!("the proper address is {proper}");
         outbox.push(|batch| {
-            batch.stanza(class, self.head("error"), |xml| {
+            batch.stanza(self.class(), self.head("error"), |xml| {
+                xml.start("error").attr("type", ErrorType::Cancel.name());
+                xml.start_ns("gone", ns::STANZA_ERRORS)
+                    .text("xmpp:")
+                    .text(proper)
+                    .end();
+                write_text(xml, &text);
+                xml.end();
+            });
+        });
+    }
+
+    /// How an answer is kept.
+    fn class(&self) -> Class {
+        match self.name {
+            // A presence error answers a request to enter: lost, the client waits for ever.
+            StanzaName::Message | StanzaName::Presence => Class::Message,
+            StanzaName::Iq => Class::IqResult,
+        }
+    }
+
+    fn error_as(&self, outbox: &Outbox, condition: Condition, kind: ErrorType, text: &str) {
+        outbox.push(|batch| {
+            batch.stanza(self.class(), self.head("error"), |xml| {
                 if self.name == StanzaName::Presence && self.resource.is_some() {
                     xml.leaf("x", ns::MUC);
                 }
@@ -117,14 +145,38 @@ impl Origin {
 }
 
 /// Writes `<error/>` (RFC 6120 §8.3.2).
-fn write_error(xml: &mut Xml<'_>, condition: Condition, kind: ErrorType, text: &str) {
+pub(crate) fn write_error(xml: &mut Xml<'_>, condition: Condition, kind: ErrorType, text: &str) {
     xml.start("error").attr("type", kind.name());
     xml.leaf(condition.name(), ns::STANZA_ERRORS);
-    if !text.is_empty() {
-        xml.start_ns("text", ns::STANZA_ERRORS)
-            .attr("xml:lang", "en")
-            .text(text)
-            .end();
-    }
+    write_text(xml, text);
     xml.end();
+}
+
+fn write_text(xml: &mut Xml<'_>, text: &str) {
+    if !text.is_empty() {
+        let xml = xml.start_ns("text", ns::STANZA_ERRORS);
+        xml.attr("xml:lang", "en").text(text).end();
+    }
+}
+
+/// Names of stanzas as they are kept on disk.
+mod stanza_name {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::xmpp::write::StanzaName;
+
+    pub(super) fn serialize<S: Serializer>(name: &StanzaName, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(name.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<StanzaName, D::Error> {
+        match String::deserialize(from)?.as_str() {
+            "message" => Ok(StanzaName::Message),
+            "presence" => Ok(StanzaName::Presence),
+            "iq" => Ok(StanzaName::Iq),
+            other => Err(serde::de::Error::custom(format!(
+                "no stanza is called {other}"
+            ))),
+        }
+    }
 }

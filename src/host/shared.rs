@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use siphasher::sip::SipHasher13;
 
+use crate::queue::Tuning;
 use crate::store::Store;
 use crate::xmpp::jid::BareJid;
 
@@ -40,6 +41,7 @@ pub struct Shared {
     /// Tells this run of the program from others.
     run: u64,
     limits: RwLock<Arc<Limits>>,
+    queue: Tuning,
     sessions: AtomicU64,
 }
 
@@ -57,6 +59,7 @@ impl Shared {
             message_key,
             run: u64::from_be_bytes(run),
             limits: RwLock::new(Arc::new(limits)),
+            queue: Tuning::default(),
             sessions: AtomicU64::new(0),
         }
     }
@@ -74,6 +77,18 @@ impl Shared {
     /// Takes new limits; they hold from the next look on.
     pub fn set_limits(&self, limits: Limits) {
         *self.limits.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
+    }
+
+    /// With other timing in the queues of store-and-forward gateways.
+    #[must_use]
+    pub fn with_queue(mut self, queue: Tuning) -> Self {
+        self.queue = queue;
+        self
+    }
+
+    /// How queues work.
+    pub(crate) fn queue_tuning(&self) -> Tuning {
+        self.queue.clone()
     }
 
     /// Whether the store falls so far behind that networks must wait.

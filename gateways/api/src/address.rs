@@ -103,3 +103,19 @@ pub enum Place<'a> {
     /// The network itself: status lines, raw commands.
     Network,
 }
+
+impl Place<'_> {
+    /// The same place, owning its names.
+    pub fn into_owned(self) -> Place<'static> {
+        let own = |text: Text<'_>| Text::Owned(text.into_owned());
+        match self {
+            Self::Room(room) => Place::Room(own(room)),
+            Self::Occupant { room, nick } => Place::Occupant {
+                room: own(room),
+                nick: own(nick),
+            },
+            Self::Contact(contact) => Place::Contact(own(contact)),
+            Self::Network => Place::Network,
+        }
+    }
+}

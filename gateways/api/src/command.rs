@@ -50,6 +50,26 @@ impl<'a> Outgoing<'a> {
     }
 }
 
+impl Outgoing<'_> {
+    /// The same message, owning what it says.
+    pub fn into_owned(self) -> Outgoing<'static> {
+        let own = |text: Text<'_>| Text::Owned(text.into_owned());
+        Outgoing {
+            to: self.to.into_owned(),
+            body: own(self.body),
+            action: self.action,
+            style: Cow::Owned(self.style.into_owned()),
+            reply: self.reply.map(|reply| Reply {
+                key: Key(own(reply.key.0)),
+                who: own(reply.who),
+            }),
+            thread: self.thread.map(own),
+            subject: self.subject.map(own),
+            blobs: self.blobs.into_iter().map(Blob::into_owned).collect(),
+        }
+    }
+}
+
 /// What the host asks of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]

@@ -85,6 +85,12 @@ pub struct Preview {
 
 /// A gateway that takes durable jobs.
 pub trait Courier: Gateway {
+    /// Whether messages to that address are jobs; a gateway may have both faces.
+    fn serves(&self, to: &Address) -> bool {
+        let _ = to;
+        true
+    }
+
     /// The lane of a job: order is kept and concurrency bounded within one (an MX domain, a
     /// carrier and line). Pure.
     fn lane(&self, job: &Job<'_>) -> String;

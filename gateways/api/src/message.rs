@@ -89,6 +89,19 @@ pub struct Blob<'a> {
     pub size: Option<u64>,
 }
 
+impl Blob<'_> {
+    /// The same attachment, owning what is said of it.
+    pub fn into_owned(self) -> Blob<'static> {
+        let own = |text: Text<'_>| Text::Owned(text.into_owned());
+        Blob {
+            name: own(self.name),
+            mime: own(self.mime),
+            url: own(self.url),
+            size: self.size,
+        }
+    }
+}
+
 /// How far the sender's name can be believed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -65,14 +65,16 @@ pub enum Refusal {
 /// What a foreign id refers to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ref {
+    /// Whose it is.
+    pub user: UserId,
+    /// The job it was sent by; `None`: it came from the network.
+    pub job: Option<JobId>,
     /// The stanza's id.
     pub stanza: String,
     /// Which part, from 0.
     pub part: u16,
     /// Which recipient, from 0.
     pub recipient: u16,
-    /// What the gateway stored with it.
-    pub extra: Vec<u8>,
 }
 
 /// Writes an attachment into the host's store.
@@ -103,8 +105,9 @@ pub trait Uplink: Send + Sync {
     /// Tells what became of one recipient's copy.
     fn report(&self, report: Report) -> Later<Result<(), Refusal>>;
 
-    /// What a foreign id of this user refers to.
-    fn resolve(&self, user: UserId, key: Key<'_>) -> Later<Option<Ref>>;
+    /// What a foreign id refers to: of this user, or of any where the network's word names none (a
+    /// carrier's receipt, a bounce).
+    fn resolve(&self, user: Option<UserId>, key: Key<'_>) -> Later<Option<Ref>>;
 
     /// Opens an attachment for writing.
     fn store_blob(&self, name: &str, mime: &str) -> Box<dyn BlobWriter>;

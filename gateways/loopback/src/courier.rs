@@ -108,6 +108,11 @@ impl Jobs {
 
 impl Courier for Loopback {
     /// One lane per recipient.
+    /// The network `queue` is the store-and-forward face; all others are live.
+    fn serves(&self, to: &Address) -> bool {
+        to.network == "queue"
+    }
+
     fn lane(&self, job: &Job<'_>) -> String {
         job.to.first().map_or_else(String::new, |to| {
             format!("{}%{}", to.id.to_ascii_lowercase(), to.network)

@@ -61,7 +61,7 @@ impl Uplink for Host {
         Box::pin(ready(Ok(())))
     }
 
-    fn resolve(&self, _: UserId, _: Key<'_>) -> Later<Option<Ref>> {
+    fn resolve(&self, _: Option<UserId>, _: Key<'_>) -> Later<Option<Ref>> {
         Box::pin(ready(None))
     }
 

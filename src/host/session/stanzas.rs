@@ -5,7 +5,7 @@ use isthmus_gateway::{Address, Parsed};
 use super::Session;
 use crate::host::reply::Origin;
 use crate::xmpp::element::Element;
-use crate::xmpp::escape::unescape;
+use crate::xmpp::escape::{escape, unescape};
 use crate::xmpp::jid::Jid;
 use crate::xmpp::stanza::Condition;
 use crate::xmpp::stream::{Stanza, StanzaKind};
@@ -69,7 +69,11 @@ impl Session {
         let address = match self.base.gateway.parse(&unescape(&local), "") {
             Ok(Parsed::Canonical(address)) => address,
             Ok(Parsed::Moved(proper)) => {
-                answer(Condition::Gone, &format!("the proper address is {proper}"));
+                if let Some(origin) = &origin {
+                    let domain = self.base.outbox.domain();
+                    let proper = format!("{}@{domain}", escape(&proper));
+                    origin.moved(&self.base.outbox, &proper);
+                }
                 return None;
             }
             Err(fault) => {

@@ -249,7 +249,7 @@ fn get(db: &Connection, owner: &Owner, select: &str) -> rusqlite::Result<Option<
         .optional()
 }
 
-fn user_id(db: &Connection, jid: &str) -> rusqlite::Result<i64> {
+pub(super) fn user_id(db: &Connection, jid: &str) -> rusqlite::Result<i64> {
     id(
         db,
         "SELECT id FROM user WHERE jid = ?1",
@@ -258,7 +258,7 @@ fn user_id(db: &Connection, jid: &str) -> rusqlite::Result<i64> {
     )
 }
 
-fn gateway_id(db: &Connection, domain: &str) -> rusqlite::Result<i64> {
+pub(super) fn gateway_id(db: &Connection, domain: &str) -> rusqlite::Result<i64> {
     id(
         db,
         "SELECT id FROM gateway WHERE domain = ?1",
@@ -268,7 +268,7 @@ fn gateway_id(db: &Connection, domain: &str) -> rusqlite::Result<i64> {
 }
 
 /// The number of a name, new when the name is.
-fn id(
+pub(super) fn id(
     db: &Connection,
     select: &str,
     insert: &str,

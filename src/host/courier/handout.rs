@@ -1,0 +1,152 @@
+//! Jobs go to the gateway, with what it needs; what is not reported on in time is ended here.
+
+use std::sync::{Arc, PoisonError};
+
+use isthmus_gateway::{
+    Account, Address, Fault, FaultKind, Job, JobId, Outgoing, Report, State, Uplink,
+};
+
+use super::CourierHost;
+use super::uplink::HostUplink;
+use crate::queue::Courier;
+use crate::store::Later;
+use crate::store::jobs::{CopyState, OpenJob};
+use crate::xmpp::jid::BareJid;
+
+/// The name under which credentials are sealed.
+pub(crate) const ACCOUNT: &str = "account";
+
+/// The queue's way to the gateway.
+pub(super) struct Handout(pub(super) Arc<CourierHost>);
+
+impl Courier for Handout {
+    fn take(&self, open: OpenJob) -> Later<()> {
+        let host = Arc::clone(&self.0);
+        Box::pin(async move {
+            let up = Arc::new(HostUplink(Arc::clone(&host)));
+            let id = open.id;
+            match host.job_of(open).await {
+                Ok(job) => match host.gateway.courier() {
+                    Some(courier) => courier.submit(job, up),
+                    None => host.dispatch.done(id),
+                },
+                Err(fault) => {
+                    let state = State::Failed(fault);
+                    let job = JobId(id);
+                    let report = Report {
+                        job,
+                        to: 0,
+                        keys: Vec::new(),
+                        state,
+                        kept: None,
+                        peer_kept: None,
+                    };
+                    // Refused only if there is no such job any more.
+                    let _ = up.report(report).await;
+                }
+            }
+        })
+    }
+
+    fn overdue(&self, job: OpenJob, expired: bool) -> Later<()> {
+        let host = Arc::clone(&self.0);
+        Box::pin(async move {
+            let up = HostUplink(Arc::clone(&host));
+            for (to, (_, copy)) in job.copies.iter().enumerate() {
+                let state = match (*copy, expired) {
+                    (CopyState::Queued, false) => State::Retry {
+                        after: 0,
+                        fault: Fault::new(FaultKind::TimedOut, ""),
+                    },
+                    (CopyState::Queued, true) => State::Failed(Fault::new(FaultKind::Expired, "")),
+                    (CopyState::Begun, _) => State::Unknown,
+                    _ => continue,
+                };
+                let report = Report {
+                    job: JobId(job.id),
+                    to: u16::try_from(to).unwrap_or(u16::MAX),
+                    keys: Vec::new(),
+                    state,
+                    kept: None,
+                    peer_kept: None,
+                };
+                let _ = up.report(report).await;
+            }
+        })
+    }
+}
+
+impl CourierHost {
+    async fn job_of(&self, open: OpenJob) -> Result<Job<'static>, Fault> {
+        let unreadable = |error: serde_json::Error| {
+            tracing::error!(%error, job = open.id, "a kept message cannot be read");
+            Fault::new(
+                FaultKind::Internal,
+                "the kept message cannot be read any more",
+            )
+        };
+        let user = BareJid::parse(&open.user)
+            .map_err(|fault| Fault::new(FaultKind::Internal, fault.to_string()))?;
+        let to = open
+            .copies
+            .iter()
+            .map(|(address, _)| serde_json::from_str::<Address>(address));
+        Ok(Job {
+            id: JobId(open.id),
+            user: self.user_of(&user),
+            account: self.account(&user).await,
+            to: to.collect::<Result<_, _>>().map_err(unreadable)?,
+            message: owned_message(&open.message).map_err(unreadable)?,
+            attempt: open.attempt.saturating_sub(1),
+            kept: open.kept,
+            peer_kept: open.peer_kept,
+        })
+    }
+
+    /// The credentials of a user, where he has registered.
+    async fn account(&self, user: &BareJid) -> Option<Account> {
+        let cached = |host: &Self| {
+            let accounts = host.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+            accounts.get(user).cloned()
+        };
+        if let Some(account) = cached(self) {
+            return account;
+        }
+        let domain = self.outbox.domain();
+        let sealed = self
+            .shared
+            .store
+            .unseal(user.as_str(), domain, ACCOUNT)
+            .await;
+        let account = match sealed {
+            Ok(sealed) => sealed.and_then(|text| serde_json::from_str(text.expose()).ok()),
+            Err(fault) => {
+                tracing::error!(%fault, %user, "credentials cannot be read");
+                return None;
+            }
+        };
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        if accounts.len() >= MOST_ACCOUNTS {
+            accounts.clear();
+        }
+        accounts.insert(user.clone(), account.clone());
+        account
+    }
+
+    /// A user's credentials have changed.
+    pub(crate) fn account_changed(&self, user: &BareJid) {
+        self.accounts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(user);
+    }
+}
+
+/// Credentials remembered at a time.
+const MOST_ACCOUNTS: usize = 10_000;
+
+/// A message that owns what it says.
+fn owned_message(bytes: &[u8]) -> Result<Outgoing<'static>, serde_json::Error> {
+    let message: Outgoing<'_> = serde_json::from_slice(bytes)?;
+    Ok(message.into_owned())
+}

@@ -1,0 +1,128 @@
+//! Store-and-forward gateways: what a stanza means to the queue, and what the queue's outcomes mean
+//! to the user.
+//!
+//! * `outward`: a message becomes a durable job; a correction or retraction changes it as long as
+//!   it has not begun (XEP-0308, XEP-0424).
+//! * `handout`: a job is handed to the gateway, and what is not reported on in time.
+//! * `uplink`: what the gateway asks of the host.
+//! * `told`: receipts (XEP-0184) and errors, written once and kept until they have arrived.
+
+mod handout;
+mod outward;
+mod told;
+mod uplink;
+
+#[cfg(all(test, feature = "loopback"))]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use isthmus_gateway::{Account, Gateway};
+use tokio::sync::{Semaphore, watch};
+
+use super::access::Access;
+use super::shared::{Shared, now_ms};
+use crate::component::Outbox;
+use crate::queue::{Dispatch, Inwards, Tuning};
+use crate::xmpp::jid::BareJid;
+
+/// Stanzas that may wait for the store at a time, per gateway.
+const WAITING: usize = 4096;
+
+/// How long foreign ids are remembered: replies to an old mail, receipts of the day after.
+const REMEMBER_MS: i64 = 180 * 24 * 3_600_000;
+
+/// The store-and-forward face of one domain.
+pub(crate) struct CourierHost {
+    gateway: Arc<dyn Gateway>,
+    shared: Arc<Shared>,
+    access: RwLock<Arc<Access>>,
+    outbox: Outbox,
+    dispatch: Dispatch,
+    inwards: Inwards,
+    /// Credentials that were looked up; emptied for a user when he registers anew.
+    accounts: Mutex<HashMap<BareJid, Option<Account>>>,
+    waiting: Arc<Semaphore>,
+    stop: watch::Sender<bool>,
+}
+
+impl CourierHost {
+    /// Starts the queue and the gateway's own tasks. Must be called within a tokio runtime.
+    pub(crate) fn start(
+        gateway: Arc<dyn Gateway>,
+        shared: Arc<Shared>,
+        access: Arc<Access>,
+        outbox: Outbox,
+    ) -> Arc<Self> {
+        let store = shared.store();
+        let dispatch = Dispatch::new(
+            outbox.domain(),
+            Arc::clone(&store),
+            shared.queue_tuning(),
+            now_ms,
+        );
+        let inwards = Inwards::new(outbox.domain(), store, outbox.clone());
+        let host = Arc::new(Self {
+            gateway,
+            shared,
+            access: RwLock::new(access),
+            outbox,
+            dispatch,
+            inwards,
+            accounts: Mutex::default(),
+            waiting: Arc::new(Semaphore::new(WAITING)),
+            stop: watch::Sender::new(false),
+        });
+        let up = Arc::new(uplink::HostUplink(Arc::clone(&host)));
+        let runs = Arc::clone(&host.gateway).start(up);
+        let domain = host.outbox.domain().to_owned();
+        tokio::spawn(async move {
+            if let Err(fault) = runs.await {
+                tracing::error!(%fault, domain, "the gateway cannot work");
+            }
+        });
+        let hand = Arc::new(handout::Handout(Arc::clone(&host)));
+        let (queue, stop) = (Arc::clone(&host), host.stop.subscribe());
+        tokio::spawn(async move { queue.dispatch.run(hand, stop).await });
+        let (inward, stop) = (Arc::clone(&host), host.stop.subscribe());
+        tokio::spawn(async move { inward.inwards.run(stop).await });
+        host.keep_tidy();
+        host
+    }
+
+    /// Hands out nothing more; what is on its way ends by `until`.
+    pub(crate) fn drain(&self, until: std::time::Instant) {
+        self.stop.send_replace(true);
+        self.gateway.drain(until);
+    }
+
+    pub(crate) fn set_access(&self, access: Arc<Access>) {
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = access;
+    }
+
+    fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn tuning(&self) -> &Tuning {
+        self.dispatch.tuning()
+    }
+
+    /// Forgets what is past its time, now and then.
+    fn keep_tidy(self: &Arc<Self>) {
+        let (host, mut stop) = (Arc::clone(self), self.stop.subscribe());
+        tokio::spawn(async move {
+            let hour = std::time::Duration::from_secs(3600);
+            loop {
+                if let Err(fault) = host.shared.store.forget_past(now_ms()).await {
+                    tracing::warn!(%fault, "what is past its time stays for now");
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(hour) => {}
+                    _ = stop.wait_for(|stop| *stop) => return,
+                }
+            }
+        });
+    }
+}

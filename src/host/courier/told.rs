@@ -1,0 +1,118 @@
+//! What the sender of a message is told of its copies.
+
+use isthmus_gateway::{Fault, State};
+use serde::{Deserialize, Serialize};
+
+use crate::host::fault::{stanza_error, words};
+use crate::host::reply::{Origin, write_error};
+use crate::store::jobs::{CopyState, Told};
+use crate::xmpp::jid::Jid;
+use crate::xmpp::ns;
+use crate::xmpp::stanza::{Condition, ErrorType};
+use crate::xmpp::write::{self, Head, STANZA_MAX, StanzaName, Written};
+
+/// Who waits for news of a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Sender {
+    /// Where an answer goes.
+    pub(super) origin: Origin,
+    /// He asked for a receipt (XEP-0184).
+    pub(super) receipt: bool,
+}
+
+/// The copy's state that a report means.
+pub(super) fn copy_state(state: &State) -> CopyState {
+    match state {
+        State::Retry { .. } => CopyState::Queued,
+        State::Accepted => CopyState::Accepted,
+        State::Delivered => CopyState::Delivered,
+        State::Read => CopyState::Read,
+        State::Failed(_) => CopyState::Failed,
+        State::Unknown => CopyState::Unknown,
+    }
+}
+
+/// What the sender is told of a state, as a stanza; `receipts`: the network confirms delivery, so
+/// that being accepted by the next station is not yet news.
+pub(super) fn tell(
+    sender: &Sender,
+    state: &State,
+    receipts: bool,
+    domain: &str,
+    id: &str,
+) -> Option<(Told, Vec<u8>)> {
+    match state {
+        State::Retry { .. } => None,
+        State::Accepted if receipts => None,
+        State::Accepted | State::Delivered | State::Read => {
+            let stanza = sender
+                .receipt
+                .then(|| receipt(&sender.origin, domain, id))??;
+            Some((Told::Outcome, stanza))
+        }
+        State::Failed(fault) => {
+            let (condition, kind) = stanza_error(fault.kind);
+            let text = failure(fault);
+            Some((
+                Told::Outcome,
+                error(&sender.origin, domain, condition, kind, &text)?,
+            ))
+        }
+        State::Unknown => {
+            let text = "the message was handed over and no answer came: whether it arrives is not \
+                        known";
+            let (condition, kind) = (Condition::RemoteServerTimeout, ErrorType::Wait);
+            Some((
+                Told::Unknown,
+                error(&sender.origin, domain, condition, kind, text)?,
+            ))
+        }
+    }
+}
+
+fn failure(fault: &Fault) -> String {
+    match fault.parts_sent {
+        0 => words(fault).to_owned(),
+        parts => format!("{} ({parts} parts had been sent)", words(fault)),
+    }
+}
+
+/// XEP-0184 §5.3, to the bare JID: the device that sent it may be gone.
+fn receipt(origin: &Origin, domain: &str, id: &str) -> Option<Vec<u8>> {
+    let of = origin.id.as_deref()?;
+    let user = Jid::parse(&origin.peer).ok()?.bare();
+    let head = Head {
+        name: StanzaName::Message,
+        domain,
+        from: origin.sender(),
+        to: user.as_str(),
+        kind: Some("chat"),
+        id: Some(id),
+    };
+    written(head, |xml| {
+        xml.start_ns("received", ns::RECEIPTS).attr("id", of).end();
+        xml.leaf("store", ns::HINTS);
+    })
+}
+
+fn error(
+    origin: &Origin,
+    domain: &str,
+    condition: Condition,
+    kind: ErrorType,
+    text: &str,
+) -> Option<Vec<u8>> {
+    let head = Head {
+        domain,
+        ..origin.head("error")
+    };
+    written(head, |xml| write_error(xml, condition, kind, text))
+}
+
+fn written(head: Head<'_>, body: impl FnOnce(&mut write::Xml<'_>)) -> Option<Vec<u8>> {
+    let mut stanza = Vec::with_capacity(256);
+    match write::stanza(&mut stanza, STANZA_MAX, head, body) {
+        Written::Nothing => None,
+        Written::Whole | Written::Cut => Some(stanza),
+    }
+}

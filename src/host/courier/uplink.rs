@@ -1,0 +1,341 @@
+//! What a gateway asks of the host.
+
+use std::io;
+use std::sync::Arc;
+
+use isthmus_gateway::{
+    Address, BlobWriter, Delivery, Handle, JobId, Key, Later, Ref, Refusal, Report, State, Stored,
+    Time, Uplink, UserId,
+};
+
+use super::told::{self, Sender};
+use super::{CourierHost, REMEMBER_MS};
+use crate::host::chat::{LATE_MS, Spoken, write_message};
+use crate::host::ids::Ids;
+use crate::host::shared::now_ms;
+use crate::store::StoreFault;
+use crate::store::jobs::{CopyReport, CopyState, Inward, OpenJob, Reported};
+use crate::xmpp::escape::escape;
+use crate::xmpp::jid::BareJid;
+use crate::xmpp::write::{self, Head, STANZA_MAX, StanzaName, Written};
+
+/// What a gateway asks of the host.
+#[derive(Clone)]
+pub(super) struct HostUplink(pub(super) Arc<CourierHost>);
+
+impl Uplink for HostUplink {
+    fn find(&self, handle: Handle, _from: &Address) -> Later<Result<Vec<UserId>, Refusal>> {
+        let host = Arc::clone(&self.0);
+        Box::pin(async move { host.find(handle).await })
+    }
+
+    fn deliver(
+        &self,
+        batch: Vec<Delivery<'static>>,
+        all_or_none: bool,
+    ) -> Later<Vec<Result<Stored, Refusal>>> {
+        let host = Arc::clone(&self.0);
+        Box::pin(async move { host.deliver(batch, all_or_none).await })
+    }
+
+    fn begin(&self, job: JobId, to: u16, keys: Vec<String>) -> Later<bool> {
+        let until = now_ms() + REMEMBER_MS;
+        let begun = self.0.shared.store.copy_begin(job.0, to, keys, until);
+        Box::pin(async move {
+            begun.await.unwrap_or_else(|fault| {
+                // What is not on disk must not be sent: it could be sent twice without a trace.
+                tracing::error!(%fault, job = job.0, "a message is held back");
+                false
+            })
+        })
+    }
+
+    fn report(&self, report: Report) -> Later<Result<(), Refusal>> {
+        let host = Arc::clone(&self.0);
+        Box::pin(async move { host.report(report).await })
+    }
+
+    fn resolve(&self, user: Option<UserId>, key: Key<'_>) -> Later<Option<Ref>> {
+        let found = self
+            .0
+            .shared
+            .store
+            .reference(self.0.outbox.domain(), &key.0);
+        Box::pin(async move {
+            let reference = found.await.ok().flatten()?;
+            let whose = UserId(reference.number);
+            user.is_none_or(|user| user == whose).then_some(Ref {
+                user: whose,
+                job: reference.job.map(JobId),
+                stanza: reference.stanza,
+                part: reference.part,
+                recipient: reference.copy,
+            })
+        })
+    }
+
+    fn store_blob(&self, _name: &str, _mime: &str) -> Box<dyn BlobWriter> {
+        Box::new(NoBlobs)
+    }
+
+    fn secret(&self, label: &str) -> [u8; 32] {
+        self.0
+            .shared
+            .store
+            .instance_key(&format!("{}:{label}", self.0.outbox.domain()))
+    }
+}
+
+/// Attachments have no place yet: a gateway names them in the text.
+struct NoBlobs;
+
+impl BlobWriter for NoBlobs {
+    fn write(&mut self, _bytes: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn finish(self: Box<Self>) -> Later<io::Result<String>> {
+        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+    }
+}
+
+impl CourierHost {
+    async fn find(&self, handle: Handle) -> Result<Vec<UserId>, Refusal> {
+        let later = |fault: StoreFault| Refusal::Later(fault.to_string());
+        let found = match handle {
+            Handle::Jid { local, domain } => {
+                let user = BareJid::new(Some(&escape(&local)), &domain);
+                vec![user.map_err(|_| Refusal::Unknown)?]
+            }
+            Handle::Line(line) => {
+                let users = self
+                    .shared
+                    .store
+                    .kept("", self.outbox.domain(), &line_name(&line));
+                let users = users.await.map_err(later)?.unwrap_or_default();
+                let users: Vec<String> = serde_json::from_slice(&users).unwrap_or_default();
+                users
+                    .iter()
+                    .filter_map(|user| BareJid::parse(user).ok())
+                    .collect()
+            }
+            Handle::Alias(_) => Vec::new(),
+        };
+        let access = self.access();
+        let admitted: Vec<_> = found
+            .into_iter()
+            .filter(|user| access.admits(user))
+            .collect();
+        if admitted.is_empty() {
+            return Err(Refusal::Unknown);
+        }
+        let mut ids = Vec::with_capacity(admitted.len());
+        for user in admitted {
+            let number = self.shared.user_number(&user);
+            self.shared
+                .store
+                .user_add(user.as_str(), number)
+                .await
+                .map_err(later)?;
+            ids.push(UserId(number));
+        }
+        Ok(ids)
+    }
+
+    async fn deliver(
+        &self,
+        batch: Vec<Delivery<'static>>,
+        all_or_none: bool,
+    ) -> Vec<Result<Stored, Refusal>> {
+        let mut results: Vec<Result<Stored, Refusal>> = Vec::with_capacity(batch.len());
+        let mut inward = Vec::with_capacity(batch.len());
+        for delivery in batch {
+            let prepared = self.inward(delivery).await;
+            results.push(
+                prepared
+                    .as_ref()
+                    .map(|_| Stored::Fresh)
+                    .map_err(Clone::clone),
+            );
+            inward.extend(prepared);
+        }
+        if all_or_none && let Some(Err(refusal)) = results.iter().find(|result| result.is_err()) {
+            let refusal = refusal.clone();
+            return results.iter().map(|_| Err(refusal.clone())).collect();
+        }
+        match self
+            .shared
+            .store
+            .deliver(self.outbox.domain(), inward)
+            .await
+        {
+            Ok(taken) => {
+                let mut taken = taken.into_iter();
+                for result in results.iter_mut().filter(|result| result.is_ok()) {
+                    if taken.next().flatten().is_none() {
+                        *result = Ok(Stored::Again);
+                    }
+                }
+                self.inwards.added();
+            }
+            Err(fault) => {
+                tracing::error!(%fault, "messages from the network are refused for now");
+                let later = Refusal::Later("the store does not take messages now".into());
+                for result in results.iter_mut().filter(|result| result.is_ok()) {
+                    *result = Err(later.clone());
+                }
+            }
+        }
+        results
+    }
+
+    /// Writes the stanza of a delivery.
+    async fn inward(&self, delivery: Delivery<'static>) -> Result<Inward, Refusal> {
+        let number = delivery.user.0;
+        let user = self.shared.store.user_of(number).await;
+        let user = user.map_err(|fault| Refusal::Later(fault.to_string()))?;
+        let user = user.ok_or(Refusal::Unknown)?;
+        let local = self.gateway.format(&delivery.peer).map_err(|fault| {
+            Refusal::Unwanted(format!("the sender's address cannot be shown: {fault}"))
+        })?;
+        let local = escape(&local).into_owned();
+        let by = format!("{local}@{}", self.outbox.domain());
+        let mut id = String::new();
+        let conversation = format!("{user} {by}");
+        Ids::new(&self.shared.message_key, &conversation, 0).next(Some(&delivery.dedup), &mut id);
+        let message = &delivery.message;
+        let at = message
+            .time
+            .map(|Time(ms)| ms)
+            .filter(|ms| (now_ms() - ms).abs() > LATE_MS);
+        let spoken = Spoken {
+            id: &id,
+            by: &by,
+            at,
+        };
+        let kind = if message.subject.is_some() {
+            None
+        } else {
+            Some("chat")
+        };
+        let head = Head {
+            name: StanzaName::Message,
+            domain: self.outbox.domain(),
+            from: write::Sender {
+                local: Some(&local),
+                resource: None,
+            },
+            to: &user,
+            kind,
+            id: Some(&id),
+        };
+        let mut stanza = Vec::with_capacity(512);
+        let written = write::stanza(&mut stanza, STANZA_MAX, head, |xml| {
+            write_message(xml, message, &spoken)
+        });
+        if written == Written::Nothing {
+            return Err(Refusal::Unwanted(
+                "the sender's address cannot be shown".into(),
+            ));
+        }
+        let peer = serde_json::to_string(&delivery.peer)
+            .map_err(|error| Refusal::Unwanted(error.to_string()))?;
+        Ok(Inward {
+            number,
+            dedup: delivery.dedup,
+            until: now_ms() + REMEMBER_MS,
+            stanza,
+            stanza_id: id,
+            key: message.key.as_ref().map(|Key(key)| key.to_string()),
+            peer,
+            peer_kept: delivery.peer_kept,
+        })
+    }
+
+    async fn report(&self, report: Report) -> Result<(), Refusal> {
+        let later = |fault: StoreFault| Refusal::Later(fault.to_string());
+        let id = report.job.0;
+        let job = self
+            .shared
+            .store
+            .job(id)
+            .await
+            .map_err(later)?
+            .ok_or(Refusal::Unknown)?;
+        let row = self.copy_report(&job, report)?;
+        let (state, due) = (row.state, row.due);
+        let reported = self.shared.store.copy_report(row).await.map_err(later)?;
+        match reported {
+            Reported::Changed(told) => {
+                if told.is_some() {
+                    self.inwards.added();
+                }
+                match state {
+                    CopyState::Queued => self.dispatch.again(id, due),
+                    _ => self.settle(id).await.map_err(later)?,
+                }
+                Ok(())
+            }
+            Reported::Stale => Ok(()),
+            Reported::Unknown => Err(Refusal::Unknown),
+        }
+    }
+
+    /// Ends the handing out of a job none of whose copies is to be sent any more.
+    async fn settle(&self, id: u64) -> Result<(), StoreFault> {
+        let job = self.shared.store.job(id).await?;
+        let open = job.is_some_and(|job| {
+            job.copies
+                .iter()
+                .any(|(_, state)| matches!(state, CopyState::Queued | CopyState::Begun))
+        });
+        if !open {
+            self.dispatch.done(id);
+        }
+        Ok(())
+    }
+
+    fn copy_report(&self, job: &OpenJob, report: Report) -> Result<CopyReport, Refusal> {
+        let sender: Sender = serde_json::from_slice(&job.origin).map_err(|error| {
+            tracing::error!(%error, job = job.id, "nobody can be told of this message");
+            Refusal::Unknown
+        })?;
+        let now = now_ms();
+        let mut state = report.state;
+        let mut due = now;
+        if let State::Retry { after, fault } = &state {
+            let wait = i64::try_from(*after)
+                .unwrap_or(i64::MAX)
+                .max(self.tuning().wait(job.attempt));
+            due = now.saturating_add(wait);
+            if due >= job.expires {
+                state = State::Failed(fault.clone());
+            }
+        }
+        let receipts = self.gateway.manifest().caps.receipts;
+        let mut id = String::new();
+        let what = format!(
+            "{}:{}:{:?}",
+            report.job.0,
+            report.to,
+            told::copy_state(&state)
+        );
+        Ids::new(&self.shared.message_key, "told", 0).next(Some(&what), &mut id);
+        Ok(CopyReport {
+            job: report.job.0,
+            copy: report.to,
+            tell: told::tell(&sender, &state, receipts, self.outbox.domain(), &id),
+            state: told::copy_state(&state),
+            keys: report.keys,
+            until: now + REMEMBER_MS,
+            kept: report.kept,
+            peer_kept: report.peer_kept,
+            due,
+        })
+    }
+}
+
+/// The name under which the users of a line are kept.
+pub(crate) fn line_name(line: &str) -> String {
+    format!("line {line}")
+}
