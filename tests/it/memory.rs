@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use isthmus::secret::Secret;
+use isthmus::store::jobs::{
+    CopyReport, Inward, Jobs, NewJob, Numbered, OpenJob, Recall, Reference, Reported,
+};
 use isthmus::store::{
     Conversation, ConversationId, Later, Page, Row, SpoolEntry, Store, StoreFault,
 };
@@ -177,4 +180,85 @@ impl Store for MemoryStore {
     fn instance_key(&self, _: &str) -> [u8; 32] {
         [7; 32]
     }
+}
+
+/// The tests that use this store have live gateways only.
+impl Jobs for MemoryStore {
+    fn job_add(&self, _: NewJob) -> Later<Result<u64, StoreFault>> {
+        none()
+    }
+
+    fn jobs_open(&self, _: &str, _: u64, _: usize) -> Later<Result<Vec<OpenJob>, StoreFault>> {
+        none()
+    }
+
+    fn job(&self, _: u64) -> Later<Result<Option<OpenJob>, StoreFault>> {
+        none()
+    }
+
+    fn job_lease(&self, _: u64) -> Later<Result<Option<OpenJob>, StoreFault>> {
+        none()
+    }
+
+    fn copy_begin(
+        &self,
+        _: u64,
+        _: u16,
+        _: Vec<String>,
+        _: i64,
+    ) -> Later<Result<bool, StoreFault>> {
+        none()
+    }
+
+    fn copy_report(&self, _: CopyReport) -> Later<Result<Reported, StoreFault>> {
+        none()
+    }
+
+    fn recall(&self, _: &str, _: &str, _: &str) -> Later<Result<Recall, StoreFault>> {
+        none()
+    }
+
+    fn change(&self, _: &str, _: &str, _: &str, _: Vec<u8>) -> Later<Result<Recall, StoreFault>> {
+        none()
+    }
+
+    fn jobs_of(&self, _: &str, _: &str, _: usize) -> Later<Result<Vec<OpenJob>, StoreFault>> {
+        none()
+    }
+
+    fn deliver(&self, _: &str, _: Vec<Inward>) -> Later<Result<Vec<Option<u64>>, StoreFault>> {
+        none()
+    }
+
+    fn inbound(&self, _: &str, _: u64, _: usize) -> Later<Result<Numbered, StoreFault>> {
+        none()
+    }
+
+    fn inbound_done(&self, _: Vec<u64>) -> Later<Result<(), StoreFault>> {
+        none()
+    }
+
+    fn reference(&self, _: &str, _: &str) -> Later<Result<Option<Reference>, StoreFault>> {
+        none()
+    }
+
+    fn keys_of(&self, _: &str, _: &str, _: &str) -> Later<Result<Vec<String>, StoreFault>> {
+        none()
+    }
+
+    fn user_add(&self, _: &str, _: i64) -> Later<Result<(), StoreFault>> {
+        none()
+    }
+
+    fn user_of(&self, _: i64) -> Later<Result<Option<String>, StoreFault>> {
+        none()
+    }
+
+    fn forget_past(&self, _: i64) -> Later<Result<(), StoreFault>> {
+        none()
+    }
+}
+
+fn none<T: Send + 'static>() -> Later<Result<T, StoreFault>> {
+    Box::pin(async { Err(StoreFault::Closed) })
 }
