@@ -20,7 +20,7 @@ use crate::xmpp::write::{Sender, StanzaName};
 const CHUNK: usize = 256;
 
 /// The most rows one read of the archive brings.
-const PAGE: usize = 1000;
+pub(super) const PAGE: usize = 1000;
 
 /// How much of a room a resource has been shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

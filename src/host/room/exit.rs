@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use isthmus_gateway::{Command, Fault, FaultKind, Left, Ranks, Why};
 
+use super::cursor::PAGE;
 use super::presence::{self, Details, Standing};
 use super::{Cursor, Phase, Room, code};
 use crate::host::session::{Base, Pending};
@@ -11,6 +12,9 @@ use crate::host::session::{Base, Pending};
 /// How long a room is kept for a user whose resources vanished without leaving: his server was
 /// restarted, his connection broke. What is said meanwhile is archived, and shown when he returns.
 const VANISHED: Duration = Duration::from_secs(300);
+
+/// The most of what was missed is as much as is shown.
+const MOST_MISSED: i64 = PAGE as i64;
 
 impl Room {
     /// A resource leaves by its own will. The last one takes the user out of the foreign room.
@@ -65,19 +69,35 @@ impl Room {
     /// A resource bounced what it was sent: it is not there any more. The room is kept for a
     /// while after the last one. `bounced` is the id of what came back.
     pub(crate) fn vanish(&mut self, base: &Base, jid: &str, bounced: Option<&str>) {
+        // Not only the first of many: a server may return what it was sent in any order, and
+        // presence before messages.
+        if let Some(id) = bounced {
+            self.unheard(id);
+        }
         let before = self.resources.len();
         self.resources.retain(|resource| resource.jid != jid);
         if self.resources.len() == before {
             return;
         }
-        if let (Some(row), Some(archive)) =
-            (bounced.and_then(|id| self.row_of(id)), &mut self.archive)
-        {
-            archive.heard = archive.heard.min(row - 1);
-        }
         if self.resources.is_empty() {
             self.leave_at = Some(base.now + VANISHED);
         }
+    }
+
+    /// The message of this id came back: what was said from it on is shown to who enters.
+    fn unheard(&mut self, id: &str) {
+        let row = self.row_of(id);
+        let forgets = self.forgets_rows();
+        let Some(archive) = &mut self.archive else {
+            return;
+        };
+        let heard = match row {
+            Some(row) => row - 1,
+            // Said so long ago that its row is not known any more.
+            None if forgets => archive.last - MOST_MISSED,
+            None => return,
+        };
+        archive.heard = archive.heard.min(heard.max(0));
     }
 
     /// The user is in the foreign room and nobody sits here: the room is kept for a while.

@@ -137,6 +137,11 @@ impl Room {
         );
     }
 
+    /// Whether there have been more messages than rows are known of.
+    pub(super) fn forgets_rows(&self) -> bool {
+        self.recent.len() == RECENT
+    }
+
     /// The archive row of a message that came back.
     pub(super) fn row_of(&self, id: &str) -> Option<i64> {
         let hash = hash(id);
