@@ -68,7 +68,7 @@ path = "{{dir}}/isthmus.db"
 
 [gateway.irc]
 domain = "{GATEWAY}"
-hosts = "any"
+hosts = "named"
 allow = ["localhost"]
 
 [gateway.irc.networks.local]
