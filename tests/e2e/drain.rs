@@ -1,12 +1,12 @@
 //! SIGTERM: the networks see a farewell, rooms are told, the stream is closed in order.
 
 use isthmus_test_support::xmpp_server::Kind;
-use isthmus_test_support::{Isthmus, XmppServer};
+use isthmus_test_support::{IrcClient, IrcServer, Isthmus, Ngircd, XmppServer};
 
 use crate::tap::Tap;
-use crate::world::{LOOP, LOOP_GATEWAY, World, config_at, isthmus, presence_of};
+use crate::world::{IRC, LOOP, LOOP_GATEWAY, World, config_at, irc_gateway, isthmus, presence_of};
 
-const ROOM: &str = "#garden%net@loop.localhost";
+const ROOMS: [&str; 2] = ["#garden%net@loop.localhost", "#garden%local@irc.localhost"];
 
 /// The program, attached through a relay.
 async fn tapped(xmpp: &dyn XmppServer, gateways: &str) -> (Tap, Isthmus) {
@@ -16,31 +16,38 @@ async fn tapped(xmpp: &dyn XmppServer, gateways: &str) -> (Tap, Isthmus) {
 }
 
 async fn drains(kind: Kind) {
-    let xmpp = kind.start();
-    let (tap, isthmus) = tapped(&*xmpp, LOOP_GATEWAY).await;
+    let (xmpp, irc) = (kind.start(), Ngircd::start());
+    let gateways = [LOOP_GATEWAY, &irc_gateway(&irc)].concat();
+    let (tap, isthmus) = tapped(&*xmpp, &gateways).await;
     let world = World { isthmus, xmpp };
     let juliet = world.user("juliet").await;
+    let alice = IrcClient::connect(irc.port(), "alice").await;
+    alice.join("#garden").await;
     world.attached(&juliet, LOOP).await;
-    juliet.join(ROOM, "juliet").await;
+    world.attached(&juliet, IRC).await;
+    for room in ROOMS {
+        juliet.join(room, "juliet").await;
+    }
     world.isthmus.send_term();
-    let told = juliet
-        .expect(presence_of(&format!("{ROOM}/juliet"), "unavailable"))
+    alice
+        .expect(|line| line.command == "QUIT" && line.nick() == "juliet")
         .await;
-    assert!(told.status_codes().contains(&110), "{told:?}");
-    assert!(told.status_codes().contains(&332), "{told:?}");
+    for room in ROOMS {
+        let told = juliet
+            .expect(presence_of(&format!("{room}/juliet"), "unavailable"))
+            .await;
+        assert!(told.status_codes().contains(&110), "{told:?}");
+        assert!(told.status_codes().contains(&332), "{told:?}");
+    }
     let status = tokio::task::block_in_place(|| world.isthmus.wait_exit());
     assert_eq!(status.code(), Some(0), "{}", world.isthmus.log());
-    assert!(
-        tap.out().ends_with("</stream:stream>"),
-        "the program closes its stream"
-    );
-    assert!(
-        tap.back().trim_end().ends_with("</stream:stream>"),
-        "the server closes its own"
-    );
+    let closed = |bytes: String| bytes.matches("</stream:stream>").count();
+    assert_eq!(closed(tap.out()), 2, "the program closes its streams");
+    assert_eq!(closed(tap.back()), 2, "the server closes its own");
     // The server is well: the next run attaches at once.
     world.isthmus.restart();
     world.attached(&juliet, LOOP).await;
+    world.attached(&juliet, IRC).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
