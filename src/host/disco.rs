@@ -146,7 +146,7 @@ fn write_room(xml: &mut Xml<'_>, gateway: &dyn Gateway, to: &Address, seen: Opti
     ];
     write(xml, &[identity], &features);
     let Some(seen) = seen else { return };
-    // XEP-0045 §6.4, form type `muc#roominfo`.
+    // XEP-0045 §6.4, form type `muc#roominfo` (XEP-0004 §3.2).
     xml.start_ns("x", ns::DATA_FORMS).attr("type", "result");
     field(xml, "FORM_TYPE", Some("hidden"), ns::MUC_ROOMINFO);
     field(xml, "muc#roominfo_description", None, &to.id);

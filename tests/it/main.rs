@@ -3,6 +3,7 @@
 mod config;
 mod converge;
 mod dice;
+mod docs;
 mod memory;
 mod model;
 mod pump;
