@@ -3,9 +3,11 @@
 use std::fs;
 
 use isthmus_test_support::xmpp_server::Kind;
+use isthmus_test_support::{Inspircd, IrcClient, IrcServer, XmppClient};
 
 use crate::world::{
-    LOOP, LOOP_GATEWAY, PASSWORD, World, config_at, error_text, isthmus, presence_of,
+    IRC, LOOP, LOOP_GATEWAY, PASSWORD, World, config_at, error_text, irc_gateway_at, isthmus,
+    presence_of,
 };
 
 const ROOM: &str = "#garden%net@loop.localhost";
@@ -106,16 +108,8 @@ async fn reload_of_a_bad_file_keeps_the_old_configuration() {
         .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reload_and_all_else_never_logs_secrets_or_words() {
-    let xmpp = Kind::Prosody.start();
-    let config = config_at(xmpp.component_port(), xmpp.secret(), "trace", LOOP_GATEWAY);
-    let world = World {
-        isthmus: isthmus(&config),
-        xmpp,
-    };
-    let juliet = world.user("juliet").await;
-    world.attached(&juliet, LOOP).await;
+/// What people say and what opens doors, on the loopback network.
+async fn confide(juliet: &XmppClient) {
     juliet.join(ROOM, "juliet").await;
     for (to, words) in [
         ("echo%net", "confidential-chat"),
@@ -135,6 +129,62 @@ async fn reload_and_all_else_never_logs_secrets_or_words() {
     juliet
         .expect(|s| s.kind() == "presence" && s.type_() == "error")
         .await;
+}
+
+/// The same on IRC, with refusals, and a topic that nobody else has to read either.
+async fn confide_on_irc(juliet: &XmppClient, alice: &IrcClient) {
+    let (channel, room) = ("#garden", "#garden%local@irc.localhost");
+    alice.join(channel).await;
+    alice.send(&format!("MODE {channel} +k confidential-key"));
+    alice.send(&format!("TOPIC {channel} :confidential-topic"));
+    alice.expect(|line| line.command == "TOPIC").await;
+    juliet.send_join(room, "juliet", "<password>confidential-guess</password>");
+    juliet
+        .expect(presence_of(&format!("{room}/juliet"), "error"))
+        .await;
+    juliet.send_join(room, "juliet", "<password>confidential-key</password>");
+    juliet
+        .try_entered(room, isthmus_test_support::DEADLINE)
+        .await
+        .expect("the key fits");
+    juliet.groupchat(room, "confidential-out");
+    alice.expect(|line| line.last() == "confidential-out").await;
+    alice.privmsg(channel, "confidential-in");
+    juliet
+        .expect(|s| s.is_message("groupchat", "confidential-in"))
+        .await;
+    let id = juliet.chat("nobody%local@irc.localhost", "confidential-lost");
+    juliet
+        .expect(|s| s.id() == id && s.type_() == "error")
+        .await;
+    // As people log in to services: a raw line.
+    juliet.chat(
+        "local@irc.localhost",
+        "PRIVMSG alice :IDENTIFY confidential-services",
+    );
+    alice
+        .expect(|line| line.last() == "IDENTIFY confidential-services")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reload_and_all_else_never_logs_secrets_or_words() {
+    // InspIRCd takes a password where it has none set.
+    let (xmpp, irc) = (Kind::Prosody.start(), Inspircd::start());
+    let address = format!("127.0.0.1:{}", irc.port());
+    let keys = "tls = \"off\"\npassword = \"confidential-server-password\"";
+    let gateways = [LOOP_GATEWAY, &irc_gateway_at(&address, keys)].concat();
+    let config = config_at(xmpp.component_port(), xmpp.secret(), "trace", &gateways);
+    let world = World {
+        isthmus: isthmus(&config),
+        xmpp,
+    };
+    let juliet = world.user("juliet").await;
+    let alice = IrcClient::connect(irc.port(), "alice").await;
+    world.attached(&juliet, LOOP).await;
+    world.attached(&juliet, IRC).await;
+    confide(&juliet).await;
+    confide_on_irc(&juliet, &alice).await;
     reload(&world, "configuration read again");
     let status = tokio::task::block_in_place(|| world.isthmus.terminate());
     assert_eq!(status.code(), Some(0));
