@@ -159,8 +159,12 @@ impl Streams {
             return;
         }
         if !self.is_ours(stanza.to()) {
-            // COMPAT(jabberd2 2.7): bounces what we should not have sent with its addresses
-            // unswapped. COMPAT(ejabberd 23.01): a listener with several hosts sends each of them
+            if is_bounce(&stanza) && self.is_ours(stanza.from()) {
+                // COMPAT(jabberd2 2.7): its router returns what it cannot deliver (its session
+                // manager starts last) with the addresses unswapped. It was not received.
+                return self.inbound.stanza(stanza.turned());
+            }
+            // COMPAT(ejabberd 23.01): a listener with several hosts sends each of them
             // everybody's. An answer would go round in circles.
             if !self.told_misdirected.swap(true, Ordering::Relaxed) {
                 let to = stanza.to();
@@ -307,6 +311,12 @@ impl Streams {
     pub(super) fn barrier(&self) -> MutexGuard<'_, Barrier> {
         self.barrier.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A message or presence that came back: nobody answers it, whoever takes it up.
+fn is_bounce(stanza: &Stanza) -> bool {
+    let kind = matches!(stanza.kind(), StanzaKind::Message | StanzaKind::Presence);
+    kind && stanza.from().is_some() && stanza.kind_attr().as_deref() == Some("error")
 }
 
 /// The next frame of the stream.

@@ -115,7 +115,7 @@ impl World {
     /// Waits until the gateway answers this client, which it does only when attached.
     pub(crate) async fn attached(&self, client: &XmppClient, domain: &str) {
         let end = Instant::now() + PATIENCE;
-        while client.iq("get", domain, PING).await.type_() != "result" {
+        while !answers(client, domain).await {
             assert!(
                 self.isthmus.is_running(),
                 "isthmus has ended:\n{}",
@@ -130,6 +130,20 @@ impl World {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
+}
+
+/// Whether a ping to the domain is answered with a result. One that the server hands to a process
+/// that was killed a moment before is answered by nobody.
+async fn answers(client: &XmppClient, domain: &str) -> bool {
+    let id = client.fresh_id();
+    client.send(&format!(
+        "<iq type='get' id='{id}' to='{domain}'>{PING}</iq>"
+    ));
+    let patience = Duration::from_secs(3);
+    let answer = client
+        .try_expect(patience, |s| s.kind() == "iq" && s.id() == id)
+        .await;
+    answer.is_ok_and(|answer| answer.type_() == "result")
 }
 
 /// The payload of a ping (XEP-0199).

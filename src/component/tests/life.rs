@@ -139,12 +139,29 @@ async fn a_stanza_beyond_the_limit_is_refused_and_the_stream_lives() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_comes_back_with_its_addresses_unswapped_is_taken_as_returned() {
+    let mut rig = Rig::new();
+    let mut peer = rig.stream().await;
+    rig.up().await;
+    peer.send(
+        "<message type='error' from='c@irc.example.org' to='a@nowhere.example/x' id='bounce'/>",
+    )
+    .await;
+    let Event::Stanza(stanza) = rig.event().await else {
+        panic!("no stanza")
+    };
+    assert_eq!(id(&stanza), "bounce");
+    assert_eq!(stanza.to().as_deref(), Some("c@irc.example.org"));
+    assert_eq!(stanza.from().as_deref(), Some("a@nowhere.example/x"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_not_for_our_domain_is_dropped_unanswered() {
     let mut rig = Rig::new();
     let mut peer = rig.stream().await;
     rig.up().await;
     peer.send(
-        "<message type='error' from='c@irc.example.org' to='a@nowhere.example' id='bounce'/>\
+        "<message type='error' from='c@other.example' to='a@nowhere.example' id='bounce'/>\
          <iq type='get' from='c@irc.example.org' to='a@nowhere.example' id='unswapped'/>\
          <message from='a@b' to='C@d@IRC.example.org/x@y' id='ours'/>",
     )

@@ -37,6 +37,13 @@ impl Stanza {
         Stanza { bytes, peek, scope }
     }
 
+    /// The same stanza as if it had been sent the other way. The tree of [`Self::element`] keeps
+    /// the addresses as they came.
+    pub(crate) fn turned(mut self) -> Stanza {
+        std::mem::swap(&mut self.peek.to, &mut self.peek.from);
+        self
+    }
+
     /// What it is; only elements of the content namespace are stanzas.
     pub fn kind(&self) -> StanzaKind {
         self.peek.kind
