@@ -128,7 +128,10 @@ impl Work {
                     .arg("-timeout=10");
                 run(command.current_dir(workspace()))
             }
-            Self::Bench => run(&mut cargo(&["bench", "--workspace", "--benches"])),
+            Self::Bench => {
+                install::benchmarks()?;
+                run(&mut cargo(&["bench", "--package", "isthmus", "--benches"]))
+            }
         }
     }
 }

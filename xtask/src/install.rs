@@ -15,7 +15,7 @@ use isthmus_test_support::paths;
 use crate::run::{cargo, output, run, works};
 
 /// What is wanted, and the files that show that it is there.
-const PACKAGES: [(&str, &[&str]); 10] = [
+const PACKAGES: [Package; 10] = [
     (
         "prosody",
         &["usr/bin/prosody", "usr/lib/prosody", "usr/bin/lua5.4"],
@@ -46,6 +46,9 @@ const PACKAGES: [(&str, &[&str]); 10] = [
     ),
 ];
 
+/// What only the benchmarks compare with, in the same form.
+const BENCHMARKS: [Package; 1] = [("biboumi", &["usr/bin/biboumi"])];
+
 /// Never beside the build: the loader and the C library must be of one version.
 const SYSTEM_ONLY: [&str; 3] = ["libc6", "libc-bin", "base-files"];
 
@@ -54,9 +57,21 @@ const CARGO_DENY: &str = "cargo-deny@0.20.2";
 /// Likewise for `cargo-fuzz`.
 const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
 
+/// A package, and the files that show that it is there.
+type Package = (&'static str, &'static [&'static str]);
+
 /// Unpacks the servers unless they are there.
 pub(crate) fn servers() -> Result<(), String> {
-    let missing = missing();
+    unpacked(&PACKAGES)
+}
+
+/// Unpacks what the benchmarks compare with unless it is there.
+pub(crate) fn benchmarks() -> Result<(), String> {
+    unpacked(&BENCHMARKS)
+}
+
+fn unpacked(packages: &[Package]) -> Result<(), String> {
+    let missing = missing(packages);
     if missing.is_empty() {
         return Ok(());
     }
@@ -66,12 +81,12 @@ pub(crate) fn servers() -> Result<(), String> {
     fs::create_dir_all(&home).map_err(|error| format!("{}: {error}", home.display()))?;
     if !works(Command::new("apt-get").arg("--version")) {
         return Err(format!(
-            "the tests need {} and know only how to get them from Debian: install them by hand",
+            "needed are {}, and we know only how to get them from Debian: install them by hand",
             missing.join(", ")
         ));
     }
     // The machine's own package lists do unless they are missing or too old.
-    let debs = match Apt::System.download(&home) {
+    let debs = match Apt::System.download(&missing, &home) {
         Ok(debs) => debs,
         Err(error) => {
             println!(
@@ -80,11 +95,11 @@ pub(crate) fn servers() -> Result<(), String> {
             );
             let apt = Apt::private(&home)?;
             apt.update()?;
-            apt.download(&home)?
+            apt.download(&missing, &home)?
         }
     };
     unpack(&debs, &home)?;
-    let missing = self::missing();
+    let missing = self::missing(packages);
     if missing.is_empty() {
         println!("    done in {:.1} s", start.elapsed().as_secs_f32());
         Ok(())
@@ -138,9 +153,9 @@ fn cargo_tool(command: &str, package: &str) -> Result<(), String> {
     result
 }
 
-fn missing() -> Vec<&'static str> {
+fn missing(packages: &[Package]) -> Vec<&'static str> {
     let lacks = |files: &[&str]| files.iter().any(|file| paths::find(file).is_none());
-    PACKAGES
+    packages
         .iter()
         .filter(|(_, files)| lacks(files))
         .map(|(name, _)| *name)
@@ -185,10 +200,10 @@ impl Apt {
     }
 
     /// Downloads all that is wanted and the machine lacks, into a fresh directory.
-    fn download(&self, home: &Path) -> Result<PathBuf, String> {
+    fn download(&self, missing: &[&str], home: &Path) -> Result<PathBuf, String> {
         let mut simulate = self.command();
         simulate.args(["--simulate", "install", "--no-install-recommends"]);
-        simulate.args(missing());
+        simulate.args(missing);
         let wanted: Vec<String> = output(&mut simulate)?
             .lines()
             .filter_map(to_download)

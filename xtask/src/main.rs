@@ -1,6 +1,7 @@
 //! The commands behind `cargo demo`, `cargo verify` and `cargo endure`.
 //!
 //! * `install`: unpack the servers that the tests talk to; done by the others when needed.
+//! * `install bench`: what only the benchmarks compare with.
 //! * `verify`: everything that has to hold before a change goes in.
 //! * `endure [--list | NAME...]`: what takes long.
 //! * `demo [--once]`: a conversation between XMPP and IRC, live.
@@ -14,13 +15,15 @@ mod verify;
 use std::env;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: xtask install | verify | endure [--list | NAME...] | demo [--once]";
+const USAGE: &str =
+    "usage: xtask install [bench] | verify | endure [--list | NAME...] | demo [--once]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["install"] => install::servers().and_then(|()| install::cargo_deny()),
+        ["install", "bench"] => install::benchmarks(),
         ["verify"] => verify::verify(),
         ["endure", names @ ..] => endure::endure(names),
         ["demo"] => demo::demo(false),

@@ -198,8 +198,8 @@ impl Config {
         number("ping_timeout", 5, 3600, &mut self.ping_timeout);
         if let Some(value) = table.get("throttle_rate") {
             match value.as_f64() {
-                Some(rate) if (0.01..=1000.0).contains(&rate) => self.throttle_rate = rate,
-                _ => reader.problem("throttle_rate", "expected a number from 0.01 to 1000"),
+                Some(rate) if (0.01..=1_000_000.0).contains(&rate) => self.throttle_rate = rate,
+                _ => reader.problem("throttle_rate", "expected a number from 0.01 to 1000000"),
             }
         }
     }

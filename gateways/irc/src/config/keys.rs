@@ -60,7 +60,7 @@ pub const KEYS: &[Key] = &[
     Key {
         key: "throttle_rate",
         default: "1.0",
-        doc: "Lines a second after that (0.01 to 1000).",
+        doc: "Lines a second after that (0.01 to 1000000).",
         example: "throttle_rate = 1.0",
     },
     Key {
