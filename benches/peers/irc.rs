@@ -116,7 +116,11 @@ impl Client {
 
     fn capability(&mut self, rest: &str, last: &str) {
         let echo = self.world.echo.get();
-        let offered = if echo { "multi-prefix echo-message" } else { "multi-prefix" };
+        let offered = if echo {
+            "multi-prefix echo-message"
+        } else {
+            "multi-prefix"
+        };
         match rest.split([' ', ':']).next().unwrap_or("") {
             "LS" => {
                 self.negotiating = true;

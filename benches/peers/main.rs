@@ -35,7 +35,10 @@ work:     irc-xmpp xmpp-irc join idle memory (without any: all)
 --no-echo an IRC server without echo-message";
 
 fn main() -> std::io::Result<()> {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| word != "--bench")
+        .collect();
     if let [mode @ ("null" | "faulty"), xmpp, irc] =
         words.iter().map(String::as_str).collect::<Vec<_>>()[..]
         && let (Ok(xmpp), Ok(irc)) = (xmpp.parse(), irc.parse())
@@ -61,7 +64,9 @@ fn main() -> std::io::Result<()> {
     if works.is_empty() {
         works = suite::WORKS.to_vec();
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let command = words.join(" ");
     LocalSet::new().block_on(&runtime, async {
         let ends = Listening::start().await?;

@@ -11,7 +11,9 @@ const TICK: Duration = Duration::from_millis(10);
 /// Running threads are summed up to the nanosecond; threads that have ended are only in the
 /// process's own count of ticks, which is rounded down. So the larger of the two is the truth.
 pub(crate) fn cpu(process: u32) -> Duration {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten();
+    let threads = fs::read_dir(format!("/proc/{process}/task"))
+        .into_iter()
+        .flatten();
     let nanoseconds: u64 = threads
         .flatten()
         .filter_map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok())

@@ -20,7 +20,9 @@ use crate::world::{DOMAIN, Pipe, USERS};
 
 /// Runs until the XMPP server closes the stream.
 pub(crate) fn run(faulty: bool, xmpp: SocketAddr, irc: SocketAddr) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     LocalSet::new().block_on(&runtime, component(faulty, xmpp, irc))
 }
 
@@ -100,7 +102,10 @@ async fn connection(null: Rc<Null>, pipe: Rc<Pipe>, user: usize) {
     while matches!(reader.read_buf(&mut buffer).await, Ok(1..)) {
         let mut at = 0;
         while let Some(end) = memchr(b'\n', &buffer[at..]) {
-            null.line(user, String::from_utf8_lossy(&buffer[at..at + end]).trim_end());
+            null.line(
+                user,
+                String::from_utf8_lossy(&buffer[at..at + end]).trim_end(),
+            );
             at += end + 1;
         }
         buffer.drain(..at);
@@ -120,8 +125,13 @@ impl Null {
                 self.message(user, target, nick, last.trim_start_matches(':'));
             }
             Some("353") => {
-                let (channel, names) = last.trim_start_matches("= ").split_once(" :").unwrap_or(("", ""));
-                names.split(' ').for_each(|nick| self.presence(user, channel, nick, ""));
+                let (channel, names) = last
+                    .trim_start_matches("= ")
+                    .split_once(" :")
+                    .unwrap_or(("", ""));
+                names
+                    .split(' ')
+                    .for_each(|nick| self.presence(user, channel, nick, ""));
             }
             Some("366") => {
                 let channel = last.split(' ').next().unwrap_or("");

@@ -41,9 +41,14 @@ impl Kind {
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::Isthmus, Self::Biboumi, Self::BiboumiHistory, Self::Null]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        [
+            Self::Isthmus,
+            Self::Biboumi,
+            Self::BiboumiHistory,
+            Self::Null,
+        ]
+        .into_iter()
+        .find(|kind| kind.name() == name)
     }
 
     /// What stands behind the `%` of an address.
@@ -88,7 +93,11 @@ impl Peer {
             }
         };
         let process = connected(spec, world).await;
-        Self { kind, process, _dir: dir }
+        Self {
+            kind,
+            process,
+            _dir: dir,
+        }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -105,7 +114,11 @@ async fn connected(spec: Spec, world: &World) -> Process {
             return process;
         }
         let status = process.exit_status();
-        assert!(status.is_none(), "ended with {status:?}:\n{}", process.log());
+        assert!(
+            status.is_none(),
+            "ended with {status:?}:\n{}",
+            process.log()
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("no component has connected:\n{}", process.log());
@@ -115,12 +128,14 @@ fn isthmus(dir: &Path, ends: Ends) -> Spec {
     let config = format!(
         "[component]\nserver = \"{}\"\nsecret = \"{SECRET}\"\n\
          [store]\npath = \"isthmus.db\"\n\
-         [log]\nlevel = \"error\"\n\
+         [log]\nlevel = \"{}\"\n\
          [limits]\ninbox = 65536\nstanzas_per_second = 100000\nstanzas_burst = 1000000\n\
          [gateway.irc]\ndomain = \"{DOMAIN}\"\nallow = [\"{USERS}\"]\nhosts = \"named\"\n\
          throttle_burst = 1000\nthrottle_rate = 1000000.0\nqueue = 10000\n\
          [gateway.irc.networks.net]\nhosts = [\"{}\"]\ntls = \"off\"\n",
-        ends.xmpp, ends.irc
+        ends.xmpp,
+        std::env::var("ISTHMUS_BENCH_LOG").unwrap_or_else(|_| "error".to_owned()),
+        ends.irc
     );
     let file = dir.join("isthmus.toml");
     fs::write(&file, config).expect("written");
@@ -165,13 +180,15 @@ fn settings(database: &Path, port: u16, history: bool) -> rusqlite::Result<()> {
     for user in 0..MOST_USERS {
         let owner = format!("u{user}@{USERS}");
         rows.execute(
-            "insert into ircserveroption_ (owner_, server_, ports_, tlsports_, throttlelimit_) \
-             values (?1, '127.0.0.1', ?2, '', -1)",
+            "insert into ircserveroptions_ (owner_, server_, pass_, tlsports_, ports_, username_, \
+             realname_, verifycert_, trustedfingerprint_, encodingout_, encodingin_, \
+             maxhistorylength_, address_, nick_, saslpassword_, throttlelimit_) \
+             values (?1, '127.0.0.1', '', '', ?2, '', '', 0, '', '', '', 20, '', '', '', -1)",
             (&owner, port.to_string()),
         )?;
         rows.execute(
-            "insert into globaloption_ (owner_, maxhistorylength_, recordhistory_) \
-             values (?1, 20, ?2)",
+            "insert into globaloptions_ (owner_, maxhistorylength_, recordhistory_, persistent_) \
+             values (?1, 20, ?2, 0)",
             (&owner, history),
         )?;
     }

@@ -47,7 +47,12 @@ impl Suite {
     async fn check_the_tally(&self) {
         let bench = Bench::start(&self.world, Kind::Faulty, self.ends, MEMBERS).await;
         bench.enter(0..1, 0..1).await;
-        let load = Load { users: 1, channels: 1, count: 10_000, window: None };
+        let load = Load {
+            users: 1,
+            channels: 1,
+            count: 10_000,
+            window: None,
+        };
         let cost = bench.from_irc(load).await;
         assert_eq!((cost.lost(), cost.tally.misordered), (100, 100));
     }
@@ -63,7 +68,12 @@ impl Suite {
             Kind::BiboumiHistory => self.scaled(10_000),
             _ => self.scaled(100_000),
         };
-        let load = |users, channels, window| Load { users, channels, count, window };
+        let load = |users, channels, window| Load {
+            users,
+            channels,
+            count,
+            window,
+        };
         vec![
             ("1×1 window", load(1, 1, window)),
             ("1×1 flat", load(1, 1, None)),
@@ -77,8 +87,15 @@ impl Suite {
         table(
             title,
             &[
-                "U×C", "gateway", "CPU µs each", "a second", "peak RSS", "lost", "out of order",
-                "errors", "generator µs",
+                "U×C",
+                "gateway",
+                "CPU µs each",
+                "a second",
+                "peak RSS",
+                "lost",
+                "out of order",
+                "errors",
+                "generator µs",
             ],
         );
         let most = self.loads(Kind::Null).len();
@@ -123,7 +140,15 @@ impl Suite {
     async fn join(&self, gateways: &[Kind], figures: &mut Figures) {
         table(
             "join",
-            &["work", "gateway", "CPU ms", "µs/presence", "wall ms", "bytes out", "RSS after"],
+            &[
+                "work",
+                "gateway",
+                "CPU ms",
+                "µs/presence",
+                "wall ms",
+                "bytes out",
+                "RSS after",
+            ],
         );
         for (name, users, channels, members) in [
             ("1 user, 5,000 members", 1, 1, 5_000),
@@ -150,7 +175,10 @@ impl Suite {
 
     async fn idle(&self, gateways: &[Kind], figures: &mut Figures) {
         let users = if self.quick { 200 } else { 1_000 };
-        table(&format!("{users} users, idle, {MEMBERS} members"), &["gateway", "CPU ms/s"]);
+        table(
+            &format!("{users} users, idle, {MEMBERS} members"),
+            &["gateway", "CPU ms/s"],
+        );
         for &gateway in gateways {
             let bench = Bench::start(&self.world, gateway, self.ends, MEMBERS).await;
             bench.enter(0..users, 0..1).await;
@@ -163,10 +191,21 @@ impl Suite {
     }
 
     async fn memory(&self, gateways: &[Kind], figures: &mut Figures) {
-        let (few, most) = if self.quick { (50, 500) } else { (200, MOST_USERS) };
+        let (few, most) = if self.quick {
+            (50, 500)
+        } else {
+            (200, MOST_USERS)
+        };
         table(
             &format!("memory: slopes {few} → {most} users, then 1 → 5 channels"),
-            &["gateway", "members", "empty", "per user with 1 channel", "per further channel", "all"],
+            &[
+                "gateway",
+                "members",
+                "empty",
+                "per user with 1 channel",
+                "per further channel",
+                "all",
+            ],
         );
         for &gateway in gateways {
             for members in [0, 10, 50] {
@@ -189,7 +228,10 @@ impl Suite {
                     bytes(resident[3]),
                 ]);
                 figures.insert((format!("memory {members} user"), gateway.name()), user);
-                figures.insert((format!("memory {members} channel"), gateway.name()), channel);
+                figures.insert(
+                    (format!("memory {members} channel"), gateway.name()),
+                    channel,
+                );
             }
         }
     }
@@ -204,11 +246,16 @@ fn compare(figures: &Figures) {
     let mut worse = Vec::new();
     for work in works {
         let both = (figure(work, "isthmus"), figure(work, "biboumi"));
-        let (Some(ours), Some(theirs)) = both else { continue };
+        let (Some(ours), Some(theirs)) = both else {
+            continue;
+        };
         println!("{work}: isthmus/biboumi = {:.2}", ours / theirs);
         if ours > theirs * NOISE {
             worse.push(work);
         }
     }
-    assert!(worse.is_empty(), "isthmus costs more than biboumi: {worse:?}");
+    assert!(
+        worse.is_empty(),
+        "isthmus costs more than biboumi: {worse:?}"
+    );
 }

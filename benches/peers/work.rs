@@ -109,14 +109,20 @@ impl Bench {
         });
         let cost = cost.await;
         let complaint = self.world.complaint.borrow();
-        assert_eq!(cost.tally.entered, all, "{:?} {complaint:?}", self.peer.kind);
+        assert_eq!(
+            cost.tally.entered, all,
+            "{:?} {complaint:?}",
+            self.peer.kind
+        );
         cost
     }
 
     /// Somebody on IRC speaks: every message reaches all users.
     pub(crate) async fn from_irc(&self, load: Load) -> Cost {
         let world = &self.world;
-        let users: Vec<_> = (0..load.users).filter_map(|user| world.user(user)).collect();
+        let users: Vec<_> = (0..load.users)
+            .filter_map(|user| world.user(user))
+            .collect();
         assert_eq!(users.len(), load.users, "all users are connected");
         self.measured(async {
             let messages = load.count / load.users;
@@ -127,7 +133,9 @@ impl Bench {
                 if message % BATCH == BATCH - 1 || load.users > 1 {
                     let sent = (message + 1) * load.users;
                     let most = load.window.unwrap_or(usize::MAX);
-                    world.wait(|tally| sent <= tally.to_xmpp.saturating_add(most)).await;
+                    world
+                        .wait(|tally| sent <= tally.to_xmpp.saturating_add(most))
+                        .await;
                     tokio::task::yield_now().await;
                 }
             }
@@ -153,11 +161,15 @@ impl Bench {
                 if message % BATCH == BATCH - 1 {
                     let sent = message + 1;
                     let most = load.window.unwrap_or(usize::MAX);
-                    world.wait(|tally| sent <= tally.to_irc.saturating_add(most)).await;
+                    world
+                        .wait(|tally| sent <= tally.to_irc.saturating_add(most))
+                        .await;
                     tokio::task::yield_now().await;
                 }
             }
-            world.wait(|t| t.to_irc >= count && t.to_xmpp >= count).await;
+            world
+                .wait(|t| t.to_irc >= count && t.to_xmpp >= count)
+                .await;
             (count, count)
         })
         .await
