@@ -75,7 +75,7 @@ fn stanza(world: &World, pipe: &Pipe, stanza: &[u8]) {
             world.message(Side::Xmpp, user, body);
         }
     } else if stanza.starts_with(b"<p") {
-        let entered = memmem::find(stanza, b"110").is_some() && kind != b"unavailable";
+        let entered = has_status_110(stanza) && kind != b"unavailable";
         world.count(|tally| {
             tally.presences += 1;
             tally.entered += usize::from(entered);
@@ -86,6 +86,12 @@ fn stanza(world: &World, pipe: &Pipe, stanza: &[u8]) {
         let answer = format!("<iq type='result' from='{to}' to='{from}' id='{id}'/>");
         pipe.push(answer.as_bytes());
     }
+}
+
+/// XEP-0045 §7.2.2: the presence is the user's own.
+fn has_status_110(presence: &[u8]) -> bool {
+    memmem::find_iter(presence, b"code=")
+        .any(|at| matches!(presence.get(at + 6..at + 10), Some(b"110'" | b"110\"")))
 }
 
 /// The presence with which a user enters a channel.
