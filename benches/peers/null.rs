@@ -84,7 +84,7 @@ fn stanza(null: &Rc<Null>, stanza: &[u8]) {
     });
     if stanza.starts_with(b"<p") {
         pipe.push(format!("JOIN {channel}\r\n").as_bytes());
-    } else if let Some(body) = text_of(stanza, "<body>") {
+    } else if let Some(body) = text_of(stanza, "<body") {
         let body = String::from_utf8_lossy(body);
         pipe.push(format!("PRIVMSG {channel} :{body}\r\n").as_bytes());
         null.message(user, channel, &format!("u{user}"), &body);

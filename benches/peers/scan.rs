@@ -102,9 +102,10 @@ pub(crate) fn attribute<'a>(element: &'a [u8], name: &str) -> Option<&'a [u8]> {
     }
 }
 
-/// The text of the first element called `tag` (written with its angle brackets).
+/// The text of the first element that starts with `tag`, such as `<body`.
 pub(crate) fn text_of<'a>(element: &'a [u8], tag: &str) -> Option<&'a [u8]> {
-    let text = &element[memmem::find(element, tag.as_bytes())? + tag.len()..];
+    let open = memmem::find(element, tag.as_bytes())?;
+    let text = &element[tag_end(element, open)?..];
     Some(&text[..memchr(b'<', text)?])
 }
 

@@ -71,7 +71,7 @@ fn stanza(world: &World, pipe: &Pipe, stanza: &[u8]) {
         let mut complaint = world.complaint.borrow_mut();
         complaint.get_or_insert_with(|| String::from_utf8_lossy(stanza).into_owned());
     } else if stanza.starts_with(b"<m") {
-        if let (Some((user, _)), Some(body)) = (number(to, b'u'), text_of(stanza, "<body>")) {
+        if let (Some((user, _)), Some(body)) = (number(to, b'u'), text_of(stanza, "<body")) {
             world.message(Side::Xmpp, user, body);
         }
     } else if stanza.starts_with(b"<p") {
