@@ -32,6 +32,16 @@ struct Inner {
     waker: Option<Waker>,
 }
 
+impl Inner {
+    /// A notice that came since they were last taken found nobody to wake: it wakes now.
+    fn register(&mut self, cx: &Context<'_>) {
+        self.waker = Some(cx.waker().clone());
+        if self.notices != Notices::default() {
+            cx.waker().wake_by_ref();
+        }
+    }
+}
+
 /// The queue. Shared by the router and one session.
 #[derive(Debug)]
 pub(crate) struct Inbox {
@@ -92,7 +102,7 @@ impl Inbox {
                 Poll::Ready(stanza)
             }
             None => {
-                inner.waker = Some(cx.waker().clone());
+                inner.register(cx);
                 Poll::Pending
             }
         }
@@ -100,7 +110,7 @@ impl Inbox {
 
     /// Asks to be woken for notices even while stanzas are left in the queue.
     pub(crate) fn register(&self, cx: &Context<'_>) {
-        self.lock().waker = Some(cx.waker().clone());
+        self.lock().register(cx);
     }
 
     /// Nothing is queued.
@@ -119,5 +129,38 @@ fn wake(mut inner: MutexGuard<'_, Inner>) {
     drop(inner);
     if let Some(waker) = waker {
         waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_notice_between_taking_notices_and_stanzas_wakes_the_session() {
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let cx = Context::from_waker(&waker);
+        let inbox = Inbox::new(16);
+        assert!(!inbox.take_notices().drain);
+        inbox.notify(|notices| notices.drain = true);
+        assert!(inbox.poll(&cx).is_pending());
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert!(inbox.take_notices().drain);
+        assert!(inbox.poll(&cx).is_pending());
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
     }
 }

@@ -34,6 +34,9 @@ const TURNS: usize = 16;
 const STANZAS: usize = 32;
 /// Events of one turn.
 const EVENTS: u32 = 256;
+/// How often a store that has fallen behind is looked at again: nothing wakes us when it is not
+/// behind any more.
+const STORE_LOOK: Duration = Duration::from_millis(20);
 /// How long a closing session may take.
 const CLOSING: Duration = Duration::from_secs(3);
 
@@ -51,6 +54,8 @@ pub(crate) struct SessionTask {
     inbox: Arc<Inbox>,
     place: Place,
     stage: Stage,
+    /// When to look at the store again, while it is behind.
+    look: Option<Instant>,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -65,6 +70,7 @@ impl SessionTask {
             inbox,
             place,
             stage: Stage::Open,
+            look: None,
             timer,
         }
     }
@@ -175,12 +181,14 @@ impl SessionTask {
 
     /// Moves the gateway's session; `None` when it has ended and nothing is left to do.
     fn drive(&mut self, cx: &mut Context<'_>, now: Instant) -> Option<bool> {
+        self.look = None;
         let Some(mut network) = self.network.take() else {
             return Some(self.open());
         };
         self.hand_over(&mut *network, now);
-        let slow = self.session.base.outbox.level() == Level::Hold
-            || self.session.base.shared.store_is_behind();
+        let behind = self.session.base.shared.store_is_behind();
+        self.look = behind.then(|| now + STORE_LOOK);
+        let slow = behind || self.session.base.outbox.level() == Level::Hold;
         let credit = if slow {
             Credit::Hold
         } else {
@@ -236,7 +244,7 @@ impl SessionTask {
             Stage::Open => None,
         };
         let network = self.network.as_ref().and_then(|network| network.deadline());
-        let deadlines = [self.session.deadline(), network, closing];
+        let deadlines = [self.session.deadline(), network, closing, self.look];
         let Some(deadline) = deadlines.into_iter().flatten().min() else {
             return Poll::Pending;
         };
