@@ -118,7 +118,7 @@ impl Bench {
     }
 
     /// Somebody on IRC speaks: every message reaches all users.
-    pub(crate) async fn from_irc(&self, load: Load) -> Cost {
+    pub(crate) async fn irc_to_xmpp(&self, load: Load) -> Cost {
         let world = &self.world;
         let users: Vec<_> = (0..load.users)
             .filter_map(|user| world.user(user))
@@ -147,7 +147,7 @@ impl Bench {
     }
 
     /// The users speak in turn; each sees his own message come back as everybody would see it.
-    pub(crate) async fn from_xmpp(&self, load: Load) -> Cost {
+    pub(crate) async fn xmpp_to_irc(&self, load: Load) -> Cost {
         let (world, network) = (&self.world, self.peer.kind.network());
         let places = load.users * load.channels;
         self.measured(async {
