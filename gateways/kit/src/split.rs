@@ -62,7 +62,7 @@ fn floor(text: &str, at: usize) -> usize {
 }
 
 /// Whether a reader sees the end of `left` and the start of `right` as one character.
-fn joins(left: &str, right: &str) -> bool {
+pub fn joins(left: &str, right: &str) -> bool {
     const ZERO_WIDTH_JOINER: char = '\u{200d}';
     left.ends_with(ZERO_WIDTH_JOINER)
         || right.starts_with(|c| {
