@@ -268,7 +268,10 @@ fn short(code: &str, region: &str) -> Option<Peer> {
 
 fn short_in(code: &str, context: &str) -> Result<Peer, AddressFault> {
     let country = context.strip_prefix('+').and_then(|digits| {
-        let digits = digits.bytes().all(|b| b.is_ascii_digit()).then_some(digits)?;
+        let digits = digits
+            .bytes()
+            .all(|b| b.is_ascii_digit())
+            .then_some(digits)?;
         digits.parse::<i32>().ok()
     });
     match country {
@@ -276,7 +279,9 @@ fn short_in(code: &str, context: &str) -> Result<Peer, AddressFault> {
             code: code.to_owned(),
             context: self::context(country),
         }),
-        _ => Err(AddressFault::new(format!("there is no country code {context}"))),
+        _ => Err(AddressFault::new(format!(
+            "there is no country code {context}"
+        ))),
     }
 }
 

@@ -120,24 +120,14 @@ impl Config {
             .find(|(line, _)| line.trim_start_matches('+') == bare);
         let found = found.or_else(|| {
             // A carrier that writes numbers of its own country without the country code.
-            let mut carriers = self.carriers.values().map(|carrier| carrier.region.as_str());
+            let mut carriers = self
+                .carriers
+                .values()
+                .map(|carrier| carrier.region.as_str());
             let line = carriers.find_map(|region| address::line(bare, region))?;
             self.lines.get_key_value(&line)
         });
         found.map(|(number, line)| (number.as_str(), line))
-    }
-
-    /// The lines the operator gave to a user, in order.
-    pub fn lines_of<'a>(
-        &'a self,
-        local: &'a str,
-        domain: &'a str,
-    ) -> impl Iterator<Item = &'a str> {
-        let lines = self.lines.iter().filter(move |(_, line)| {
-            let mut users = line.users.iter();
-            users.any(|user| user.0 == local && user.1.eq_ignore_ascii_case(domain))
-        });
-        lines.map(|(number, _)| number.as_str())
     }
 }
 

@@ -53,12 +53,7 @@ pub const KEYS: &[Key] = &[
         "The carrier's SMPP server.",
         "host = \"smpp.carrier.example\"",
     ),
-    key(
-        "carriers.NAME.port",
-        "2775",
-        "Its port.",
-        "port = 2775",
-    ),
+    key("carriers.NAME.port", "2775", "Its port.", "port = 2775"),
     key(
         "carriers.NAME.system_id",
         "",

@@ -39,7 +39,11 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Problem>> {
     let mut owners = BTreeMap::new();
     for (name, path, entry) in reader.tables("carriers", table) {
         let carrier = reader.carrier(&path, entry);
-        for line in reader.lines(&format!("{path}.lines"), entry.get("lines"), &carrier.region) {
+        for line in reader.lines(
+            &format!("{path}.lines"),
+            entry.get("lines"),
+            &carrier.region,
+        ) {
             if owners.insert(line.clone(), name.clone()).is_some() {
                 let text = format!("{line} is the line of another carrier already");
                 reader.problem(&format!("{path}.lines"), &text);
@@ -114,7 +118,10 @@ impl Reader {
             return Vec::new();
         };
         let Some(entries) = value.as_object() else {
-            self.problem(group, &format!("expected tables [gateway.sms.{group}.NAME]"));
+            self.problem(
+                group,
+                &format!("expected tables [gateway.sms.{group}.NAME]"),
+            );
             return Vec::new();
         };
         let mut tables = Vec::new();

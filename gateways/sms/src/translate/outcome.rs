@@ -11,7 +11,7 @@
 use isthmus_gateway::{Fault, State};
 use serde::{Deserialize, Serialize};
 
-use super::receipt::{Fate, Receipt};
+use super::receipt::{Fate, Receipt, plain_form};
 
 /// What is known of one part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,10 +34,9 @@ impl Part {
     fn id(&self) -> Option<&str> {
         match self {
             Self::Waiting => None,
-            Self::Accepted(id)
-            | Self::Delivered(id)
-            | Self::Unknown(id)
-            | Self::Failed(id) => Some(id),
+            Self::Accepted(id) | Self::Delivered(id) | Self::Unknown(id) | Self::Failed(id) => {
+                Some(id)
+            }
         }
     }
 }
@@ -76,6 +75,11 @@ impl Copy {
         self.parts.is_empty()
     }
 
+    /// All parts are with the carrier.
+    pub fn is_sent(&self) -> bool {
+        self.sent
+    }
+
     /// Its outcome is known and will not change.
     pub fn is_done(&self) -> bool {
         self.done
@@ -96,6 +100,15 @@ impl Copy {
     pub fn ids(&self) -> Vec<String> {
         let ids = self.parts.iter().filter_map(Part::id);
         ids.filter(|id| !id.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// The part the carrier knows by this id.
+    pub fn part_of(&self, id: &str) -> Option<usize> {
+        let same = |part: &Part| {
+            part.id()
+                .is_some_and(|own| plain_form(own) == plain_form(id))
+        };
+        self.parts.iter().position(same)
     }
 
     /// The carrier took a part.

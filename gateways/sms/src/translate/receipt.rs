@@ -247,7 +247,10 @@ mod tests {
     #[test]
     fn a_message_that_speaks_of_receipts_is_none() {
         assert_eq!(receipt(&sm(0, "id:42 stat:DELIVRD", &[])), None);
-        assert_eq!(receipt(&sm(0x40, "hello", &[(tag::MESSAGE_STATE, &[2])])), None);
+        assert_eq!(
+            receipt(&sm(0x40, "hello", &[(tag::MESSAGE_STATE, &[2])])),
+            None
+        );
     }
 
     #[test]

@@ -117,7 +117,10 @@ fn end_of_part(text: &str, encoding: Encoding, limit: usize) -> usize {
     }
     let mut end = hard;
     while end > hard / 2 && joins(&text[..end], &text[end..]) {
-        end = text[..end].char_indices().next_back().map_or(0, |(at, _)| at);
+        end = text[..end]
+            .char_indices()
+            .next_back()
+            .map_or(0, |(at, _)| at);
     }
     if end > hard / 2 { end } else { hard }
 }
@@ -189,8 +192,14 @@ mod tests {
         let text = "\u{e9}[]".repeat(40);
         let segments = segments(&text, Alphabet::Latin1);
         assert_eq!(segments.parts.len(), 2);
-        assert_eq!(segments.parts.concat(), "\u{e9}[]".repeat(40).chars()
-            .map(|c| u8::try_from(u32::from(c)).expect("latin")).collect::<Vec<_>>());
+        assert_eq!(
+            segments.parts.concat(),
+            "\u{e9}[]"
+                .repeat(40)
+                .chars()
+                .map(|c| u8::try_from(u32::from(c)).expect("latin"))
+                .collect::<Vec<_>>()
+        );
     }
 
     proptest! {

@@ -48,7 +48,10 @@ fn references_of_one_byte_of_two_and_of_parameters_are_understood() {
         (part, piece.bytes)
     };
     let text = || b"x".to_vec();
-    assert_eq!(part(0x40, b"\x05\0\x03\x07\x02\x01x", vec![]), (Some((7, 2, 1)), text()));
+    assert_eq!(
+        part(0x40, b"\x05\0\x03\x07\x02\x01x", vec![]),
+        (Some((7, 2, 1)), text())
+    );
     let wide = b"\x06\x08\x04\x01\x07\x02\x02x";
     assert_eq!(part(0x40, wide, vec![]), (Some((0x107, 2, 2)), text()));
     // Another element stands first.
@@ -57,7 +60,10 @@ fn references_of_one_byte_of_two_and_of_parameters_are_understood() {
     let sar = vec![(0x20c, vec![1, 7]), (0x20e, vec![3]), (0x20f, vec![2])];
     assert_eq!(part(0, b"x", sar), (Some((0x107, 3, 2)), text()));
     // A number beyond the total; a header longer than the message.
-    assert_eq!(part(0x40, b"\x05\0\x03\x07\x02\x03x", vec![]), (None, text()));
+    assert_eq!(
+        part(0x40, b"\x05\0\x03\x07\x02\x03x", vec![]),
+        (None, text())
+    );
     assert_eq!(part(0x40, b"\x7fx", vec![]), (None, b"\x7fx".to_vec()));
 }
 
@@ -103,7 +109,10 @@ fn too_many_incomplete_messages_push_out_the_oldest() {
         let part = piece.part.expect("a part");
         let now = start + Duration::from_millis(u64::try_from(at).expect("small"));
         let pushed = joiner.add(&at.to_string(), "b", piece, part, at, now);
-        assert_eq!(pushed.map(|whole| whole.tokens), (at == MOST).then(|| vec![0]));
+        assert_eq!(
+            pushed.map(|whole| whole.tokens),
+            (at == MOST).then(|| vec![0])
+        );
     }
 }
 

@@ -98,6 +98,8 @@ pub struct Session {
     /// By sequence number, with the time at which the response is late.
     open: BTreeMap<u32, (Open, Instant)>,
     in_flight: usize,
+    /// Deliveries that wait for their answer.
+    owed: usize,
     waiting: VecDeque<(u64, Box<Sm>)>,
     bucket: Option<Bucket>,
     /// After the carrier has asked for it, nothing is submitted until then.
@@ -128,6 +130,7 @@ impl Session {
             sequence: 0,
             open: BTreeMap::new(),
             in_flight: 0,
+            owed: 0,
             waiting: VecDeque::new(),
             bucket,
             paused_until: None,
@@ -155,14 +158,19 @@ impl Session {
         self.phase == Phase::Closed
     }
 
-    /// Whether nothing is in flight or waiting.
+    /// Whether nobody waits for an answer, here or there.
     pub fn is_idle(&self) -> bool {
-        self.in_flight == 0 && self.waiting.is_empty()
+        self.in_flight == 0 && self.owed == 0 && self.waiting.is_empty()
     }
 
-    /// What is to be written; whoever writes removes it.
-    pub fn out(&mut self) -> &mut Vec<u8> {
-        &mut self.out
+    /// What is to be written.
+    pub fn out(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// So many bytes of it have been written.
+    pub fn written(&mut self, count: usize) {
+        self.out.drain(..count.min(self.out.len()));
     }
 
     /// The next event.
@@ -198,6 +206,7 @@ impl Session {
         if self.phase == Phase::Closed {
             return;
         }
+        self.owed = self.owed.saturating_sub(1);
         self.put(&Pdu {
             command: request.command | command::RESPONSE,
             status: status.0,
@@ -296,6 +305,7 @@ impl Session {
                     command,
                     sequence: pdu.sequence,
                 };
+                self.owed += 1;
                 self.events.push_back(Event::Delivered { request, sm });
             }
             (command::ENQUIRE_LINK, _) => self.respond(pdu.command, pdu.sequence),

@@ -33,14 +33,15 @@ impl Status {
 
     /// What it asks of the sender.
     pub fn class(self) -> Class {
-        self.row().map_or(Class::Permanent(FaultKind::Other), |row| {
-            match (row.class, row.kind) {
-                ('k', _) => Class::Done,
-                ('s', _) => Class::Throttled,
-                ('t', _) => Class::Temporary,
-                (_, kind) => Class::Permanent(kind),
-            }
-        })
+        self.row()
+            .map_or(Class::Permanent(FaultKind::Other), |row| {
+                match (row.class, row.kind) {
+                    ('k', _) => Class::Done,
+                    ('s', _) => Class::Throttled,
+                    ('t', _) => Class::Temporary,
+                    (_, kind) => Class::Permanent(kind),
+                }
+            })
     }
 
     /// What it means, in words, with its number.
@@ -85,8 +86,8 @@ const fn row(status: u32, class: char, kind: FaultKind, words: &'static str) -> 
 }
 
 use FaultKind::{
-    BadAddress, BadRequest, NetworkDown, NoSuchTarget, NotAuthorized, Other, TooFast,
-    TooLarge, Unsupported,
+    BadAddress, BadRequest, NetworkDown, NoSuchTarget, NotAuthorized, Other, TooFast, TooLarge,
+    Unsupported,
 };
 
 #[rustfmt::skip]

@@ -65,12 +65,7 @@ fn odd_deliveries_are_read_as_far_as_they_go() {
     latin.source.number = "caf\u{e9}".into();
     assert_eq!(deliver(&deliver_bytes(latin)).source.number, "caf\u{e9}");
 
-    let long = [
-        &plain[..19],
-        b"1234567890123456789012345\0",
-        &plain[31..],
-    ]
-    .concat();
+    let long = [&plain[..19], b"1234567890123456789012345\0", &plain[31..]].concat();
     assert_eq!(deliver(&long).source.number, "1234567890123456789012345");
     assert_eq!(deliver(&long).short_message, b"hello");
 

@@ -39,8 +39,8 @@ impl Scene {
     }
 
     fn sent(&mut self) -> Vec<Pdu> {
-        let bytes = std::mem::take(self.session.out());
-        self.wire.extend(&bytes);
+        self.wire.extend(self.session.out());
+        self.session.written(usize::MAX);
         let mut pdus = Vec::new();
         while let Some(Frame::Pdu(bytes)) = self.wire.next_frame() {
             pdus.push(Pdu::read(&bytes));
@@ -226,12 +226,18 @@ fn only_a_length_that_cannot_be_ends_the_connection() {
     scene.session.receive(&oversized, scene.now);
     scene.session.receive(&vec![7; 0x2_0000 - 16], scene.now);
     let nack = scene.sent().remove(0);
-    assert_eq!((nack.command, nack.status, nack.sequence), (command::GENERIC_NACK, 2, 9));
+    assert_eq!(
+        (nack.command, nack.status, nack.sequence),
+        (command::GENERIC_NACK, 2, 9)
+    );
     assert!(scene.events().is_empty());
 
     let short = [0, 0, 0, 8, 0, 0, 0, 5];
     scene.session.receive(&short, scene.now);
-    assert!(matches!(scene.events()[..], [Event::Lost(1), Event::Closed(_)]));
+    assert!(matches!(
+        scene.events()[..],
+        [Event::Lost(1), Event::Closed(_)]
+    ));
     scene.submit(2);
     assert_eq!(scene.events(), [Event::Lost(2)]);
 }

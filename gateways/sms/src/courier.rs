@@ -1,0 +1,275 @@
+//! The store-and-forward face: jobs out to carriers.
+//!
+//! [`Courier::submit`] only puts the job into a channel; the future of `Gateway::start` works it
+//! off, one task a recipient, and ends when drained. The host's queue bounds how many jobs are
+//! leased at once, so the channel needs no bound of its own.
+
+mod copy;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use isthmus_gateway::{
+    Address, Courier, Fault, FaultKind, Job, JobId, Kind, Later, Preview, Report, State, Uplink,
+};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use self::copy::Sending;
+use crate::address::Peer;
+use crate::config::Config;
+use crate::gateway::Sms;
+use crate::line;
+use crate::track::{Sent, Table, lock};
+use crate::translate::segments::{Segments, segments};
+use crate::transport::Link;
+
+/// The jobs at hand.
+pub(crate) struct Jobs {
+    submit: mpsc::UnboundedSender<Job<'static>>,
+    /// Taken by the one `run`.
+    submitted: Mutex<Option<mpsc::UnboundedReceiver<Job<'static>>>>,
+    pub(crate) open: Arc<Mutex<BTreeMap<JobId, Phase>>>,
+}
+
+/// How far a job has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Can be taken back.
+    Waiting,
+    /// Was taken back.
+    Recalled,
+    /// Some recipient's copy is past the point of no return.
+    Begun,
+}
+
+/// What jobs need of a carrier.
+#[derive(Clone)]
+pub(crate) struct Outlet {
+    pub(crate) link: Link,
+    pub(crate) table: Arc<Table>,
+}
+
+impl Jobs {
+    pub(crate) fn new() -> Self {
+        let (submit, submitted) = mpsc::unbounded_channel();
+        Self {
+            submit,
+            submitted: Mutex::new(Some(submitted)),
+            open: Arc::default(),
+        }
+    }
+
+    /// Works jobs off until drained, and what has begun to its end: the carriers' links end in
+    /// time.
+    pub(crate) async fn run(
+        &self,
+        config: Arc<Config>,
+        outlets: HashMap<String, Outlet>,
+        up: Arc<dyn Uplink>,
+        mut drained: watch::Receiver<Option<std::time::Instant>>,
+    ) {
+        let Some(mut submitted) = lock(&self.submitted).take() else {
+            return;
+        };
+        let mut tasks = JoinSet::new();
+        loop {
+            tokio::select! {
+                _ = drained.wait_for(Option::is_some) => break,
+                Some(_) = tasks.join_next() => {}
+                job = submitted.recv() => match job {
+                    Some(job) => self.take(job, &config, &outlets, &up, &mut tasks),
+                    None => break,
+                },
+            }
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    fn take(
+        &self,
+        job: Job<'static>,
+        config: &Arc<Config>,
+        outlets: &HashMap<String, Outlet>,
+        up: &Arc<dyn Uplink>,
+        tasks: &mut JoinSet<()>,
+    ) {
+        let plan = Plan::of(config, &job);
+        let plan = plan.and_then(|plan| match outlets.get(&plan.carrier) {
+            Some(outlet) => Ok((plan, outlet.clone())),
+            None => Err(Fault::new(FaultKind::Internal, "the line has no carrier")),
+        });
+        let (open, up, config) = (self.open.clone(), up.clone(), config.clone());
+        tasks.spawn(async move {
+            match plan {
+                Ok((plan, outlet)) => {
+                    let sent = Sent::new(job.id, &plan.carrier, job.kept.as_deref());
+                    let mut copies = JoinSet::new();
+                    for (to, address) in (0u16..).zip(&job.to) {
+                        let sending = Sending {
+                            to,
+                            peer: address.clone(),
+                            attempt: job.attempt,
+                            plan: plan.clone(),
+                            config: config.clone(),
+                            outlet: outlet.clone(),
+                            sent: sent.clone(),
+                            open: open.clone(),
+                            up: up.clone(),
+                        };
+                        copies.spawn(sending.run());
+                    }
+                    while copies.join_next().await.is_some() {}
+                }
+                Err(fault) => refuse(&job, &fault, &up).await,
+            }
+            lock(&open).remove(&job.id);
+        });
+    }
+}
+
+/// Every copy of a job fails for the same reason.
+async fn refuse(job: &Job<'static>, fault: &Fault, up: &Arc<dyn Uplink>) {
+    for (to, _) in (0u16..).zip(&job.to) {
+        let report = Report {
+            job: job.id,
+            to,
+            keys: Vec::new(),
+            state: State::Failed(fault.clone()),
+            kept: None,
+            peer_kept: None,
+        };
+        // A host that cannot take it hands the job out again.
+        let _ = up.report(report).await;
+    }
+}
+
+/// How a job goes out.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) line: String,
+    pub(crate) carrier: String,
+    pub(crate) segments: Arc<Segments>,
+    /// Ties the parts together.
+    pub(crate) reference: u8,
+}
+
+impl Plan {
+    /// Pure.
+    fn of(config: &Config, job: &Job<'_>) -> Result<Self, Fault> {
+        let line = line::choose(config, job)?;
+        let carrier = config.lines.get(line).map(|line| line.carrier.clone());
+        let carrier = carrier.unwrap_or_default();
+        let alphabet = config
+            .carriers
+            .get(&carrier)
+            .map(|carrier| carrier.alphabet);
+        let body = text(job);
+        if body.is_empty() {
+            return Err(Fault::new(
+                FaultKind::BadRequest,
+                "there is nothing to send",
+            ));
+        }
+        let segments = segments(&body, alphabet.unwrap_or_default());
+        let (parts, most) = (segments.parts.len(), usize::from(config.max_parts));
+        if parts > most {
+            let words = format!("the message takes {parts} parts; no more than {most} are sent");
+            return Err(Fault::new(FaultKind::TooLarge, words));
+        }
+        Ok(Self {
+            line: line.to_owned(),
+            carrier,
+            segments: Arc::new(segments),
+            // Neighbours differ, and a job has the same one when it is handed out again.
+            reference: job.id.0.to_le_bytes()[0],
+        })
+    }
+}
+
+/// The text of a job: what SMS cannot say otherwise stands in it as words.
+fn text(job: &Job<'_>) -> String {
+    let message = &job.message;
+    let mut text = String::new();
+    if let Some(subject) = message.subject.as_deref().filter(|it| !it.is_empty()) {
+        text += subject;
+        text.push('\n');
+    }
+    if message.action {
+        text += "* ";
+    }
+    text += &message.body;
+    for blob in &message.blobs {
+        if !text.contains(blob.url.as_ref()) {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text += &blob.url;
+        }
+    }
+    text
+}
+
+/// Why nothing can go to this recipient at all.
+pub(crate) fn refused(to: &Address) -> Option<Fault> {
+    match to.kind {
+        Kind::Contact => match Peer::of(to) {
+            Peer::Number(_) | Peer::Short { .. } => None,
+            Peer::Name(_) | Peer::Withheld(_) => Some(Fault::new(
+                FaultKind::NotAllowed,
+                "this sender cannot receive messages",
+            )),
+        },
+        Kind::Group => Some(Fault::new(
+            FaultKind::Unsupported,
+            "this gateway does not carry group texts",
+        )),
+        _ => Some(Fault::new(
+            FaultKind::BadAddress,
+            "this is not a phone number",
+        )),
+    }
+}
+
+impl Courier for Sms {
+    /// One lane per carrier and line.
+    fn lane(&self, job: &Job<'_>) -> String {
+        let line = line::choose(&self.config, job).unwrap_or_default();
+        let carrier = self
+            .config
+            .lines
+            .get(line)
+            .map(|line| line.carrier.as_str());
+        format!("{}/{line}", carrier.unwrap_or_default())
+    }
+
+    fn preview(&self, job: &Job<'_>) -> Result<Preview, Fault> {
+        if let Some(fault) = job.to.iter().find_map(refused) {
+            return Err(fault);
+        }
+        let plan = Plan::of(&self.config, job)?;
+        Ok(Preview {
+            parts: u16::try_from(plan.segments.parts.len()).unwrap_or(u16::MAX),
+            encoding: plan.segments.encoding.name().to_owned(),
+            price: None,
+        })
+    }
+
+    fn submit(&self, job: Job<'static>, _up: Arc<dyn Uplink>) {
+        lock(&self.jobs.open).insert(job.id, Phase::Waiting);
+        // Nobody listens only after a drain; the host hands the job out again at its next start.
+        let _ = self.jobs.submit.send(job);
+    }
+
+    fn recall(&self, job: JobId) -> Later<bool> {
+        let mut open = lock(&self.jobs.open);
+        let recalled = match open.get_mut(&job) {
+            Some(phase @ (Phase::Waiting | Phase::Recalled)) => {
+                *phase = Phase::Recalled;
+                true
+            }
+            Some(Phase::Begun) | None => false,
+        };
+        Box::pin(std::future::ready(recalled))
+    }
+}
