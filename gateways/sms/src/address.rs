@@ -296,13 +296,17 @@ fn context(country: i32) -> String {
 fn e164(text: &str, region: &str, strict: bool) -> Option<String> {
     let region = region.to_ascii_uppercase().parse::<Region>().ok();
     let number = PHONE_NUMBER_UTIL.parse(text, region).ok()?;
-    let good = if strict {
-        PHONE_NUMBER_UTIL.is_valid_number(&number)
-    } else {
-        PHONE_NUMBER_UTIL.is_possible_number(&number)
-    };
+    let valid = PHONE_NUMBER_UTIL.is_valid_number(&number);
+    if !valid && (strict || !PHONE_NUMBER_UTIL.is_possible_number(&number)) {
+        return None;
+    }
     let written = PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164);
-    (good && is_e164(&written)).then(|| written.into_owned())
+    // A trunk prefix behind the country code is dropped, which only makes sense if the rest is a
+    // number.
+    if !valid && is_e164(text) && written != text {
+        return Some(text.to_owned());
+    }
+    is_e164(&written).then(|| written.into_owned())
 }
 
 fn group(text: &str, region: &str) -> Result<Address, AddressFault> {

@@ -19,7 +19,7 @@ use crate::courier::{Jobs, Outlet};
 use crate::inward::Inward;
 use crate::line;
 use crate::session::Unserved;
-use crate::track::{Lookup, NoLookup, Table};
+use crate::track::Table;
 use crate::transport::{Bind, Link, Transport};
 
 /// Messages and receipts of one carrier that wait to be taken; beyond that the carrier is asked
@@ -32,7 +32,6 @@ pub struct Sms {
     pub(crate) jobs: Jobs,
     manifest: Manifest,
     dial: Arc<dyn Dial>,
-    lookup: Arc<dyn Lookup>,
     drained: watch::Sender<Option<Instant>>,
 }
 
@@ -49,14 +48,8 @@ impl Sms {
             config: Arc::new(config),
             jobs: Jobs::new(),
             dial,
-            lookup: Arc::new(NoLookup),
             drained: watch::Sender::new(None),
         }
-    }
-
-    /// The same, asking `lookup` about receipts of messages that went out in an earlier run.
-    pub fn with_lookup(self, lookup: Arc<dyn Lookup>) -> Self {
-        Self { lookup, ..self }
     }
 
     fn region<'a>(&'a self, region: &'a str) -> &'a str {
@@ -81,7 +74,6 @@ impl Sms {
             Arc::clone(&self.config),
             commands.clone(),
             Arc::clone(&table),
-            Arc::clone(&self.lookup),
             Arc::clone(up),
             random,
         );

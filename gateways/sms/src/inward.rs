@@ -9,7 +9,7 @@ mod deliver;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{State, Uplink};
+use isthmus_gateway::{Key, State, Uplink};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
@@ -17,7 +17,7 @@ use tokio::time::sleep_until;
 use self::deliver::{Again, deliver};
 use crate::address;
 use crate::config::{Carrier, Config};
-use crate::track::{JobRef, Lookup, Match, Part, Sent, Table, key};
+use crate::track::{Match, Part, Table, key};
 use crate::translate::concat::{Joiner, Whole, piece};
 use crate::translate::outcome::Copy;
 use crate::translate::receipt::{Receipt, receipt};
@@ -51,7 +51,6 @@ pub(crate) struct Inward {
     config: Arc<Config>,
     commands: mpsc::UnboundedSender<Command>,
     table: Arc<Table>,
-    lookup: Arc<dyn Lookup>,
     up: Arc<dyn Uplink>,
     joiner: Joiner<Waiting>,
     repeats: Repeats,
@@ -74,7 +73,6 @@ impl Inward {
         config: Arc<Config>,
         commands: mpsc::UnboundedSender<Command>,
         table: Arc<Table>,
-        lookup: Arc<dyn Lookup>,
         up: Arc<dyn Uplink>,
         run: u64,
     ) -> Self {
@@ -86,7 +84,6 @@ impl Inward {
             config,
             commands,
             table,
-            lookup,
             up,
             repeats: Repeats::new(run),
             again: Vec::new(),
@@ -175,7 +172,8 @@ impl Inward {
             carrier: self.name.clone(),
             receipt,
             ticket,
-            lookup: Arc::clone(&self.lookup),
+            max_parts: self.config.max_parts,
+            table: Arc::clone(&self.table),
             up: Arc::clone(&self.up),
             commands: self.commands.clone(),
         };
@@ -247,7 +245,8 @@ struct Receipted {
     carrier: String,
     receipt: Receipt,
     ticket: Ticket,
-    lookup: Arc<dyn Lookup>,
+    max_parts: u8,
+    table: Arc<Table>,
     up: Arc<dyn Uplink>,
     commands: mpsc::UnboundedSender<Command>,
 }
@@ -267,11 +266,25 @@ impl Receipted {
         answer(&self.commands, self.ticket, status);
     }
 
-    /// The part of a job that went out in an earlier run.
+    /// The part of a job that went out in an earlier run. Of a message in several parts the host
+    /// cannot tell which were delivered then: it counts as delivered when all are, in this run.
     async fn recall(&self) -> Option<Part> {
         for id in &self.receipt.ids {
-            if let Some(found) = self.lookup.job_of(&key(&self.carrier, id)).await {
-                return Some(self.part(&found, id));
+            for parts in 1..=usize::from(self.max_parts) {
+                let key = key(&self.carrier, id, parts);
+                let found = self.up.resolve(None, Key(key.into())).await;
+                let Some((found, job)) = found.and_then(|found| found.job.map(|job| (found, job)))
+                else {
+                    continue;
+                };
+                let sent = self.table.recalled(job, &self.carrier);
+                sent.recall(found.recipient, parts);
+                return Some(Part {
+                    sent,
+                    to: found.recipient,
+                    part: usize::from(found.part),
+                    number: String::new(),
+                });
             }
         }
         let ids = self.receipt.ids.join(" ");
@@ -281,26 +294,6 @@ impl Receipted {
             "a receipt of nothing that is known"
         );
         None
-    }
-
-    fn part(&self, found: &JobRef, id: &str) -> Part {
-        let sent = Sent::new(found.job, &self.carrier, found.kept.as_deref());
-        let part = sent.with(found.to, 0, |copy| {
-            let part = copy.part_of(id).unwrap_or(0);
-            if copy.next() == Some(0) {
-                // Nothing was kept of a copy in one part.
-                *copy = Copy::new(1);
-                copy.accepted(0, id.to_owned());
-                copy.sent();
-            }
-            part
-        });
-        Part {
-            sent,
-            to: found.to,
-            part,
-            number: String::new(),
-        }
     }
 
     async fn report(&self, part: Part) -> Status {

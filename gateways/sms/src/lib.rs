@@ -17,4 +17,3 @@ mod transport;
 
 pub use config::{Config, KEYS, Key, Problem};
 pub use gateway::Sms;
-pub use track::{JobRef, Lookup};

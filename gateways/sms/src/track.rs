@@ -2,13 +2,14 @@
 //!
 //! A receipt names the carrier's id of a part. It may come before the answer that tells that id,
 //! so receipts of ids that are not known are held for a minute while something is being
-//! submitted. Bounded: what is pushed out is asked for at the host ([`Lookup`]).
+//! submitted. Bounded: what is pushed out, and what went out in an earlier run, is asked for at
+//! the host ([`Uplink::resolve`]).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{JobId, Later, Refusal, Report, State, Uplink};
+use isthmus_gateway::{JobId, Refusal, Report, State, Uplink};
 use serde::{Deserialize, Serialize};
 
 use crate::translate::outcome::Copy;
@@ -23,35 +24,15 @@ const HOLD: Duration = Duration::from_secs(60);
 /// Between two tries of a report that the host cannot take yet.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// The part of a job that a carrier's id stands for, as the host remembers it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobRef {
-    /// Which job.
-    pub job: JobId,
-    /// Which recipient, from 0.
-    pub to: u16,
-    /// What the gateway kept for the job.
-    pub kept: Option<Vec<u8>>,
-}
-
-/// Finds the job behind an id that a report has named, after a restart for instance.
-pub trait Lookup: Send + Sync {
-    /// The job whose report named this key.
-    fn job_of(&self, key: &str) -> Later<Option<JobRef>>;
-}
-
-/// Finds nothing.
-pub(crate) struct NoLookup;
-
-impl Lookup for NoLookup {
-    fn job_of(&self, _key: &str) -> Later<Option<JobRef>> {
-        Box::pin(std::future::ready(None))
+/// The key under which the host knows one of `parts` parts. It tells how many there are, because
+/// in a later run it is all that is known.
+pub(crate) fn key(carrier: &str, id: &str, parts: usize) -> String {
+    let id = plain_form(id);
+    if parts > 1 {
+        format!("{carrier}:{id}/{parts}")
+    } else {
+        format!("{carrier}:{id}")
     }
-}
-
-/// The key under which the host knows a part.
-pub(crate) fn key(carrier: &str, id: &str) -> String {
-    format!("{carrier}:{}", plain_form(id))
 }
 
 /// What is kept with a job that has a copy of several parts.
@@ -65,6 +46,8 @@ pub(crate) struct Sent {
     pub(crate) job: JobId,
     carrier: String,
     copies: Mutex<BTreeMap<u16, Copy>>,
+    /// It went out in an earlier run: what was kept of it is not known here.
+    recalled: bool,
     /// One report at a time, so that what is kept only moves forward.
     reporting: tokio::sync::Mutex<()>,
 }
@@ -78,8 +61,26 @@ impl Sent {
             job,
             carrier: carrier.to_owned(),
             copies: Mutex::new(kept.unwrap_or_default().copies),
+            recalled: false,
             reporting: tokio::sync::Mutex::default(),
         })
+    }
+
+    /// A job that went out in an earlier run.
+    fn recalled(job: JobId, carrier: &str) -> Arc<Self> {
+        Arc::new(Self {
+            job,
+            carrier: carrier.to_owned(),
+            copies: Mutex::default(),
+            recalled: true,
+            reporting: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Makes the copy of a job of an earlier run, unless it is there.
+    pub(crate) fn recall(&self, to: u16, parts: usize) {
+        let mut copies = lock(&self.copies);
+        copies.entry(to).or_insert_with(|| Copy::recalled(parts));
     }
 
     /// Works on one recipient's copy; it is made with `parts` parts if it is not there.
@@ -137,20 +138,29 @@ impl Sent {
     }
 
     fn make(&self, to: u16, state: &State) -> Report {
-        let copies = lock(&self.copies);
-        let ids = copies.get(&to).map(Copy::ids).unwrap_or_default();
-        let several = copies.values().any(|copy| copy.len() > 1);
-        let kept = several.then(|| Kept {
-            copies: copies.clone(),
-        });
-        Report {
+        let mut report = Report {
             job: self.job,
             to,
-            keys: ids.iter().map(|id| key(&self.carrier, id)).collect(),
+            keys: Vec::new(),
             state: state.clone(),
-            kept: kept.and_then(|kept| serde_json::to_vec(&kept).ok()),
+            kept: None,
             peer_kept: None,
+        };
+        if self.recalled {
+            return report;
         }
+        let copies = lock(&self.copies);
+        if let Some(copy) = copies.get(&to) {
+            let key = |id: &String| key(&self.carrier, id, copy.len());
+            report.keys = copy.ids().iter().map(key).collect();
+        }
+        if copies.values().any(|copy| copy.len() > 1) {
+            let kept = Kept {
+                copies: copies.clone(),
+            };
+            report.kept = serde_json::to_vec(&kept).ok();
+        }
+        report
     }
 }
 
@@ -184,6 +194,8 @@ struct Inner {
     parts: HashMap<String, Part>,
     order: VecDeque<String>,
     early: VecDeque<(Instant, Receipt)>,
+    /// Jobs of earlier runs whose receipts come now.
+    recalled: HashMap<JobId, Arc<Sent>>,
     /// Submissions under way.
     submitting: usize,
 }
@@ -217,6 +229,16 @@ impl Table {
         }
         let mine: VecDeque<(Instant, Receipt)> = mine;
         mine.into_iter().map(|(_, receipt)| receipt).collect()
+    }
+
+    /// The job of an earlier run.
+    pub(crate) fn recalled(&self, job: JobId, carrier: &str) -> Arc<Sent> {
+        let mut inner = lock(&self.inner);
+        if inner.recalled.len() >= MOST_EARLY {
+            inner.recalled.clear();
+        }
+        let sent = inner.recalled.entry(job);
+        sent.or_insert_with(|| Sent::recalled(job, carrier)).clone()
     }
 
     /// What a receipt belongs to. `numbers` are those it names, of which one is the recipient's.

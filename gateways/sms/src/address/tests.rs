@@ -70,6 +70,8 @@ fn what_people_type_moves_to_the_number() {
     ] {
         assert_eq!(moved(typed, region), number, "{typed}");
     }
+    assert_eq!(moved("+4402079460958", ""), "+442079460958");
+    assert_eq!(canonical("+43000000").id, "+43000000");
     assert_eq!(moved("020 7946 0958", "GB"), "+442079460958");
     assert_eq!(moved("33733", "US"), format!("33733{CONTEXT}{CA_US}"));
     assert_eq!(moved("33733", "GB"), format!("33733{CONTEXT}+44"));

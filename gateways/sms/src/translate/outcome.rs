@@ -11,7 +11,7 @@
 use isthmus_gateway::{Fault, State};
 use serde::{Deserialize, Serialize};
 
-use super::receipt::{Fate, Receipt, plain_form};
+use super::receipt::{Fate, Receipt};
 
 /// What is known of one part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,17 @@ impl Copy {
         }
     }
 
+    /// A copy that went out in an earlier run: all parts are with the carrier, and what became of
+    /// them is told anew.
+    pub fn recalled(parts: usize) -> Self {
+        Self {
+            parts: vec![Part::Accepted(String::new()); parts.max(1)],
+            sent: true,
+            done: false,
+            failed: None,
+        }
+    }
+
     /// How many parts there are.
     pub fn len(&self) -> usize {
         self.parts.len()
@@ -100,15 +111,6 @@ impl Copy {
     pub fn ids(&self) -> Vec<String> {
         let ids = self.parts.iter().filter_map(Part::id);
         ids.filter(|id| !id.is_empty()).map(str::to_owned).collect()
-    }
-
-    /// The part the carrier knows by this id.
-    pub fn part_of(&self, id: &str) -> Option<usize> {
-        let same = |part: &Part| {
-            part.id()
-                .is_some_and(|own| plain_form(own) == plain_form(id))
-        };
-        self.parts.iter().position(same)
     }
 
     /// The carrier took a part.
