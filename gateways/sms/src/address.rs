@@ -306,7 +306,9 @@ fn e164(text: &str, region: &str, strict: bool) -> Option<String> {
     if !valid && is_e164(text) && written != text {
         return Some(text.to_owned());
     }
-    is_e164(&written).then(|| written.into_owned())
+    // Some numbers of no plan change again when they are read again: those are none.
+    let same = written == text || e164(&written, "", strict).as_deref() == Some(&*written);
+    (same && is_e164(&written)).then(|| written.into_owned())
 }
 
 fn group(text: &str, region: &str) -> Result<Address, AddressFault> {
