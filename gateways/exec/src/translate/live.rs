@@ -1,0 +1,516 @@
+//! The live face: sessions, their commands and their events.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use isthmus_gateway::{
+    Account, Close, Command, Credit, Event, Fault, FaultKind, Key, Outcome, Tag, Time, User,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::rpc::{self, WireError};
+use super::{Machine, Phase, What, fault, millis};
+
+/// Bytes of events that may wait in one session.
+const BACKLOG: usize = 4 << 20;
+/// After this long a session that was closed for saying too much is opened again.
+const AGAIN: Duration = Duration::from_secs(30);
+/// Ranks that fit into the contract's bits.
+const RANKS: usize = 8;
+
+/// Names one session for the life of the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SessionId(u64);
+
+/// Something a session is to be told.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) what: Saying,
+    tag: Option<Tag>,
+    ends: bool,
+}
+
+/// What it is.
+#[derive(Debug)]
+pub(crate) enum Saying {
+    /// An event as the plugin wrote it; it has been read once and is sound.
+    Line(Box<str>),
+    /// An event of our own.
+    Own(Event<'static>),
+}
+
+impl Told {
+    /// Hands the event on.
+    pub(crate) fn tell(self, sink: &mut dyn isthmus_gateway::Sink) {
+        match self.what {
+            Saying::Own(event) => sink.event(event),
+            Saying::Line(line) => {
+                if let Ok(event) = serde_json::from_str::<Event<'_>>(&line) {
+                    sink.event(event);
+                }
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        match &self.what {
+            Saying::Line(line) => line.len(),
+            Saying::Own(_) => 0,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The process is not there.
+    Waiting,
+    /// Asked for under this number.
+    Opening(u64),
+    /// Open under this number.
+    Open(u64),
+    /// Not open; tried again then, or never.
+    Closed(Option<Instant>),
+}
+
+/// One session.
+pub(super) struct Live {
+    user: User,
+    account: Option<Account>,
+    network: String,
+    kept: Option<Vec<u8>>,
+    stage: Stage,
+    /// Commands the plugin has not answered, and their requests.
+    open: BTreeMap<Tag, u64>,
+    queue: VecDeque<Told>,
+    bytes: usize,
+    /// Events taken since credit was last granted.
+    taken: u32,
+    waker: Option<Waker>,
+}
+
+#[derive(Serialize)]
+struct Opening<'a> {
+    session: u64,
+    user: &'a User,
+    account: Option<&'a Account>,
+    network: &'a str,
+    kept: Option<&'a [u8]>,
+    credit: u32,
+}
+
+#[derive(Serialize)]
+struct Commanding<'a> {
+    session: u64,
+    tag: Tag,
+    cmd: &'a Command<'a>,
+}
+
+#[derive(Deserialize)]
+struct Happened<'a> {
+    session: u64,
+    #[serde(borrow)]
+    ev: &'a RawValue,
+}
+
+/// The answer to a command; nothing in it need be given.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Ended {
+    outcome: Option<Outcome>,
+    keys: Vec<String>,
+    time: Option<Time>,
+    altered: Option<String>,
+}
+
+impl Machine {
+    /// A new session of this user.
+    pub(crate) fn open(
+        &mut self,
+        user: &User,
+        account: Option<&Account>,
+        network: &str,
+        kept: Option<&[u8]>,
+        now: Instant,
+    ) -> SessionId {
+        let id = SessionId(self.number());
+        let live = Live {
+            user: user.clone(),
+            account: account.cloned(),
+            network: network.to_owned(),
+            kept: kept.map(<[u8]>::to_vec),
+            stage: Stage::Waiting,
+            open: BTreeMap::new(),
+            queue: VecDeque::new(),
+            bytes: 0,
+            taken: 0,
+            waker: None,
+        };
+        self.live.insert(id, live);
+        match &self.phase {
+            Phase::Up => self.reopen(id, now),
+            Phase::Down { fault, until } => {
+                let left = until.map(|until| until.saturating_duration_since(now));
+                let (fault, retry) = (fault.clone(), Some(millis(left.unwrap_or_default())));
+                self.push_own(id, Event::Offline { fault, retry });
+            }
+        }
+        id
+    }
+
+    /// Asks the plugin for a session, unless it was refused for good.
+    pub(super) fn reopen(&mut self, id: SessionId, now: Instant) {
+        let wire = self.number();
+        let credit = self.credit;
+        let Some(live) = self.live.get(&id) else {
+            return;
+        };
+        if live.stage == Stage::Closed(None) {
+            return;
+        }
+        let (user, account) = (live.user.clone(), live.account.clone());
+        let (network, kept) = (live.network.clone(), live.kept.clone());
+        let params = Opening {
+            session: wire,
+            user: &user,
+            account: account.as_ref(),
+            network: &network,
+            kept: kept.as_deref(),
+            credit,
+        };
+        match self.request("session.open", &params, What::Open(id), now) {
+            Ok(_) => {
+                self.wires.insert(wire, id);
+                if let Some(live) = self.live.get_mut(&id) {
+                    live.stage = Stage::Opening(wire);
+                    live.taken = 0;
+                }
+            }
+            Err(fault) => self.shut(id, &fault, None, now),
+        }
+    }
+
+    /// Opens again what was closed until now.
+    pub(super) fn reopen_due(&mut self, now: Instant) {
+        if !matches!(self.phase, Phase::Up) {
+            return;
+        }
+        let due = |live: &Live| matches!(live.stage, Stage::Closed(Some(at)) if at <= now);
+        let due: Vec<SessionId> = self
+            .live
+            .iter()
+            .filter(|(_, live)| due(live))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            self.reopen(id, now);
+        }
+    }
+
+    pub(super) fn opened(&mut self, id: SessionId, result: Result<(), WireError>, now: Instant) {
+        let Some(live) = self.live.get_mut(&id) else {
+            return;
+        };
+        match (result, live.stage) {
+            (Ok(()), Stage::Opening(wire)) => live.stage = Stage::Open(wire),
+            (Ok(()), _) => {}
+            (Err(error), _) => {
+                let after = super::fault::after(&error).map(Duration::from_millis);
+                self.shut(id, &fault(&error), after, now);
+            }
+        }
+    }
+
+    /// Closes a session of which the host still thinks it open.
+    pub(super) fn shut(
+        &mut self,
+        id: SessionId,
+        fault: &Fault,
+        again: Option<Duration>,
+        now: Instant,
+    ) {
+        self.close_wire(id, "fault", now);
+        let retry = again.map(millis);
+        self.end_all(id, fault);
+        let fault = fault.clone();
+        self.push_own(id, Event::Offline { fault, retry });
+        if let Some(live) = self.live.get_mut(&id) {
+            live.stage = Stage::Closed(again.and_then(|again| now.checked_add(again)));
+        }
+    }
+
+    fn close_wire(&mut self, id: SessionId, why: &str, now: Instant) {
+        let stage = self.live.get(&id).map(|live| live.stage);
+        if let Some(Stage::Opening(wire) | Stage::Open(wire)) = stage {
+            self.wires.remove(&wire);
+            let params = serde_json::json!({ "session": wire, "why": why });
+            // A plugin that is not there needs no telling.
+            let _ = self.request("session.close", &params, What::Close, now);
+        }
+    }
+
+    /// The process under a session has ended.
+    pub(super) fn break_off(&mut self, id: SessionId, fault: &Fault, retry: Duration) {
+        self.end_all(id, fault);
+        let Some(live) = self.live.get_mut(&id) else {
+            return;
+        };
+        if live.stage == Stage::Closed(None) {
+            return;
+        }
+        live.stage = Stage::Waiting;
+        let (fault, retry) = (fault.clone(), Some(millis(retry)));
+        self.push_own(id, Event::Offline { fault, retry });
+    }
+
+    /// Starts a command. It ends in exactly one `Done`, which the next poll tells.
+    pub(crate) fn command(&mut self, id: SessionId, tag: Tag, command: &Command<'_>, now: Instant) {
+        let stage = self.live.get(&id).map(|live| live.stage);
+        let Some(Stage::Opening(session) | Stage::Open(session)) = stage else {
+            let fault = Fault::new(FaultKind::NetworkDown, "the gateway's program is not there");
+            return self.end(id, tag, Err(fault));
+        };
+        let message = matches!(
+            command,
+            Command::Send(_)
+                | Command::Edit { .. }
+                | Command::Retract { .. }
+                | Command::React { .. }
+        );
+        let params = Commanding {
+            session,
+            tag,
+            cmd: command,
+        };
+        let what = What::Command {
+            session: id,
+            tag,
+            message,
+        };
+        match self.request("command", &params, what, now) {
+            Ok(request) => {
+                if let Some(live) = self.live.get_mut(&id) {
+                    live.open.insert(tag, request);
+                }
+            }
+            Err(fault) => self.end(id, tag, Err(fault)),
+        }
+    }
+
+    pub(super) fn command_ended(
+        &mut self,
+        id: SessionId,
+        tag: Tag,
+        message: bool,
+        result: Result<&str, WireError>,
+    ) -> Result<(), String> {
+        let ended = match result {
+            Err(error) => {
+                self.end(id, tag, Err(fault(&error)));
+                return Ok(());
+            }
+            Ok(json) => serde_json::from_str::<Option<Ended>>(json),
+        };
+        let ended = match ended {
+            Ok(ended) => ended.unwrap_or_default(),
+            Err(error) => {
+                let text = "the gateway's program answered nonsense";
+                self.end(id, tag, Err(Fault::new(FaultKind::Internal, text)));
+                return Err(error.to_string());
+            }
+        };
+        if message && (!ended.keys.is_empty() || ended.time.is_some() || ended.altered.is_some()) {
+            let keys = ended.keys.into_iter().map(|key| Key(key.into())).collect();
+            let echo = Event::Echo {
+                tag,
+                keys,
+                time: ended.time,
+                altered: ended.altered.map(Into::into),
+            };
+            self.push_own(id, echo);
+        }
+        let usual = match message {
+            true => Outcome::Accepted,
+            false => Outcome::Finished,
+        };
+        self.end(id, tag, Ok(ended.outcome.unwrap_or(usual)));
+        Ok(())
+    }
+
+    /// Ends one command.
+    pub(super) fn end(&mut self, id: SessionId, tag: Tag, result: Result<Outcome, Fault>) {
+        if let Some(live) = self.live.get_mut(&id) {
+            live.open.remove(&tag);
+        }
+        self.push_own(id, Event::Done { tag, result });
+    }
+
+    /// Ends every open command; what the plugin answers them later is late.
+    fn end_all(&mut self, id: SessionId, fault: &Fault) {
+        let Some(live) = self.live.get_mut(&id) else {
+            return;
+        };
+        for (tag, request) in std::mem::take(&mut live.open) {
+            self.remove(request);
+            self.end(id, tag, Err(fault.clone()));
+        }
+    }
+
+    /// The plugin tells an event.
+    pub(super) fn event(&mut self, params: &str, now: Instant) -> Result<(), String> {
+        let happened: Happened<'_> =
+            serde_json::from_str(params).map_err(|error| format!("an event: {error}"))?;
+        let Some(&id) = self.wires.get(&happened.session) else {
+            self.counts.late += 1;
+            return Ok(());
+        };
+        let line = happened.ev.get();
+        let event = match serde_json::from_str::<Event<'_>>(line) {
+            Ok(event) => event,
+            Err(error) if error.to_string().starts_with("unknown variant") => {
+                self.counts.unknown += 1;
+                return Ok(());
+            }
+            Err(error) => return Err(format!("an event: {error}")),
+        };
+        let (tag, ends) = (tag_of(&event), ends_a_command(&event));
+        let open = |live: &Live| tag.is_none_or(|tag| live.open.contains_key(&tag));
+        match &event {
+            Event::Done { .. } => return Err("a command is ended by its answer".into()),
+            Event::Online(facts) if facts.ranks.len() > RANKS => {
+                return Err(format!("more than {RANKS} ranks"));
+            }
+            Event::Echo { .. } | Event::Found { .. } | Event::Past { .. }
+                if !self.live.get(&id).is_some_and(open) =>
+            {
+                self.counts.late += 1;
+                return Ok(());
+            }
+            Event::Offline { fault, .. } => self.end_all(id, &fault.clone()),
+            Event::Keep { state } => {
+                if let Some(live) = self.live.get_mut(&id) {
+                    live.kept = Some(state.clone());
+                }
+            }
+            _ => {}
+        }
+        let what = Saying::Line(line.into());
+        self.push(id, Told { what, tag, ends });
+        self.check_backlog(id, now);
+        Ok(())
+    }
+
+    /// Twice its credit is what a session may say before it is closed.
+    fn check_backlog(&mut self, id: SessionId, now: Instant) {
+        let most = usize::try_from(self.credit).map_or(usize::MAX, |credit| credit * 2);
+        let over = |live: &Live| live.queue.len() > most + live.open.len() || live.bytes > BACKLOG;
+        if self.live.get(&id).is_some_and(over) {
+            let text = "the gateway's program said more than could be taken";
+            self.shut(id, &Fault::new(FaultKind::Full, text), Some(AGAIN), now);
+        }
+    }
+
+    fn push_own(&mut self, id: SessionId, event: Event<'static>) {
+        let (tag, ends) = (tag_of(&event), ends_a_command(&event));
+        let what = Saying::Own(event);
+        self.push(id, Told { what, tag, ends });
+    }
+
+    fn push(&mut self, id: SessionId, told: Told) {
+        if let Some(live) = self.live.get_mut(&id) {
+            live.bytes += told.len();
+            live.queue.push_back(told);
+            self.wake.extend(live.waker.take());
+        }
+    }
+
+    /// Takes what the host can take now, and grants the plugin credit for it.
+    pub(crate) fn take(&mut self, id: SessionId, credit: Credit, waker: &Waker) -> Vec<Told> {
+        let window = self.credit;
+        let Some(live) = self.live.get_mut(&id) else {
+            return Vec::new();
+        };
+        live.waker = Some(waker.clone());
+        let told = match credit {
+            Credit::Events(most) => {
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                live.queue.drain(..most.min(live.queue.len())).collect()
+            }
+            Credit::Hold => live.take_ends(),
+        };
+        for told in &told {
+            live.bytes -= told.len();
+            live.taken += u32::from(matches!(told.what, Saying::Line(_)));
+        }
+        let (Stage::Opening(wire) | Stage::Open(wire)) = live.stage else {
+            return told;
+        };
+        if live.taken >= window.div_ceil(2) {
+            let params = serde_json::json!({ "session": wire, "events": live.taken });
+            live.taken = 0;
+            self.push_urgent(rpc::notice("session.credit", &params));
+        }
+        told
+    }
+
+    /// The host has no more use for a session. Its open commands are ended.
+    pub(crate) fn close(&mut self, id: SessionId, why: Close, now: Instant) {
+        let why = match why {
+            Close::Left => "left",
+            Close::Drain => "drain",
+            Close::Refused => "refused",
+        };
+        self.close_wire(id, why, now);
+        self.end_all(
+            id,
+            &Fault::new(FaultKind::NetworkDown, "the session is over"),
+        );
+        if let Some(live) = self.live.get_mut(&id) {
+            live.stage = Stage::Closed(None);
+        }
+    }
+
+    /// Nobody holds the session any more.
+    pub(crate) fn forget(&mut self, id: SessionId, now: Instant) {
+        self.close(id, Close::Left, now);
+        self.live.remove(&id);
+    }
+}
+
+impl Live {
+    /// Takes what ends commands, unless something of the same command is held before it.
+    fn take_ends(&mut self) -> Vec<Told> {
+        let mut taken = Vec::new();
+        let mut held = BTreeSet::new();
+        for told in std::mem::take(&mut self.queue) {
+            if told.ends && !told.tag.is_some_and(|tag| held.contains(&tag)) {
+                taken.push(told);
+            } else {
+                held.extend(told.tag);
+                self.queue.push_back(told);
+            }
+        }
+        taken
+    }
+}
+
+/// Whether an event ends a command; the echo of a message belongs to its end.
+fn ends_a_command(event: &Event<'_>) -> bool {
+    matches!(
+        event,
+        Event::Done { .. } | Event::Failed { .. } | Event::Echo { .. }
+    )
+}
+
+fn tag_of(event: &Event<'_>) -> Option<Tag> {
+    match event {
+        Event::Done { tag, .. }
+        | Event::Failed { tag, .. }
+        | Event::Echo { tag, .. }
+        | Event::Found { tag, .. }
+        | Event::Past { tag, .. } => Some(*tag),
+        Event::Joined { asked, .. } => *asked,
+        _ => None,
+    }
+}
