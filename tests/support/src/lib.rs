@@ -12,6 +12,7 @@ pub mod inbox;
 pub mod irc_client;
 pub mod irc_server;
 pub mod isthmus;
+pub mod mail;
 pub mod node;
 pub mod paths;
 pub mod port;

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::thread;
 use std::time::Instant;
 
-use isthmus_test_support::{XmppClient, irc_client, irc_server, xmpp_server};
+use isthmus_test_support::{XmppClient, irc_client, irc_server, mail, xmpp_server};
 use sha1::{Digest, Sha1};
 
 use irc_client::IrcClient;
@@ -227,4 +227,23 @@ async fn ngircd_carries_a_conversation() {
 #[tokio::test]
 async fn inspircd_carries_a_conversation() {
     irc_server_works(irc_server::Kind::Inspircd).await;
+}
+
+#[test]
+fn postfix_delivers_and_swaks_is_told_who_is_unknown() {
+    let back = mail::Back::Smtp(1);
+    let postfix = mail::Postfix::start("gateway.example", back);
+    let letter = "From: <bob@peer.example>\nSubject: hello\n\nhi\n";
+    let alice = format!("alice@{}", mail::PEER);
+    postfix
+        .submit("bob@peer.example", &alice, letter)
+        .expect("taken");
+    postfix.wait_for_mail(|mail| mail.contains("Subject: hello"));
+    let nobody = format!("nobody@{}", mail::PEER);
+    let refused = postfix.submit("bob@peer.example", &nobody, letter);
+    assert!(
+        refused.is_err_and(|words| words.contains("550 5.1.1")),
+        "{}",
+        postfix.log()
+    );
 }

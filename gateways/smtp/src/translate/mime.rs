@@ -47,9 +47,9 @@ pub struct Mail {
 /// Reads a mail with the envelope sender `envelope`. A refusal is permanent.
 pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Reply> {
     let unreadable = || Reply::new(550, "5.6.0", "the mail cannot be read");
-    let message = MessageParser::default()
-        .parse(content)
-        .ok_or_else(unreadable)?;
+    let parsed = MessageParser::default().parse(content);
+    let parsed = Parsed(parsed.ok_or_else(unreadable)?);
+    let message = &parsed.0;
     let count = |name: &str| {
         let same = |it: &&mail_parser::Header<'_>| it.name().eq_ignore_ascii_case(name);
         message.headers().iter().filter(same).count()
@@ -65,7 +65,7 @@ pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Rep
     let address = sender
         .and_then(|sender| sender.address())
         .unwrap_or_default();
-    let report = bounce::read(&message);
+    let report = bounce::read(message);
     if address::canonical(address).is_err() && report == Report::None {
         return Err(Reply::new(550, "5.1.7", "From is not a mail address"));
     }
@@ -96,10 +96,28 @@ pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Rep
             .date()
             .filter(|date| date.is_valid())
             .map(|date| date.to_timestamp()),
-        text: text(&message, max_text),
-        auto: envelope.is_empty() || is_auto(&message, address),
+        text: text(message, max_text),
+        auto: envelope.is_empty() || is_auto(message, address),
         report,
     })
+}
+
+/// A mail as the parser leaves it. Forwarded mails lie within each other there, and dropping them
+/// the usual way takes a stack frame for each: a mail of a few hundred kilobytes that forwards
+/// itself thousands of times would end the process. So it is taken apart one by one.
+struct Parsed<'a>(Message<'a>);
+
+impl Drop for Parsed<'_> {
+    fn drop(&mut self) {
+        let mut open = vec![std::mem::take(&mut self.0)];
+        while let Some(message) = open.pop() {
+            for part in message.parts {
+                if let PartType::Message(inner) = part.body {
+                    open.push(inner);
+                }
+            }
+        }
+    }
 }
 
 fn short(text: &str) -> String {

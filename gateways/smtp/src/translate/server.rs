@@ -6,6 +6,7 @@
 
 mod reply;
 
+use memchr::memmem;
 use smtp_proto::{Error, MAIL_BODY_BINARYMIME, MAIL_REQUIRETLS, MailFrom, Request};
 
 pub use self::reply::Reply;
@@ -220,6 +221,12 @@ impl<T: Clone> Server<T> {
             return None;
         }
         match Request::parse(&mut line.iter()) {
+            Ok(Request::Rcpt { to }) if to.address.is_empty() => {
+                // The parser tells `<Postmaster>` and `<>` not apart.
+                let postmaster = text.to_ascii_lowercase();
+                let postmaster = memmem::find(&postmaster, b"<postmaster>").is_some();
+                self.rcpt(if postmaster { "postmaster" } else { "" })
+            }
             Ok(request) => self.request(request.into_owned()),
             Err(error) => {
                 self.wrong(misread(&error));

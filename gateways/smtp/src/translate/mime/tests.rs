@@ -1,1 +1,174 @@
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
 use super::*;
+
+fn read_text(mail: &str) -> Mail {
+    let mail = mail.replace('\n', "\r\n");
+    read(mail.as_bytes(), "alice@peer.example", 1000).expect("a good mail")
+}
+
+fn refused(mail: &str) -> u16 {
+    read(mail.as_bytes(), "a@b", 1000)
+        .expect_err("a bad mail")
+        .code
+}
+
+#[test]
+fn a_plain_mail_is_read() {
+    let mail = read_text(
+        "From: =?utf-8?q?Alice_M=C3=BCller?= <Alice@peer.example>\n\
+         Date: Mon, 21 Sep 2026 14:13:20 +0000\nMessage-ID: <c@peer.example>\n\
+         In-Reply-To: <b@gw>\nReferences: <a@peer.example>\n <b@gw>\n\
+         Subject: Re: =?iso-8859-1?q?caf=E9?=\n\nOne.\n\nTwo.\n",
+    );
+    assert_eq!(mail.from, "Alice@peer.example");
+    assert_eq!(mail.name.as_deref(), Some("Alice Müller"));
+    assert_eq!(
+        (mail.message_id.as_str(), mail.in_reply_to.as_str()),
+        ("c@peer.example", "b@gw")
+    );
+    assert_eq!(mail.references, ["a@peer.example", "b@gw"]);
+    assert_eq!(
+        (mail.subject.as_str(), mail.date),
+        ("Re: café", Some(1_790_000_000))
+    );
+    assert_eq!(mail.text, "One.\n\nTwo.");
+    assert!(!mail.auto);
+}
+
+#[test]
+fn the_text_is_found_in_any_wrapping() {
+    let alternative = "From: a@b.example\nContent-Type: multipart/alternative; boundary=x\n\n\
+        --x\nContent-Type: text/plain\n\nplain\n--x\nContent-Type: text/html\n\n<p>html</p>\n--x--\n";
+    let stub = alternative.replace("\nplain\n", "\n \n");
+    for (mail, text) in [
+        (alternative, "plain"),
+        (stub.as_str(), "html"),
+        (
+            "From: a@b.example\nContent-Type: text/html\n\n<p>one</p><p>two &amp; three</p>\n",
+            "one\n\ntwo & three",
+        ),
+        (
+            "From: a@b.example\nContent-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\ncaf=E9\n",
+            "café",
+        ),
+        (
+            "From: a@b.example\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\nZ3LDvG4=\n",
+            "grün",
+        ),
+        (
+            "From: a@b.example\nContent-Type: text/plain; format=flowed\n\none \ntwo\nthree\n> quoted \n> on\n-- \nme\n",
+            "one two\nthree\n> quoted on\n-- \nme",
+        ),
+        (
+            "From: a@b.example\nContent-Type: text/plain; format=flowed; delsp=yes\n\non \ne\n",
+            "one",
+        ),
+        ("From: a@b.example\n\na\u{7}b\n\n\n\n\n\nc\n", "ab\n\n\nc"),
+    ] {
+        assert_eq!(read_text(mail).text, text, "{mail}");
+    }
+}
+
+#[test]
+fn attachments_are_named() {
+    let mail = read_text(
+        "From: a@b.example\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\nsee there\n--x\n\
+         Content-Type: application/pdf; name=\"plan.pdf\"\nContent-Disposition: attachment; filename=\"plan\n  B.pdf\"\n\
+         Content-Transfer-Encoding: base64\n\nAAAA\n--x\nContent-Type: message/rfc822\n\nFrom: c@d\n\nold\n--x--\n",
+    );
+    let lines: Vec<&str> = mail.text.lines().collect();
+    assert_eq!(lines[0], "see there");
+    assert!(lines[1].starts_with("[attachment: plan"), "{lines:?}");
+    assert!(
+        lines[1].ends_with("application/pdf, 3 bytes — not carried yet]"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[2].starts_with("[attachment: a forwarded mail, message/rfc822"),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_long_text_is_cut_and_says_so() {
+    let mail = read_text(&format!("From: a@b.example\n\n{}\n", "é".repeat(700)));
+    assert!(
+        mail.text.ends_with("\n[cut: 400 more bytes]"),
+        "{}",
+        mail.text
+    );
+    assert_eq!(mail.text.matches('é').count(), 500);
+}
+
+#[test]
+fn machines_are_recognised() {
+    for (header, auto) in [
+        ("X: y", false),
+        ("Auto-Submitted: no", false),
+        ("Auto-Submitted: auto-replied", true),
+        ("Precedence: bulk", true),
+        ("Precedence: first-class", false),
+        ("List-Id: <a.b.example>", true),
+        ("X-Auto-Response-Suppress: All", true),
+    ] {
+        let mail = read_text(&format!("From: a@b.example\n{header}\n\nhi\n"));
+        assert_eq!(mail.auto, auto, "{header}");
+    }
+    assert!(read_text("From: No-Reply@b.example\n\nhi\n").auto);
+    let null = read(b"From: a@b.example\r\n\r\nhi\r\n", "", 1000).expect("a good mail");
+    assert!(null.auto);
+}
+
+#[test]
+fn a_mail_without_one_sender_or_in_circles_is_refused() {
+    assert_eq!(refused("Subject: x\r\n\r\nhi\r\n"), 550);
+    assert_eq!(
+        refused("From: a@b.example\r\nFrom: c@d.example\r\n\r\nhi\r\n"),
+        550
+    );
+    assert_eq!(refused("From: nobody\r\n\r\nhi\r\n"), 550);
+    let circles = "Received: from a by b; Mon, 21 Sep 2026 14:13:20 +0000\r\n".repeat(51);
+    assert_eq!(
+        refused(&format!("{circles}From: a@b.example\r\n\r\nhi\r\n")),
+        554
+    );
+}
+
+#[test]
+fn deep_and_wide_mails_cost_no_more_than_their_length() {
+    let start = Instant::now();
+    let mut deep = "From: a@b.example\r\n".to_owned();
+    for n in 0..5000 {
+        deep += &format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n");
+    }
+    let wide = "--x\r\nContent-Type: text/plain\r\n\r\nhi\r\n".repeat(20_000);
+    let wide = format!(
+        "From: a@b.example\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n{wide}--x--\r\n"
+    );
+    let nested = "Content-Type: message/rfc822\r\n\r\n".repeat(20_000);
+    let nested = format!("From: a@b.example\r\n{nested}");
+    for mail in [deep, wide, nested] {
+        // Whether it is refused does not matter here.
+        if let Ok(mail) = read(mail.as_bytes(), "a@b", 1000) {
+            assert!(mail.text.len() < 20_000);
+        }
+    }
+    assert!(
+        start.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_break_it(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let mut mail = b"From: a@b.example\r\nContent-Type: multipart/mixed; boundary=\"\"\r\n".to_vec();
+        mail.extend_from_slice(&bytes);
+        let _ = read(&mail, "a@b", 100).is_ok();
+        let _ = read(&bytes, "", 100).is_ok();
+    }
+}
