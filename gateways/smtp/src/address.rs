@@ -17,7 +17,9 @@ pub fn parse(localpart: &str) -> Result<Parsed, AddressFault> {
     if localpart.is_empty() {
         return Ok(Parsed::Canonical(Address::new(Kind::Gateway, "", "")));
     }
-    let input = localpart.strip_prefix("mailto:").unwrap_or(localpart);
+    // What people paste where an address is asked for.
+    let input = localpart.trim();
+    let input = input.strip_prefix("mailto:").unwrap_or(input);
     let (local, domain) = match input.rsplit_once('@').or_else(|| input.rsplit_once('%')) {
         Some(halves) => halves,
         None => {
@@ -230,6 +232,7 @@ mod tests {
         for other in [
             "alice%peer.example",
             "Alice@Peer.Example",
+            " alice@peer.example ",
             "mailto:alice@peer.example",
         ] {
             assert_eq!(
@@ -303,7 +306,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_address_that_is_read_is_written_the_same(localpart in "\\PC{1,12}[@%][a-zA-Z0-9.é-]{1,16}") {
+        fn an_address_that_is_read_is_written_the_same(
+            localpart in "\\PC{1,12}[@%][a-zA-Z0-9.é-]{1,16}"
+        ) {
             match parse(&localpart) {
                 Ok(Parsed::Canonical(address)) => prop_assert_eq!(format(&address), Ok(localpart)),
                 Ok(Parsed::Moved(right)) => {
@@ -315,7 +320,10 @@ mod tests {
         }
 
         #[test]
-        fn a_mailbox_finds_its_user(local in "[^\\p{Lu}\\p{Lt}\\s\\p{C}@/]{1,14}", domain in "[a-z][a-z0-9]{0,8}\\.example") {
+        fn a_mailbox_finds_its_user(
+            local in "[^\\p{Lu}\\p{Lt}\\s\\p{C}@/]{1,14}",
+            domain in "[a-z][a-z0-9]{0,8}\\.example",
+        ) {
             prop_assume!(local.to_lowercase() == local);
             if let Ok(mailbox) = mailbox(&local, &domain) {
                 prop_assert!(check_local(&mailbox).is_ok());

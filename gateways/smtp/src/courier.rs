@@ -28,11 +28,14 @@ use crate::transport::send::{Sender, Sent};
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// A job and whom to tell.
+type Submitted = (Job<'static>, Arc<dyn Uplink>);
+
 /// The jobs at hand.
 pub(crate) struct Jobs {
-    submit: mpsc::UnboundedSender<(Job<'static>, Arc<dyn Uplink>)>,
+    submit: mpsc::UnboundedSender<Submitted>,
     /// Taken by the one `run`.
-    submitted: Mutex<Option<mpsc::UnboundedReceiver<(Job<'static>, Arc<dyn Uplink>)>>>,
+    submitted: Mutex<Option<mpsc::UnboundedReceiver<Submitted>>>,
     open: Arc<Mutex<BTreeMap<JobId, Phase>>>,
     drained: watch::Sender<bool>,
 }
@@ -70,8 +73,8 @@ impl Jobs {
             tokio::select! {
                 Some(_) = tasks.join_next() => {}
                 _ = sweep.tick() => {
-                    if let Some(outward) = &outward {
-                        outward.sender.sweep().await;
+                    if let Some(outward) = outward.clone() {
+                        tasks.spawn(async move { outward.sender.sweep().await });
                     }
                 }
                 job = submitted.recv() => match job {

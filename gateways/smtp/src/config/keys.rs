@@ -24,7 +24,7 @@ pub const KEYS: &[Key] = &[
     Key {
         key: "tls",
         default: "\"required\"",
-        doc: "Encryption towards it: \"implicit\" (port 465), \"required\", \"preferred\" or \"off\".",
+        doc: "Encryption: \"implicit\" (as on port 465), \"required\", \"preferred\" or \"off\".",
         example: "tls = \"required\"",
     },
     Key {

@@ -192,6 +192,8 @@ fn text(job: &Job<'_>) -> String {
             out.push_str("\r\n");
         }
     }
+    // The builder ends the last line.
+    out.truncate(out.trim_end_matches([' ', '\r', '\n']).len());
     out
 }
 

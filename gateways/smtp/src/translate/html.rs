@@ -112,26 +112,30 @@ impl Writer {
                     self.quote + 1
                 };
             }
-            "a" => {
-                self.end_link();
-                if let (false, Some(href)) = (tag.closing, tag.attribute("href")) {
-                    let href = decode(href);
-                    let shown = ["http:", "https:", "mailto:"]
-                        .iter()
-                        .any(|it| starts_with(&href, it));
-                    self.link = shown.then_some((href, self.out.len()));
-                }
-            }
-            "img" => {
-                if let Some(alt) = tag
-                    .attribute("alt")
-                    .map(decode)
-                    .filter(|alt| !alt.trim().is_empty())
-                {
-                    self.word(&format!("[{}]", alt.trim()));
-                }
-            }
+            "a" => self.anchor(tag),
+            "img" => self.image(tag),
             _ => {}
+        }
+    }
+
+    fn anchor(&mut self, tag: &Tag<'_>) {
+        self.end_link();
+        if let (false, Some(href)) = (tag.closing, tag.attribute("href")) {
+            let href = decode(href);
+            let shown = ["http:", "https:", "mailto:"]
+                .iter()
+                .any(|it| starts_with(&href, it));
+            self.link = shown.then_some((href, self.out.len()));
+        }
+    }
+
+    fn image(&mut self, tag: &Tag<'_>) {
+        if let Some(alt) = tag
+            .attribute("alt")
+            .map(decode)
+            .filter(|alt| !alt.trim().is_empty())
+        {
+            self.word(&format!("[{}]", alt.trim()));
         }
     }
 

@@ -177,6 +177,9 @@ fn text(message: &Message<'_>, most: usize) -> String {
         }
         text.push_str(&named(file));
     }
+    if text.is_empty() {
+        text.push_str("[no text]");
+    }
     text
 }
 

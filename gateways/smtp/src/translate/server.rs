@@ -120,13 +120,13 @@ impl<T: Clone> Server<T> {
         self.settings.protocol
     }
 
-    /// Takes bytes from the peer. To be called only when [`Server::next`] has nothing to ask.
+    /// Takes bytes from the peer. To be called only when [`Server::advance`] has nothing to ask.
     pub fn receive(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
     }
 
     /// Goes on as far as possible; something to ask, or nothing when more has to be read.
-    pub fn next(&mut self) -> Option<Ask<T>> {
+    pub fn advance(&mut self) -> Option<Ask<T>> {
         loop {
             match &mut self.phase {
                 Phase::Asked | Phase::Closed => return None,

@@ -186,7 +186,11 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_sealed_is_opened_and_what_is_changed_is_not(
-            job in any::<u64>(), to in any::<u16>(), user in any::<i64>(), at in 0usize..44, by in 1u8..32
+            job in any::<u64>(),
+            to in any::<u16>(),
+            user in any::<i64>(),
+            at in 0usize..44,
+            by in 1u8..32,
         ) {
             let sealer = Sealer::new(&[3; 32]);
             let token = Token { job: JobId(job), to, user: UserId(user) };

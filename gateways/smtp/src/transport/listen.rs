@@ -169,7 +169,7 @@ impl Connection {
         let silence = self.shared.config.timeout;
         let mut buffer = vec![0; READ];
         loop {
-            while let Some(ask) = self.server.next() {
+            while let Some(ask) = self.server.advance() {
                 match ask {
                     Ask::Recipient { from, local } => {
                         let answer = self.shared.recipient(&from, &local).await;

@@ -154,6 +154,8 @@ impl Sender {
         }
         self.command(link, Data, Stage::Content).await?;
         link.mails += 1;
+        // The end that is sent behind it begins with a line end of its own.
+        let content = content.strip_suffix(b"\r\n").unwrap_or(content);
         let answer = within(CONTENT, link.connection.message(content)).await;
         trouble(answer, Stage::Content)?;
         Ok(Sent::Accepted)

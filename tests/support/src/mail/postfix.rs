@@ -19,7 +19,7 @@ use crate::{DEADLINE, paths};
 
 /// The domain whose mailboxes it holds. There is one: `alice`.
 pub const PEER: &str = "peer.example";
-/// A domain that it takes mail for and then finds unreachable: all of it bounces.
+/// A domain that it takes mail for and then finds unreachable: all of it bounces, at once.
 pub const LOST: &str = "lost.example";
 
 /// Who owns the queue; must be neither root nor the owner of mailboxes.
@@ -125,7 +125,7 @@ impl Postfix {
 
     /// What it has logged so far.
     pub fn log(&self) -> String {
-        read_lossy(&self.dir.path().join("maillog")) + &self.process.log()
+        self.process.log()
     }
 }
 
@@ -149,9 +149,9 @@ pub fn swaks(args: &[&str], mail: &str) -> Result<(), String> {
 }
 
 fn spec(dir: &Path) -> Spec {
-    // In the foreground, as a service supervisor runs it.
+    // In the foreground, and in the session and process group that it is started in.
     Spec::new("postfix", paths::need("usr/lib/postfix/sbin/master"), dir)
-        .args(["-s", "-c"])
+        .args(["-d", "-s", "-c"])
         .arg(dir.join("etc"))
         .env("LD_LIBRARY_PATH", paths::library_path(&["usr/lib/postfix"]))
         .env("MAIL_CONFIG", dir.join("etc"))
@@ -213,8 +213,7 @@ import_environment = MAIL_CONFIG LD_LIBRARY_PATH LANG=C
 mail_owner = {OWNER}
 setgid_group = {GROUP}
 default_privs = {READER}
-maillog_file = {dir}/maillog
-maillog_file_prefixes = {dir}
+maillog_file = /dev/stdout
 myhostname = mx.{PEER}
 mydestination =
 inet_interfaces = 127.0.0.1
@@ -230,7 +229,7 @@ virtual_minimum_uid = 1
 virtual_uid_maps = static:{reader}
 virtual_gid_maps = static:{reader}
 relay_domains = {gateway}
-transport_maps = inline:{{ {{{gateway} = {back}}}, {{{LOST} = error:5.4.4 nobody knows the way}} }}
+transport_maps = inline:{{ {{{gateway} = {back}}}, {{{LOST} = smtp:[127.0.0.1]:1}} }}
 default_transport = error:5.4.4 no way out of the test
 smtp_dns_support_level = disabled
 smtpd_peername_lookup = no
@@ -239,9 +238,7 @@ smtpd_tls_security_level = may
 smtpd_tls_cert_file = {cert}
 smtpd_tls_key_file = {key}
 smtpd_tls_auth_only = yes
-queue_run_delay = 2s
-minimal_backoff_time = 1s
-maximal_backoff_time = 2s
+maximal_queue_lifetime = 0
 in_flow_delay = 0
 ",
         dir = dir.display(),

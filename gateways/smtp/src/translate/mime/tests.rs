@@ -66,6 +66,7 @@ fn the_text_is_found_in_any_wrapping() {
             "From: a@b.example\nContent-Type: text/plain; format=flowed; delsp=yes\n\non \ne\n",
             "one",
         ),
+        ("From: a@b.example\n\n \n", "[no text]"),
         ("From: a@b.example\n\na\u{7}b\n\n\n\n\n\nc\n", "ab\n\n\nc"),
     ] {
         assert_eq!(read_text(mail).text, text, "{mail}");

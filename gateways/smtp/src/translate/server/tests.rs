@@ -35,7 +35,7 @@ fn play(server: &mut Server<String>, groups: &[&[u8]], cut: usize) -> Heard {
 }
 
 fn answer(server: &mut Server<String>, heard: &mut Heard) {
-    while let Some(ask) = server.next() {
+    while let Some(ask) = server.advance() {
         match ask {
             Ask::Recipient { local, .. } => server.recipient(match local.as_str() {
                 "nobody" => Err(Reply::new(550, "5.1.1", "no such user")),
