@@ -94,7 +94,7 @@ impl Uplink for Host {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn resolve(&self, _user: UserId, _key: Key<'_>) -> Later<Option<Ref>> {
+    fn resolve(&self, _user: Option<UserId>, _key: Key<'_>) -> Later<Option<Ref>> {
         Box::pin(std::future::ready(None))
     }
 
