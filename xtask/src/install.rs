@@ -15,7 +15,7 @@ use isthmus_test_support::paths;
 use crate::run::{cargo, output, run, works};
 
 /// What is wanted, and the files that show that it is there.
-const PACKAGES: [Package; 10] = [
+const PACKAGES: [Package; 12] = [
     (
         "prosody",
         &["usr/bin/prosody", "usr/lib/prosody", "usr/bin/lua5.4"],
@@ -40,6 +40,8 @@ const PACKAGES: [Package; 10] = [
     ),
     ("swaks", &["usr/bin/swaks"]),
     ("gnutls-bin", &["usr/bin/certtool"]),
+    ("nodejs", &["usr/bin/node"]),
+    ("npm", &["usr/bin/npm"]),
     (
         "python3-slixmpp",
         &["usr/bin/python3", "usr/lib/python3/dist-packages/slixmpp"],
@@ -52,6 +54,8 @@ const BENCHMARKS: [Package; 1] = [("biboumi", &["usr/bin/biboumi"])];
 /// Never beside the build: the loader and the C library must be of one version.
 const SYSTEM_ONLY: [&str; 3] = ["libc6", "libc-bin", "base-files"];
 
+/// The SMSC of the tests, from npm.
+const NODE_SMPP: &str = "smpp@0.5.1";
 /// The version of `cargo-deny` that is installed where there is none.
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
 /// Likewise for `cargo-fuzz`.
@@ -62,7 +66,25 @@ type Package = (&'static str, &'static [&'static str]);
 
 /// Unpacks the servers unless they are there.
 pub(crate) fn servers() -> Result<(), String> {
-    unpacked(&PACKAGES)
+    unpacked(&PACKAGES)?;
+    node_smpp()
+}
+
+/// Installs npm's `smpp` beside the build unless it is there. None of its scripts is run.
+fn node_smpp() -> Result<(), String> {
+    let home = paths::target_dir().join("servers/npm");
+    if home.join("node_modules/smpp/package.json").is_file() {
+        return Ok(());
+    }
+    println!("==> installing npm's {NODE_SMPP} beside the build");
+    fs::create_dir_all(&home).map_err(|error| format!("{}: {error}", home.display()))?;
+    let mut npm = Command::new(paths::need("usr/bin/node"));
+    npm.arg(paths::need("usr/bin/npm"));
+    npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    npm.arg("--prefix").arg(&home).arg(NODE_SMPP);
+    npm.env("NODE_PATH", paths::search_path(&["usr/share/nodejs"]));
+    npm.env("LD_LIBRARY_PATH", paths::library_path(&[]));
+    output(&mut npm).map(drop)
 }
 
 /// Unpacks what the benchmarks compare with unless it is there.

@@ -17,6 +17,7 @@ pub mod node;
 pub mod paths;
 pub mod port;
 pub mod process;
+pub mod smsc;
 pub mod tls;
 pub mod xmpp_client;
 pub mod xmpp_server;
@@ -25,6 +26,7 @@ pub use self::irc_client::IrcClient;
 pub use self::irc_server::{Inspircd, IrcServer, Ngircd};
 pub use self::isthmus::Isthmus;
 pub use self::node::{Node, Stanza};
+pub use self::smsc::NodeSmsc;
 pub use self::xmpp_client::XmppClient;
 pub use self::xmpp_server::{Ejabberd, Jabberd2, Prosody, XmppServer};
 

@@ -38,6 +38,8 @@ pub fn decode(bytes: &[u8], data_coding: u8, alphabet: Alphabet) -> String {
             Alphabet::Utf8 => String::from_utf8_lossy(bytes).into_owned(),
         },
         Coding::Gsm7 => gsm::decode(bytes),
+        // COMPAT(node-smpp 0.5): calls the GSM alphabet ASCII. Its escape is no ASCII text.
+        Coding::Ascii if bytes.contains(&gsm::ESCAPE) || bytes.contains(&0) => gsm::decode(bytes),
         Coding::Ascii | Coding::Latin1 => latin1(bytes),
         Coding::Utf16 => utf16(bytes),
         Coding::Table(encoding) => encoding.decode_without_bom_handling(bytes).0.into_owned(),
@@ -105,6 +107,7 @@ mod tests {
             (b"\xe9", 0x00, Alphabet::Latin1, "\u{e9}"),
             (b"\xc3\xa9", 0x00, Alphabet::Utf8, "\u{e9}"),
             (b"@", 0x01, gsm, "@"),
+            (b"\x1b\x65", 0x01, gsm, "\u{20ac}"),
             (b"\xe9", 0x03, gsm, "\u{e9}"),
             (b"\xd8\x3e\xdd\x80", 0x08, gsm, "\u{1f980}"),
             (b"\xd8\x3e", 0x08, gsm, "\u{fffd}"),
