@@ -63,10 +63,6 @@ fn now() -> Instant {
 }
 
 impl Inward {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is one thing of its own, named at the call"
-    )]
     pub(crate) fn new(
         name: &str,
         carrier: &Carrier,
