@@ -47,6 +47,16 @@ const STEPS: [Step; 6] = [
         work: Work::Fuzz("jid"),
     },
     Step {
+        name: "fuzz-smtp-mail",
+        what: "mails of any bytes",
+        work: Work::Fuzz("smtp_mail"),
+    },
+    Step {
+        name: "fuzz-smtp-server",
+        what: "mail connections in arbitrary pieces",
+        work: Work::Fuzz("smtp_server"),
+    },
+    Step {
         name: "fuzz-writer",
         what: "whatever is written parses",
         work: Work::Fuzz("writer"),

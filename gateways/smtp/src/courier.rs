@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use isthmus_gateway::{
-    Courier, Fault, FaultKind, Job, JobId, Later, Preview, Refusal, Report, State, Uplink,
+    Courier, Fault, FaultKind, Job, JobId, Kind, Later, Preview, Refusal, Report, State, Uplink,
 };
 use lettre::Address;
 use tokio::sync::{mpsc, watch};
@@ -111,6 +111,10 @@ pub(crate) struct Outward {
 }
 
 impl Courier for Smtp {
+    fn serves(&self, to: &isthmus_gateway::Address) -> bool {
+        to.kind == Kind::Contact
+    }
+
     /// One lane per recipient's domain: a slow one does not hold up the others.
     fn lane(&self, job: &Job<'_>) -> String {
         let first = job.to.first().and_then(|to| address::domain(&to.id));
