@@ -2,152 +2,272 @@
 
 use std::sync::Arc;
 
-use isthmus_gateway::Gateway;
+use isthmus_gateway::{Gateway, Later};
 
-use crate::config::{GatewayConfig, GatewayKind, KeyDoc};
-
-/// Makes the gateway that a table of the configuration describes; what is wrong, in words.
-pub fn build(config: &GatewayConfig) -> Result<Arc<dyn Gateway>, String> {
-    let kind = KINDS.iter().find(|kind| kind.name == config.kind);
-    let kind = kind.ok_or_else(|| format!("this build has no gateway of kind {}", config.kind))?;
-    (kind.build)(&config.settings.0)
-}
+use crate::config::{GatewayConfig, GatewayKind, KeyDoc, Place};
 
 /// The gateway kinds of this build, in the order of the sample.
 pub const KINDS: &[GatewayKind] = &[
     #[cfg(feature = "irc")]
     GatewayKind {
         name: "irc",
-        keys: &IRC_KEYS,
-        check: check_irc,
-        build: build_irc,
+        keys: &irc::KEYS,
+        check: irc::check,
+        build: irc::build,
+    },
+    #[cfg(feature = "smtp")]
+    GatewayKind {
+        name: "smtp",
+        keys: &smtp::KEYS,
+        check: smtp::check,
+        build: smtp::build,
+    },
+    #[cfg(feature = "sms")]
+    GatewayKind {
+        name: "sms",
+        keys: &sms::KEYS,
+        check: sms::check,
+        build: sms::build,
+    },
+    #[cfg(feature = "exec")]
+    GatewayKind {
+        name: "exec",
+        keys: &exec::KEYS,
+        check: exec::check,
+        build: exec::build,
     },
     #[cfg(feature = "loopback")]
     GatewayKind {
         name: "loopback",
-        keys: LOOPBACK_KEYS,
-        check: check_loopback,
-        build: build_loopback,
+        keys: loopback::KEYS,
+        check: loopback::check,
+        build: loopback::build,
     },
 ];
 
-#[cfg(feature = "irc")]
-const IRC_KEYS: [KeyDoc; isthmus_irc::KEYS.len()] = {
-    const NONE: KeyDoc = KeyDoc {
-        key: "",
-        default: "",
-        doc: "",
-        example: "",
+/// Makes the gateway that a table of the configuration describes; what is wrong, in words.
+pub fn build(
+    config: &GatewayConfig,
+    folder: &std::path::Path,
+) -> Later<Result<Arc<dyn Gateway>, String>> {
+    let place = Place {
+        name: &config.name,
+        domain: &config.domain,
+        folder,
     };
-    let mut keys = [NONE; isthmus_irc::KEYS.len()];
-    let mut at = 0;
-    while at < keys.len() {
-        let isthmus_irc::Key {
-            key,
-            default,
-            doc,
-            example,
-        } = isthmus_irc::KEYS[at];
-        keys[at] = KeyDoc {
-            key,
-            default,
-            doc,
-            example,
-        };
-        at += 1;
+    match KINDS.iter().find(|kind| kind.name == config.kind) {
+        Some(kind) => (kind.build)(&place, &config.settings.0),
+        None => {
+            let text = format!("this build has no gateway of kind {}", config.kind);
+            Box::pin(async { Err(text) })
+        }
     }
-    keys
-};
-
-#[cfg(feature = "irc")]
-fn check_irc(settings: &serde_json::Value) -> Vec<(String, String)> {
-    let read = isthmus_irc::Config::from_value(settings);
-    let problems = read.err().unwrap_or_default();
-    problems
-        .into_iter()
-        .map(|problem| (problem.key, problem.text))
-        .collect()
 }
 
-#[cfg(feature = "irc")]
-fn build_irc(settings: &serde_json::Value) -> Result<Arc<dyn Gateway>, String> {
-    let config = isthmus_irc::Config::from_value(settings).map_err(|problems| {
-        let problems: Vec<_> = problems
-            .iter()
-            .map(|problem| format!("{}: {}", problem.key, problem.text))
-            .collect();
-        problems.join("; ")
-    })?;
-    let dial = Arc::new(isthmus_kit::Tcp::default());
-    Ok(Arc::new(isthmus_irc::Irc::new(config, dial)))
+/// A gateway that is made at once.
+fn ready(made: Result<impl Gateway + 'static, String>) -> Later<Result<Arc<dyn Gateway>, String>> {
+    let made = made.map(|gateway| Arc::new(gateway) as Arc<dyn Gateway>);
+    Box::pin(async { made })
 }
 
-#[cfg(feature = "loopback")]
-const LOOPBACK_KEYS: &[KeyDoc] = &[
-    KeyDoc {
-        key: "echo",
-        default: "true",
-        doc: "A resident of every room answers what is said.",
-        example: "echo = true",
-    },
-    KeyDoc {
-        key: "misbehave",
-        default: "false",
-        doc: "Some names stand for a gateway that breaks its contract.",
-        example: "misbehave = false",
-    },
-    KeyDoc {
-        key: "delay_ms",
-        default: "1000",
-        doc: "Milliseconds until what is late comes.",
-        example: "delay_ms = 1000",
-    },
-    KeyDoc {
-        key: "retry_ms",
-        default: "1000",
-        doc: "Milliseconds until a broken connection is tried again.",
-        example: "retry_ms = 1000",
-    },
-    KeyDoc {
-        key: "backlog",
-        default: "100000",
-        doc: "Events that may wait in one session.",
-        example: "backlog = 100000",
-    },
-    KeyDoc {
-        key: "rooms",
-        default: "10000",
-        doc: "Rooms on one network.",
-        example: "rooms = 10000",
-    },
-    KeyDoc {
-        key: "caps",
-        default: "",
-        doc: "What the network can express; what is left out is off.",
-        example: "caps = { rooms = true, typing = true, max_text = 400 }",
-    },
-];
+/// What a gateway's package says of its keys and of its settings, in the words used here.
+macro_rules! kind {
+    ($package:ident) => {
+        pub(super) const KEYS: [KeyDoc; $package::KEYS.len()] = {
+            const NONE: KeyDoc = KeyDoc {
+                key: "",
+                default: "",
+                doc: "",
+                example: "",
+            };
+            let mut keys = [NONE; $package::KEYS.len()];
+            let mut at = 0;
+            while at < keys.len() {
+                let $package::Key {
+                    key,
+                    default,
+                    doc,
+                    example,
+                } = $package::KEYS[at];
+                keys[at] = KeyDoc {
+                    key,
+                    default,
+                    doc,
+                    example,
+                };
+                at += 1;
+            }
+            keys
+        };
 
-/// serde stops at its first problem, so each key is tried alone.
-#[cfg(feature = "loopback")]
-fn check_loopback(settings: &serde_json::Value) -> Vec<(String, String)> {
-    let Some(settings) = settings.as_object() else {
-        return Vec::new();
+        pub(super) fn check(settings: &Value) -> Vec<(String, String)> {
+            let problems = $package::Config::from_value(settings)
+                .err()
+                .unwrap_or_default();
+            let told = problems
+                .into_iter()
+                .map(|problem| (problem.key, problem.text));
+            told.collect()
+        }
+
+        fn settings(settings: &Value) -> Result<$package::Config, String> {
+            $package::Config::from_value(settings).map_err(|problems| {
+                let told = problems
+                    .iter()
+                    .map(|problem| format!("{}: {}", problem.key, problem.text));
+                told.collect::<Vec<_>>().join("; ")
+            })
+        }
     };
-    let tried = settings.iter().map(|(key, value)| {
-        let alone = serde_json::json!({ key: value });
-        (
-            key,
-            serde_json::from_value::<isthmus_loopback::Config>(alone),
-        )
-    });
-    tried
-        .filter_map(|(key, read)| Some((key.clone(), read.err()?.to_string())))
-        .collect()
+}
+
+#[cfg(feature = "irc")]
+mod irc {
+    use serde_json::Value;
+
+    use super::*;
+
+    kind!(isthmus_irc);
+
+    pub(super) fn build(_: &Place<'_>, keys: &Value) -> Later<Result<Arc<dyn Gateway>, String>> {
+        let dial = Arc::new(isthmus_kit::Tcp::default());
+        ready(settings(keys).map(|config| isthmus_irc::Irc::new(config, dial)))
+    }
+}
+
+#[cfg(feature = "smtp")]
+mod smtp {
+    use serde_json::Value;
+
+    use super::*;
+
+    kind!(isthmus_smtp);
+
+    pub(super) fn build(
+        place: &Place<'_>,
+        keys: &Value,
+    ) -> Later<Result<Arc<dyn Gateway>, String>> {
+        ready(settings(keys).map(|config| isthmus_smtp::Smtp::new(config, place.domain)))
+    }
+}
+
+#[cfg(feature = "sms")]
+mod sms {
+    use serde_json::Value;
+
+    use super::*;
+
+    kind!(isthmus_sms);
+
+    pub(super) fn build(_: &Place<'_>, keys: &Value) -> Later<Result<Arc<dyn Gateway>, String>> {
+        ready(settings(keys).map(isthmus_sms::Sms::new))
+    }
+}
+
+#[cfg(feature = "exec")]
+mod exec {
+    use serde_json::Value;
+
+    use super::*;
+
+    kind!(isthmus_exec);
+
+    pub(super) fn build(
+        place: &Place<'_>,
+        keys: &Value,
+    ) -> Later<Result<Arc<dyn Gateway>, String>> {
+        let place = isthmus_exec::Place {
+            name: place.name.to_owned(),
+            domain: place.domain.to_owned(),
+            dir: place.folder.join("plugins").join(place.name),
+        };
+        let config = settings(keys);
+        Box::pin(async move {
+            let exec = isthmus_exec::Exec::start_plugin(place, config?).await?;
+            Ok(Arc::new(exec) as Arc<dyn Gateway>)
+        })
+    }
 }
 
 #[cfg(feature = "loopback")]
-fn build_loopback(settings: &serde_json::Value) -> Result<Arc<dyn Gateway>, String> {
-    let config = serde_json::from_value(settings.clone()).map_err(|error| error.to_string())?;
-    Ok(Arc::new(isthmus_loopback::Loopback::new(config)))
+mod loopback {
+    use serde_json::Value;
+
+    use super::*;
+
+    const fn key(
+        key: &'static str,
+        default: &'static str,
+        doc: &'static str,
+        example: &'static str,
+    ) -> KeyDoc {
+        KeyDoc {
+            key,
+            default,
+            doc,
+            example,
+        }
+    }
+
+    pub(super) const KEYS: &[KeyDoc] = &[
+        key(
+            "echo",
+            "true",
+            "A resident of every room answers what is said.",
+            "echo = true",
+        ),
+        key(
+            "misbehave",
+            "false",
+            "Some names stand for a gateway that breaks its contract.",
+            "misbehave = false",
+        ),
+        key(
+            "delay_ms",
+            "1000",
+            "Milliseconds until what is late comes.",
+            "delay_ms = 1000",
+        ),
+        key(
+            "retry_ms",
+            "1000",
+            "Milliseconds until a broken connection is tried again.",
+            "retry_ms = 1000",
+        ),
+        key(
+            "backlog",
+            "100000",
+            "Events that may wait in one session.",
+            "backlog = 100000",
+        ),
+        key("rooms", "10000", "Rooms on one network.", "rooms = 10000"),
+        key(
+            "caps",
+            "",
+            "What the network can express; what is left out is off.",
+            "caps = { rooms = true, typing = true, max_text = 400 }",
+        ),
+    ];
+
+    /// serde stops at its first problem, so each key is tried alone.
+    pub(super) fn check(settings: &Value) -> Vec<(String, String)> {
+        let Some(settings) = settings.as_object() else {
+            return Vec::new();
+        };
+        let tried = settings.iter().map(|(key, value)| {
+            let alone = serde_json::json!({ key: value });
+            (
+                key,
+                serde_json::from_value::<isthmus_loopback::Config>(alone),
+            )
+        });
+        tried
+            .filter_map(|(key, read)| Some((key.clone(), read.err()?.to_string())))
+            .collect()
+    }
+
+    pub(super) fn build(_: &Place<'_>, keys: &Value) -> Later<Result<Arc<dyn Gateway>, String>> {
+        let config = serde_json::from_value(keys.clone()).map_err(|error| error.to_string());
+        ready(config.map(isthmus_loopback::Loopback::new))
+    }
 }

@@ -1,6 +1,7 @@
 //! The program's life: open the store, serve every gateway, reload, drain.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
@@ -49,11 +50,11 @@ pub async fn run(
         .unwrap_or(Err(StoreFault::Closed))?;
     let store: Arc<dyn Store> = Arc::new(store);
     let shared = Arc::new(Shared::new(Arc::clone(&store), limits(&config)));
-    let services = config
-        .gateways
-        .iter()
-        .map(|gateway| Ok((gateway.name.clone(), service(&config, gateway)?)))
-        .collect::<Result<Vec<_>, RunFault>>()?;
+    let mut services = Vec::with_capacity(config.gateways.len());
+    for gateway in &config.gateways {
+        let service = service(&config, gateway).await?;
+        services.push((gateway.name.clone(), service));
+    }
     let served: Vec<(String, Served)> = services
         .into_iter()
         .map(|(name, service)| (name, Served::start(service, &shared)))
@@ -114,7 +115,7 @@ fn access(gateway: &GatewayConfig) -> Access {
     Access::new(&allow, &gateway.admins)
 }
 
-fn service(config: &Config, gateway: &GatewayConfig) -> Result<Service, RunFault> {
+async fn service(config: &Config, gateway: &GatewayConfig) -> Result<Service, RunFault> {
     let fault = |text: String| RunFault::Gateway {
         name: gateway.name.clone(),
         text,
@@ -132,8 +133,9 @@ fn service(config: &Config, gateway: &GatewayConfig) -> Result<Service, RunFault
     if let Some(tls) = &server.tls {
         component.tls = Some(client_tls(tls).map_err(|error| fault(error.to_string()))?);
     }
+    let folder = config.store.path.parent().unwrap_or(Path::new("."));
     Ok(Service {
-        gateway: registry::build(gateway).map_err(fault)?,
+        gateway: registry::build(gateway, folder).await.map_err(fault)?,
         component,
         access: access(gateway),
         dial: None,

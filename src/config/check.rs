@@ -327,7 +327,8 @@ impl Check<'_> {
         if reader.value("kind").is_some() {
             return reader.parsed("kind", &expected, by_name);
         }
-        let kind = by_name(name);
+        // A program of one's own needs no word for its kind: the key that names it is one.
+        let kind = by_name(name).or_else(|| reader.value("exec").and(by_name("exec")));
         if kind.is_none() {
             let text = format!("found nothing, and {name:?} is no kind; expected {expected}");
             reader.note("kind", text);

@@ -1,8 +1,9 @@
 //! What the configuration must know of a gateway kind: its keys and how to check them.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use isthmus_gateway::Gateway;
+use isthmus_gateway::{Gateway, Later};
 use serde_json::Value;
 
 /// One documented key: the sample and the environment's types are made from it.
@@ -29,7 +30,18 @@ pub struct GatewayKind {
     /// problem.
     pub check: fn(&Value) -> Vec<(String, String)>,
     /// Makes the gateway from those keys; what is wrong, in words.
-    pub build: fn(&Value) -> Result<Arc<dyn Gateway>, String>,
+    pub build: fn(&Place<'_>, &Value) -> Later<Result<Arc<dyn Gateway>, String>>,
+}
+
+/// Where a gateway is served.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Its name in the configuration.
+    pub name: &'a str,
+    /// The domain it serves.
+    pub domain: &'a str,
+    /// The folder of what is kept on disk.
+    pub folder: &'a Path,
 }
 
 impl GatewayKind {

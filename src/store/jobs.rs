@@ -325,7 +325,7 @@ mod tests {
             for to in CopyState::ALL {
                 let may = from.may_become(to);
                 let expected = match from {
-                    Queued | Begun => to != Recalled && (to > from || to == Queued),
+                    Queued | Begun => to != Recalled && to != Begun,
                     Unknown => to > Unknown && to != Recalled,
                     Accepted => matches!(to, Delivered | Read | Failed),
                     Delivered => to == Read,

@@ -2,7 +2,7 @@
 //!
 //! In: [`stream::Splitter`] cuts the component stream into stanzas and peeks at their addresses;
 //! [`element::Element`] is the tree of one stanza, built when somebody needs it.
-//! Out: [`write`] is the only place where XML is written.
+//! Out: [`mod@write`] is the only place where XML is written.
 
 pub mod element;
 pub mod escape;

@@ -20,7 +20,10 @@ fn files(under: &str, ending: &str) -> Vec<PathBuf> {
                 if !path.ends_with("target") {
                     folders.push(path);
                 }
-            } else if path.extension().is_some_and(|extension| extension == ending) {
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == ending)
+            {
                 found.push(path);
             }
         }
@@ -35,7 +38,10 @@ fn the_doap_file_is_made_from_the_table_of_extensions() {
         fs::write(&path, doap()).expect("written");
     }
     let written = fs::read_to_string(&path).expect("docs/isthmus.doap");
-    assert!(written == doap(), "docs/isthmus.doap is stale: run this test with ISTHMUS_BLESS=1");
+    assert!(
+        written == doap(),
+        "docs/isthmus.doap is stale: run this test with ISTHMUS_BLESS=1"
+    );
 }
 
 #[test]
@@ -53,14 +59,20 @@ fn every_listed_extension_is_cited_where_it_is_implemented() {
 
 #[test]
 fn every_extension_a_host_file_is_about_is_listed() {
-    let listed: BTreeSet<String> =
-        XEPS.iter().map(|xep| format!("XEP-{:04}", xep.number)).collect();
+    let listed: BTreeSet<String> = XEPS
+        .iter()
+        .map(|xep| format!("XEP-{:04}", xep.number))
+        .collect();
     for path in files("src/host", "rs") {
         let code = fs::read_to_string(&path).expect("readable");
         let first = code.lines().next().unwrap_or_default();
         for word in first.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
             if word.starts_with("XEP-") {
-                assert!(listed.contains(word), "{} is about {word}, unlisted", path.display());
+                assert!(
+                    listed.contains(word),
+                    "{} is about {word}, unlisted",
+                    path.display()
+                );
             }
         }
     }
@@ -72,7 +84,14 @@ fn every_extension_a_host_file_is_about_is_listed() {
 fn every_test_named_in_the_verification_page_exists() {
     let page = fs::read_to_string(root().join("docs/verification.md")).expect("the page");
     let mut known = BTreeSet::new();
-    for folder in ["src", "gateways", "tests", "xtask", "benches", "fuzz/fuzz_targets"] {
+    for folder in [
+        "src",
+        "gateways",
+        "tests",
+        "xtask",
+        "benches",
+        "fuzz/fuzz_targets",
+    ] {
         for path in files(folder, "rs") {
             let code = fs::read_to_string(&path).expect("readable");
             for (at, _) in code.match_indices("fn ") {
@@ -81,7 +100,11 @@ fn every_test_named_in_the_verification_page_exists() {
                 known.insert(rest[..end.unwrap_or(rest.len())].to_owned());
             }
             // Tests that a macro makes of a table: `name: Server, Server;`.
-            for line in code.lines().map(str::trim).filter(|line| line.ends_with(';')) {
+            for line in code
+                .lines()
+                .map(str::trim)
+                .filter(|line| line.ends_with(';'))
+            {
                 if let Some((name, _)) = line.split_once(": ") {
                     known.insert(name.to_owned());
                 }
@@ -91,19 +114,32 @@ fn every_test_named_in_the_verification_page_exists() {
         }
     }
     for path in files("tests/scenarios", "txt") {
-        let path = path.strip_prefix(root().join("tests/scenarios")).expect("below").to_owned();
+        let path = path
+            .strip_prefix(root().join("tests/scenarios"))
+            .expect("below")
+            .to_owned();
         known.insert(path.to_string_lossy().into_owned());
     }
     let mut named = 0;
-    for row in page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---")) {
-        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+    for row in page
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| ---"))
+    {
+        let cell = row
+            .trim_end_matches(" |")
+            .rsplit(" | ")
+            .next()
+            .unwrap_or_default();
         if cell == "shown by" {
             continue;
         }
         let tests: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
         assert!(!tests.is_empty(), "a promise without a test: {row}");
         for test in tests {
-            assert!(known.contains(test), "the page names {test}, which does not exist");
+            assert!(
+                known.contains(test),
+                "the page names {test}, which does not exist"
+            );
             named += 1;
         }
     }
