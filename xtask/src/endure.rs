@@ -25,7 +25,7 @@ enum Work {
     Bench,
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 8] = [
     Step {
         name: "soak",
         what: "long conversations",
