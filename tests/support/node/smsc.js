@@ -1,7 +1,8 @@
 // An SMSC that does what a test tells it: npm's `smpp` on a loopback port, driven by JSON lines
 // on standard input, telling what happens by JSON lines on standard output.
 //
-// Run by `node -e`. Arguments: the port, the path of the package, and for TLS a key and a certificate (PEM).
+// Run by `node -e`. Arguments: the port, the path of the package, and for TLS a key and a
+// certificate (PEM).
 // Commands:
 //   {"cmd":"answers","list":[{"status":88},{"id":"7"},{"id":"8","after":50},{"hold":true}]}
 //     how the next submissions are answered, one each; then as by {"id": a counter}
@@ -9,8 +10,8 @@
 //   {"cmd":"deliver","pdu":{...}}        a deliver_sm; "hex" in place of "short_message"
 //   {"cmd":"raw","hex":"..."}            bytes as they are
 //   {"cmd":"enquire"}, {"cmd":"unbind"}, {"cmd":"drop"}
-// Events: listening, ready (answers are set), bound, submit, delivered (the answer to a deliver), enquired, unbound, closed
-//   and "pdu" for anything else that comes.
+// Events: listening, ready (answers are set), bind, bound, submit, delivered (the answer to a
+//   deliver), nack, enquired, unbound, closed, error.
 'use strict';
 const fs = require('fs');
 const [port, library, key, cert] = process.argv.slice(1);

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 pub(crate) const OURS: &str = "+15551230000";
 pub(crate) const THEIRS: &str = "+14169938000";
 
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// The user of the line.
 pub(crate) const JULIET: UserId = UserId(7);
@@ -37,6 +37,7 @@ struct Memory {
 pub(crate) struct Host {
     pub(crate) reports: Inbox<Report>,
     pub(crate) deliveries: Inbox<Delivery<'static>>,
+    pub(crate) begun: Inbox<JobId>,
     memory: Arc<Mutex<Memory>>,
 }
 
@@ -111,7 +112,8 @@ impl Uplink for Host {
         ready(results)
     }
 
-    fn begin(&self, _job: JobId, _to: u16, _keys: Vec<String>) -> Later<bool> {
+    fn begin(&self, job: JobId, _to: u16, _keys: Vec<String>) -> Later<bool> {
+        self.begun.push(job);
         ready(!self.memory().recalled)
     }
 

@@ -4,7 +4,7 @@ use isthmus_gateway::{FaultKind, JobId, State};
 use isthmus_test_support::smsc::Happened;
 use serde_json::json;
 
-use crate::host::{DELIVERED, OURS, Scene, THEIRS, UNDELIVERABLE, digits, failed};
+use crate::host::{DEADLINE, DELIVERED, OURS, Scene, THEIRS, UNDELIVERABLE, digits, failed};
 
 #[tokio::test]
 async fn a_text_is_accepted_and_delivered() {
@@ -219,6 +219,8 @@ async fn what_is_taken_back_in_time_is_not_sent() {
     let scene = Scene::start().await;
     scene.host.recall();
     scene.send(24, "hello");
+    let begun = scene.host.begun.take(DEADLINE, |_| true).await;
+    assert_eq!(begun, Ok(JobId(24)));
     let (smsc, host) = scene.drain().await;
     let sent = smsc
         .log()
