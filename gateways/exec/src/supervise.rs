@@ -189,7 +189,7 @@ impl Supervisor {
             let began = Instant::now();
             let why = match next.take() {
                 Some(process) => match self.attend(process).await {
-                    End::Drained => return,
+                    End::Drained => return self.tell_over(),
                     End::Failed(why) => why,
                 },
                 None => match self.again().await {
@@ -208,7 +208,7 @@ impl Supervisor {
                     () = sleep_until(until) => {}
                     () = self.hub.work.notified() => {}
                     answer = next_answer(&mut self.asked) => self.answered(answer),
-                    _ = drained(&mut drain) => return,
+                    _ = drained(&mut drain) => return self.tell_over(),
                 }
                 self.put_questions();
             }
@@ -229,6 +229,14 @@ impl Supervisor {
             }
             _ = drained(&mut drain) => Err("the gateway ends".into()),
         }
+    }
+
+    /// No process comes after this one.
+    fn tell_over(&self) {
+        tracing::info!(plugin = self.launch.name, "plugin ended with the gateway");
+        let fault = Fault::new(FaultKind::NetworkDown, "this gateway ends");
+        let now = Instant::now();
+        self.hub.quietly(|machine| machine.down(&fault, None, now));
     }
 
     fn tell_down(&mut self, why: &str, wait: Duration, rests: bool) {
@@ -258,7 +266,8 @@ impl Supervisor {
         };
         let fault = Fault::new(FaultKind::NetworkDown, text);
         let now = Instant::now();
-        self.hub.quietly(|machine| machine.down(&fault, wait, now));
+        self.hub
+            .quietly(|machine| machine.down(&fault, Some(wait), now));
     }
 
     /// Moves lines in both directions until the process ends. It is dead when this returns.
@@ -289,6 +298,8 @@ impl Supervisor {
         let mut pings = interval_at(begin + PING, PING);
         let mut drain = self.drain.clone();
         let mut pulse = Pulse::default();
+        // It may have said more than what it is.
+        self.take_lines(process);
         loop {
             self.put_questions();
             self.put_lines(process);

@@ -162,9 +162,9 @@ impl Machine {
     }
 
     /// The process has ended with jobs in its hands.
-    pub(super) fn jobs_down(&mut self, fault: &Fault, retry: Duration) {
+    pub(super) fn jobs_down(&mut self, fault: &Fault, retry: Option<Duration>) {
         let again = State::Retry {
-            after: millis(retry).max(SOON),
+            after: millis(retry.unwrap_or_default()).max(SOON),
             fault: fault.clone(),
         };
         let begun = match self.idempotent {

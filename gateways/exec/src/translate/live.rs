@@ -152,7 +152,7 @@ impl Machine {
             Phase::Up => self.reopen(id, now),
             Phase::Down { fault, until } => {
                 let left = until.map(|until| until.saturating_duration_since(now));
-                let (fault, retry) = (fault.clone(), Some(millis(left.unwrap_or_default())));
+                let (fault, retry) = (fault.clone(), left.map(millis));
                 self.push_own(id, Event::Offline { fault, retry });
             }
         }
@@ -179,7 +179,12 @@ impl Machine {
             kept: kept.as_deref(),
             credit,
         };
-        match self.request("session.open", &params, What::Open(id), now) {
+        match self.request(
+            "session.open",
+            &params,
+            What::Open { session: id, wire },
+            now,
+        ) {
             Ok(_) => {
                 self.wires.insert(wire, id);
                 if let Some(live) = self.live.get_mut(&id) {
@@ -208,14 +213,24 @@ impl Machine {
         }
     }
 
-    pub(super) fn opened(&mut self, id: SessionId, result: Result<(), WireError>, now: Instant) {
-        let Some(live) = self.live.get_mut(&id) else {
+    pub(super) fn opened(
+        &mut self,
+        id: SessionId,
+        wire: u64,
+        result: Result<(), WireError>,
+        now: Instant,
+    ) {
+        let live = self.live.get_mut(&id);
+        // It may have been closed since, and opened under another number.
+        let Some(live) = live.filter(|live| live.stage == Stage::Opening(wire)) else {
             return;
         };
-        match (result, live.stage) {
-            (Ok(()), Stage::Opening(wire)) => live.stage = Stage::Open(wire),
-            (Ok(()), _) => {}
-            (Err(error), _) => {
+        match result {
+            Ok(()) => live.stage = Stage::Open(wire),
+            Err(error) => {
+                // What was never open needs no closing.
+                live.stage = Stage::Closed(None);
+                self.wires.remove(&wire);
                 let after = super::fault::after(&error).map(Duration::from_millis);
                 self.shut(id, &fault(&error), after, now);
             }
@@ -251,7 +266,7 @@ impl Machine {
     }
 
     /// The process under a session has ended.
-    pub(super) fn break_off(&mut self, id: SessionId, fault: &Fault, retry: Duration) {
+    pub(super) fn break_off(&mut self, id: SessionId, fault: &Fault, retry: Option<Duration>) {
         self.end_all(id, fault);
         let Some(live) = self.live.get_mut(&id) else {
             return;
@@ -260,7 +275,7 @@ impl Machine {
             return;
         }
         live.stage = Stage::Waiting;
-        let (fault, retry) = (fault.clone(), Some(millis(retry)));
+        let (fault, retry) = (fault.clone(), retry.map(millis));
         self.push_own(id, Event::Offline { fault, retry });
     }
 

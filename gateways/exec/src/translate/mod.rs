@@ -113,7 +113,10 @@ enum What {
         /// It shows something to others, rather than asking for something.
         message: bool,
     },
-    Open(SessionId),
+    Open {
+        session: SessionId,
+        wire: u64,
+    },
     Close,
     Call(oneshot::Sender<Called>),
     Job(JobId),
@@ -157,11 +160,11 @@ impl Machine {
         }
     }
 
-    /// The process has ended; another is tried after `retry`.
-    pub(crate) fn down(&mut self, fault: &Fault, retry: Duration, now: Instant) {
+    /// The process has ended; another is tried after `retry`, or never.
+    pub(crate) fn down(&mut self, fault: &Fault, retry: Option<Duration>, now: Instant) {
         self.phase = Phase::Down {
             fault: fault.clone(),
-            until: now.checked_add(retry),
+            until: retry.and_then(|retry| now.checked_add(retry)),
         };
         self.generation += 1;
         self.urgent.clear();
@@ -263,7 +266,7 @@ impl Machine {
         let fault = Fault::new(FaultKind::TimedOut, "the gateway's program does not answer");
         match pending.what {
             What::Command { session, tag, .. } => self.end(session, tag, Err(fault)),
-            What::Open(session) => self.shut(session, &fault, Some(self.timeout), now),
+            What::Open { session, .. } => self.shut(session, &fault, Some(self.timeout), now),
             What::Call(call) => drop(call.send(Err(WireError::new(0, fault.text)))),
             // It ends by its reports, or with the process.
             What::Close | What::Job(_) | What::Ping => {}
@@ -318,7 +321,7 @@ impl Machine {
             return Err(Fault::new(FaultKind::TooLarge, text));
         }
         // Sessions are opened and closed however much waits: the host bounds how many there are.
-        let must = matches!(what, What::Open(_) | What::Close);
+        let must = matches!(what, What::Open { .. } | What::Close);
         if !must && (self.requests.len() >= QUEUE || self.unread > UNREAD / 2) {
             return Err(Fault::new(
                 FaultKind::Full,
@@ -370,7 +373,7 @@ impl Machine {
                 tag,
                 message,
             } => return self.command_ended(session, tag, message, result),
-            What::Open(session) => self.opened(session, result.map(drop), now),
+            What::Open { session, wire } => self.opened(session, wire, result.map(drop), now),
             What::Call(call) => drop(call.send(result.map(str::to_owned))),
             What::Job(job) => self.job_answered(job, result.map(drop)),
             What::Close | What::Ping => {}
