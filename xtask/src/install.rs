@@ -39,6 +39,8 @@ const PACKAGES: [Package; 12] = [
         &["usr/sbin/postfix", "usr/lib/postfix/sbin/smtpd"],
     ),
     ("swaks", &["usr/bin/swaks"]),
+    ("dictd", &["usr/sbin/dictd"]),
+    ("dictfmt", &["usr/bin/dictfmt"]),
     ("gnutls-bin", &["usr/bin/certtool"]),
     ("nodejs", &["usr/bin/node"]),
     ("npm", &["usr/bin/npm"]),

@@ -4,13 +4,14 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use isthmus_gateway::{
     Account, Address, AddressFault, Courier, Dialog, Fault, FaultKind, Gateway, Later, Manifest,
     Parsed, Session, Step, Uplink, User,
 };
-use isthmus_kit::bucket::Bucket;
+use isthmus_kit::Bucket;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -65,7 +66,8 @@ impl Exec {
             let (process, hello) = launch.start().await?;
             let config = &launch.config;
             let idempotent = hello.manifest.idempotent;
-            let machine = Machine::new(config.credit, config.timeout, idempotent);
+            let mut machine = Machine::new(config.credit, config.timeout, idempotent);
+            machine.up(Instant::now());
             let hub = Arc::new(Hub::new(machine));
             let (drain, drained) = watch::channel(None);
             let (ends, ended) = watch::channel(());
@@ -89,6 +91,12 @@ impl Exec {
                 ended,
             })
         })
+    }
+
+    /// The id of the process, while one runs.
+    pub fn process_id(&self) -> Option<u32> {
+        let id = self.hub.process.load(Ordering::Relaxed);
+        (id != 0).then_some(id)
     }
 
     fn call<T: DeserializeOwned + Send + 'static>(

@@ -2,6 +2,7 @@
 //!
 //! The lock is held for one command or one poll and never while the sink or a waker is called.
 
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -17,6 +18,8 @@ pub(crate) struct Hub {
     uplink: Mutex<Option<Arc<dyn Uplink>>>,
     /// There may be something to write or to ask.
     pub(crate) work: Notify,
+    /// The process, where there is one; 0: none.
+    pub(crate) process: AtomicU32,
 }
 
 impl Hub {
@@ -25,6 +28,7 @@ impl Hub {
             machine: Mutex::new(machine),
             uplink: Mutex::new(None),
             work: Notify::new(),
+            process: AtomicU32::new(0),
         }
     }
 

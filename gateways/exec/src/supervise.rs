@@ -4,162 +4,34 @@
 //! what it says too much is thrown away by the machine. It never waits for the host: questions are
 //! put in tasks of their own, at most a window of them.
 
-use std::path::PathBuf;
+mod launch;
+mod patience;
+mod question;
+
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Fault, FaultKind, Refusal, Uplink};
-use isthmus_kit::backoff::Backoff;
-use isthmus_kit::bucket::Bucket;
+use isthmus_gateway::{Fault, FaultKind};
+use isthmus_kit::Bucket;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{interval_at, sleep, sleep_until, timeout};
+use tokio::time::{interval_at, sleep_until, timeout};
 
-use crate::config::Config;
+pub(crate) use self::launch::Launch;
+use self::patience::Pulse;
+pub(crate) use self::patience::Restart;
+use self::question::{Answer, next_answer, put};
 use crate::session::Hub;
-use crate::translate::rpc::{Incoming, WireError, json, read, request};
-use crate::translate::{Ask, Hello, Initialize, Limits, Question, Ticket, WINDOW, refusal};
-use crate::translate::{read_hello, rpc};
+use crate::translate::{Hello, WINDOW, rpc};
 use crate::transport::{Moved, Process};
 
-/// How long a plugin may take to answer `initialize`.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Between two pings.
 const PING: Duration = Duration::from_secs(30);
-/// Pings in a row that may go unheard.
-const MISSES: u32 = 2;
 /// Between two looks at what is overdue.
 const TICK: Duration = Duration::from_secs(1);
-/// A process that ran so long was no failure.
-const STABLE: Duration = Duration::from_secs(60);
 /// What an ended process has written may be read for so long.
 const REST: Duration = Duration::from_secs(1);
-/// How often a report of ours is tried that the host cannot take yet.
-const TRIES: u32 = 5;
-
-/// What a plugin is started with.
-pub(crate) struct Launch {
-    pub(crate) name: String,
-    pub(crate) domain: String,
-    pub(crate) dir: PathBuf,
-    pub(crate) spool: PathBuf,
-    pub(crate) config: Config,
-}
-
-impl Launch {
-    /// Starts the program and hears what it is; what went wrong, in words.
-    pub(crate) async fn start(&self) -> Result<(Process, Hello), String> {
-        let mut process = Process::spawn(&self.name, &self.config, &self.dir)
-            .map_err(|error| format!("{}: {error}", self.program()))?;
-        let spool = self.spool.to_string_lossy();
-        let limits = Limits {
-            line: rpc::LONGEST,
-            window: WINDOW,
-            credit: self.config.credit,
-            timeout: self.config.timeout.as_secs(),
-        };
-        let config = &self.config;
-        let (own, lang) = (&config.config.0, &config.lang);
-        let params = Initialize::new(&self.domain, own, &spool, lang, limits);
-        process.queue(&request(0, "initialize", &params));
-        let answer = timeout(HANDSHAKE, first_answer(&mut process)).await;
-        let hello = match answer {
-            Ok(answer) => answer.and_then(|answer| read_hello(&answer)),
-            Err(_) => Err(format!(
-                "it did not answer initialize within {} s",
-                HANDSHAKE.as_secs()
-            )),
-        };
-        match hello {
-            Ok(hello) => Ok((process, hello)),
-            Err(why) => Err(format!("{}: {why}", self.program())),
-        }
-    }
-
-    fn program(&self) -> String {
-        self.config.exec.join(" ")
-    }
-}
-
-/// Waits for the answer to `initialize`; whatever else it says before is thrown away.
-async fn first_answer(process: &mut Process) -> Result<String, String> {
-    loop {
-        while let Some(line) = process.line() {
-            let line = line.map_err(|_| "its first line is too long".to_owned())?;
-            match read(&line) {
-                Ok(Incoming::Answer { id: 0, result }) => {
-                    return match result {
-                        Ok(result) => Ok(result.to_owned()),
-                        Err(error) => Err(error.message),
-                    };
-                }
-                Ok(_) => {}
-                Err(why) => return Err(format!("its first line makes no sense: {why}")),
-            }
-        }
-        if matches!(process.advance().await, Moved::End | Moved::Exit) {
-            let how = timeout(REST, process.ended()).await;
-            let how = how.unwrap_or_else(|_| "its output is closed".to_owned());
-            return Err(format!("it ended before it answered initialize ({how})"));
-        }
-    }
-}
-
-/// When to start again.
-#[derive(Debug)]
-pub(crate) struct Restart {
-    backoff: Backoff,
-    failures: u32,
-    limit: u32,
-    pause: Duration,
-}
-
-impl Restart {
-    pub(crate) fn new(seed: u64, limit: u32, pause: Duration) -> Self {
-        Self {
-            backoff: Backoff::new(seed),
-            failures: 0,
-            limit,
-            pause,
-        }
-    }
-
-    /// The process ended after running so long: how long to wait, and whether it fails so often
-    /// that it is given a rest.
-    pub(crate) fn wait(&mut self, ran: Duration) -> (Duration, bool) {
-        if ran >= STABLE {
-            self.failures = 0;
-            self.backoff.reset();
-        }
-        self.failures = self.failures.saturating_add(1);
-        let wait = self.backoff.wait();
-        match self.failures >= self.limit {
-            true => (wait.max(self.pause), true),
-            false => (wait, false),
-        }
-    }
-}
-
-/// Whether the plugin is heard of.
-#[derive(Debug, Default)]
-struct Pulse {
-    heard: bool,
-    asked: bool,
-    misses: u32,
-}
-
-impl Pulse {
-    /// Time for a ping; true: it is dead.
-    fn beat(&mut self) -> bool {
-        let heard = std::mem::take(&mut self.heard);
-        self.misses = match self.asked && !heard {
-            true => self.misses + 1,
-            false => 0,
-        };
-        self.asked = true;
-        self.misses >= MISSES
-    }
-}
 
 /// How a process came to its end.
 enum End {
@@ -177,11 +49,12 @@ pub(crate) struct Supervisor {
     pub(crate) restart: Restart,
     /// Until when to end, once that is asked; closed: at once.
     pub(crate) drain: watch::Receiver<Option<Instant>>,
-    pub(crate) asked: JoinSet<(Ticket, Result<String, WireError>)>,
+    pub(crate) asked: JoinSet<Answer>,
     pub(crate) complaints: Bucket,
 }
 
 impl Supervisor {
+    /// The machine has been told already that this process is there.
     pub(crate) async fn run(mut self, process: Process) {
         let mut next = Some(process);
         let mut drain = self.drain.clone();
@@ -194,6 +67,7 @@ impl Supervisor {
                 },
                 None => match self.again().await {
                     Ok(process) => {
+                        self.hub.quietly(|machine| machine.up(Instant::now()));
                         next = Some(process);
                         continue;
                     }
@@ -277,12 +151,14 @@ impl Supervisor {
             pid = process.id(),
             "plugin started"
         );
-        self.hub.quietly(|machine| machine.up(Instant::now()));
+        let id = process.id().unwrap_or_default();
+        self.hub.process.store(id, Ordering::Relaxed);
         let end = loop {
             if let Some(end) = self.turn(&mut process).await {
                 break end;
             }
         };
+        self.hub.process.store(0, Ordering::Relaxed);
         process.kill();
         // Killed processes end at once unless the system is stuck, which is not ours to wait for.
         let how = timeout(REST, process.ended()).await.unwrap_or_default();
@@ -432,7 +308,7 @@ impl Supervisor {
         }
     }
 
-    fn answered(&mut self, answer: (Ticket, Result<String, WireError>)) {
+    fn answered(&mut self, answer: Answer) {
         let (ticket, result) = answer;
         self.hub
             .quietly(|machine| machine.ask_answered(&ticket, &result));
@@ -443,51 +319,4 @@ impl Supervisor {
 async fn drained(drain: &mut watch::Receiver<Option<Instant>>) -> Option<Instant> {
     let until = drain.wait_for(Option::is_some).await;
     until.ok().and_then(|until| *until)
-}
-
-type Answer = (Ticket, Result<String, WireError>);
-
-/// The next answer of the host; never, while nothing is asked.
-async fn next_answer(asked: &mut JoinSet<Answer>) -> Answer {
-    loop {
-        match asked.join_next().await {
-            Some(Ok(answer)) => return answer,
-            // A question of which the host made a panic: the plugin's own deadline ends it.
-            Some(Err(_)) => {}
-            None => std::future::pending().await,
-        }
-    }
-}
-
-/// Puts one question to the host.
-async fn put(ask: Ask, up: Arc<dyn Uplink>) -> Answer {
-    let result = match ask.question {
-        Question::Deliver { batch, all_or_none } => {
-            let results = up.deliver(batch, all_or_none).await;
-            let results = results.iter().map(|result| match result {
-                Ok(stored) => serde_json::json!({ "stored": stored }),
-                Err(refusal) => serde_json::json!({ "refused": refusal }),
-            });
-            Ok(json(&results.collect::<Vec<_>>()))
-        }
-        Question::Begin { job, to, keys } => Ok(json(&up.begin(job, to, keys).await)),
-        Question::Find { handle, from } => {
-            let found = up.find(handle, &from).await;
-            found.map(|users| json(&users)).map_err(|it| refusal(&it))
-        }
-        Question::Resolve { user, key } => Ok(json(&up.resolve(user, key).await)),
-        Question::Report(report) => {
-            let mut result = up.report(report.clone()).await;
-            for _ in 1..TRIES {
-                if !matches!(result, Err(Refusal::Later(_))) {
-                    break;
-                }
-                sleep(TICK).await;
-                result = up.report(report.clone()).await;
-            }
-            let done = result.map(|()| "{}".to_owned());
-            done.map_err(|it| refusal(&it))
-        }
-    };
-    (ask.ticket, result)
 }

@@ -1,69 +1,24 @@
-//! The live face: sessions, their commands and their events.
+//! The live face: sessions and their commands. Their events are in `event.rs`.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use isthmus_gateway::{
-    Account, Close, Command, Credit, Event, Fault, FaultKind, Key, Outcome, Tag, Time, User,
+    Account, Close, Command, Event, Fault, FaultKind, Key, Outcome, Tag, Time, User,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
-use super::rpc::{self, WireError};
+use super::event::Told;
+use super::rpc::WireError;
 use super::{Machine, Phase, What, fault, millis};
-
-/// Bytes of events that may wait in one session.
-const BACKLOG: usize = 4 << 20;
-/// After this long a session that was closed for saying too much is opened again.
-const AGAIN: Duration = Duration::from_secs(30);
-/// Ranks that fit into the contract's bits.
-const RANKS: usize = 8;
 
 /// Names one session for the life of the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SessionId(u64);
 
-/// Something a session is to be told.
-#[derive(Debug)]
-pub(crate) struct Told {
-    pub(crate) what: Saying,
-    tag: Option<Tag>,
-    ends: bool,
-}
-
-/// What it is.
-#[derive(Debug)]
-pub(crate) enum Saying {
-    /// An event as the plugin wrote it; it has been read once and is sound.
-    Line(Box<str>),
-    /// An event of our own.
-    Own(Event<'static>),
-}
-
-impl Told {
-    /// Hands the event on.
-    pub(crate) fn tell(self, sink: &mut dyn isthmus_gateway::Sink) {
-        match self.what {
-            Saying::Own(event) => sink.event(event),
-            Saying::Line(line) => {
-                if let Ok(event) = serde_json::from_str::<Event<'_>>(&line) {
-                    sink.event(event);
-                }
-            }
-        }
-    }
-
-    fn len(&self) -> usize {
-        match &self.what {
-            Saying::Line(line) => line.len(),
-            Saying::Own(_) => 0,
-        }
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     /// The process is not there.
     Waiting,
     /// Asked for under this number.
@@ -79,15 +34,15 @@ pub(super) struct Live {
     user: User,
     account: Option<Account>,
     network: String,
-    kept: Option<Vec<u8>>,
-    stage: Stage,
+    pub(super) kept: Option<Vec<u8>>,
+    pub(super) stage: Stage,
     /// Commands the plugin has not answered, and their requests.
-    open: BTreeMap<Tag, u64>,
-    queue: VecDeque<Told>,
-    bytes: usize,
+    pub(super) open: BTreeMap<Tag, u64>,
+    pub(super) queue: VecDeque<Told>,
+    pub(super) bytes: usize,
     /// Events taken since credit was last granted.
-    taken: u32,
-    waker: Option<Waker>,
+    pub(super) taken: u32,
+    pub(super) waker: Option<Waker>,
 }
 
 #[derive(Serialize)]
@@ -105,13 +60,6 @@ struct Commanding<'a> {
     session: u64,
     tag: Tag,
     cmd: &'a Command<'a>,
-}
-
-#[derive(Deserialize)]
-struct Happened<'a> {
-    session: u64,
-    #[serde(borrow)]
-    ev: &'a RawValue,
 }
 
 /// The answer to a command; nothing in it need be given.
@@ -362,7 +310,7 @@ impl Machine {
     }
 
     /// Ends every open command; what the plugin answers them later is late.
-    fn end_all(&mut self, id: SessionId, fault: &Fault) {
+    pub(super) fn end_all(&mut self, id: SessionId, fault: &Fault) {
         let Some(live) = self.live.get_mut(&id) else {
             return;
         };
@@ -370,103 +318,6 @@ impl Machine {
             self.remove(request);
             self.end(id, tag, Err(fault.clone()));
         }
-    }
-
-    /// The plugin tells an event.
-    pub(super) fn event(&mut self, params: &str, now: Instant) -> Result<(), String> {
-        let happened: Happened<'_> =
-            serde_json::from_str(params).map_err(|error| format!("an event: {error}"))?;
-        let Some(&id) = self.wires.get(&happened.session) else {
-            self.counts.late += 1;
-            return Ok(());
-        };
-        let line = happened.ev.get();
-        let event = match serde_json::from_str::<Event<'_>>(line) {
-            Ok(event) => event,
-            Err(error) if error.to_string().starts_with("unknown variant") => {
-                self.counts.unknown += 1;
-                return Ok(());
-            }
-            Err(error) => return Err(format!("an event: {error}")),
-        };
-        let (tag, ends) = (tag_of(&event), ends_a_command(&event));
-        let open = |live: &Live| tag.is_none_or(|tag| live.open.contains_key(&tag));
-        match &event {
-            Event::Done { .. } => return Err("a command is ended by its answer".into()),
-            Event::Online(facts) if facts.ranks.len() > RANKS => {
-                return Err(format!("more than {RANKS} ranks"));
-            }
-            Event::Echo { .. } | Event::Found { .. } | Event::Past { .. }
-                if !self.live.get(&id).is_some_and(open) =>
-            {
-                self.counts.late += 1;
-                return Ok(());
-            }
-            Event::Offline { fault, .. } => self.end_all(id, &fault.clone()),
-            Event::Keep { state } => {
-                if let Some(live) = self.live.get_mut(&id) {
-                    live.kept = Some(state.clone());
-                }
-            }
-            _ => {}
-        }
-        let what = Saying::Line(line.into());
-        self.push(id, Told { what, tag, ends });
-        self.check_backlog(id, now);
-        Ok(())
-    }
-
-    /// Twice its credit is what a session may say before it is closed.
-    fn check_backlog(&mut self, id: SessionId, now: Instant) {
-        let most = usize::try_from(self.credit).map_or(usize::MAX, |credit| credit * 2);
-        let over = |live: &Live| live.queue.len() > most + live.open.len() || live.bytes > BACKLOG;
-        if self.live.get(&id).is_some_and(over) {
-            let text = "the gateway's program said more than could be taken";
-            self.shut(id, &Fault::new(FaultKind::Full, text), Some(AGAIN), now);
-        }
-    }
-
-    fn push_own(&mut self, id: SessionId, event: Event<'static>) {
-        let (tag, ends) = (tag_of(&event), ends_a_command(&event));
-        let what = Saying::Own(event);
-        self.push(id, Told { what, tag, ends });
-    }
-
-    fn push(&mut self, id: SessionId, told: Told) {
-        if let Some(live) = self.live.get_mut(&id) {
-            live.bytes += told.len();
-            live.queue.push_back(told);
-            self.wake.extend(live.waker.take());
-        }
-    }
-
-    /// Takes what the host can take now, and grants the plugin credit for it.
-    pub(crate) fn take(&mut self, id: SessionId, credit: Credit, waker: &Waker) -> Vec<Told> {
-        let window = self.credit;
-        let Some(live) = self.live.get_mut(&id) else {
-            return Vec::new();
-        };
-        live.waker = Some(waker.clone());
-        let told = match credit {
-            Credit::Events(most) => {
-                let most = usize::try_from(most).unwrap_or(usize::MAX);
-                live.queue.drain(..most.min(live.queue.len())).collect()
-            }
-            Credit::Hold => live.take_ends(),
-        };
-        for told in &told {
-            live.bytes -= told.len();
-            live.taken += u32::from(matches!(told.what, Saying::Line(_)));
-        }
-        let (Stage::Opening(wire) | Stage::Open(wire)) = live.stage else {
-            return told;
-        };
-        if live.taken >= window.div_ceil(2) {
-            let params = serde_json::json!({ "session": wire, "events": live.taken });
-            live.taken = 0;
-            self.push_urgent(rpc::notice("session.credit", &params));
-        }
-        told
     }
 
     /// The host has no more use for a session. Its open commands are ended.
@@ -490,42 +341,5 @@ impl Machine {
     pub(crate) fn forget(&mut self, id: SessionId, now: Instant) {
         self.close(id, Close::Left, now);
         self.live.remove(&id);
-    }
-}
-
-impl Live {
-    /// Takes what ends commands, unless something of the same command is held before it.
-    fn take_ends(&mut self) -> Vec<Told> {
-        let mut taken = Vec::new();
-        let mut held = BTreeSet::new();
-        for told in std::mem::take(&mut self.queue) {
-            if told.ends && !told.tag.is_some_and(|tag| held.contains(&tag)) {
-                taken.push(told);
-            } else {
-                held.extend(told.tag);
-                self.queue.push_back(told);
-            }
-        }
-        taken
-    }
-}
-
-/// Whether an event ends a command; the echo of a message belongs to its end.
-fn ends_a_command(event: &Event<'_>) -> bool {
-    matches!(
-        event,
-        Event::Done { .. } | Event::Failed { .. } | Event::Echo { .. }
-    )
-}
-
-fn tag_of(event: &Event<'_>) -> Option<Tag> {
-    match event {
-        Event::Done { tag, .. }
-        | Event::Failed { tag, .. }
-        | Event::Echo { tag, .. }
-        | Event::Found { tag, .. }
-        | Event::Past { tag, .. } => Some(*tag),
-        Event::Joined { asked, .. } => *asked,
-        _ => None,
     }
 }

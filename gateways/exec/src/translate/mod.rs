@@ -16,6 +16,7 @@
 //! bytes; one more closes the session), lines it does not read (bytes; then it is killed).
 
 mod ask;
+mod event;
 mod fault;
 mod hello;
 mod jobs;

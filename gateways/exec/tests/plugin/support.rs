@@ -181,7 +181,17 @@ impl Driver {
     }
 
     pub(crate) async fn next_with(&mut self, credit: Credit) -> Seen {
-        let next = poll_fn(|cx| {
+        let next = tokio::time::timeout(DEADLINE, self.polled(credit)).await;
+        next.expect("an event comes in time")
+    }
+
+    /// The next event, however long it takes.
+    pub(crate) async fn whenever(&mut self) -> Seen {
+        self.polled(Credit::Events(1)).await
+    }
+
+    async fn polled(&mut self, credit: Credit) -> Seen {
+        let line = poll_fn(|cx| {
             let mut sink = Collect(&mut self.seen);
             if sink.0.is_empty() {
                 let over = self.session.poll(cx, Instant::now(), credit, &mut sink);
@@ -192,9 +202,7 @@ impl Driver {
                 false => Poll::Ready(self.seen.remove(0)),
             }
         });
-        let line = tokio::time::timeout(DEADLINE, next).await;
-        let line = line.expect("an event comes in time");
-        serde_json::from_str(&line).expect("own output")
+        serde_json::from_str(&line.await).expect("own output")
     }
 
     /// The next event of this type; others are passed over.
