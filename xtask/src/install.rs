@@ -15,7 +15,7 @@ use isthmus_test_support::paths;
 use crate::run::{cargo, output, run, works};
 
 /// What is wanted, and the files that show that it is there.
-const PACKAGES: [Package; 12] = [
+const PACKAGES: [Package; 14] = [
     (
         "prosody",
         &["usr/bin/prosody", "usr/lib/prosody", "usr/bin/lua5.4"],
