@@ -51,6 +51,8 @@ impl Exec {
     pub fn start_plugin(place: Place, config: Config) -> Later<Result<Self, String>> {
         Box::pin(async move {
             let dir = config.dir.clone().unwrap_or(place.dir);
+            // The plugin is elsewhere: what it is told must not depend on where we are.
+            let dir = std::path::absolute(&dir).unwrap_or(dir);
             let spool = config.spool.clone().unwrap_or_else(|| dir.join("spool"));
             make_dir(&dir)?;
             make_dir(&spool)?;

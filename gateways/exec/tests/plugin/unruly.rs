@@ -124,7 +124,7 @@ time.sleep(600)
     let began = tokio::time::Instant::now();
     assert_eq!(juliet.whenever().await["type"], "offline");
     assert!((60..=120).contains(&began.elapsed().as_secs()));
-    assert!(!Path::new("/proc").join(&pid).exists());
+    gone(&[pid]).await;
 }
 
 #[tokio::test]
@@ -303,10 +303,6 @@ while True:
     let running = tokio::spawn(exec.clone().start(host));
     let mut juliet = Driver::online(&exec).await;
     let pids: Vec<String> = juliet.heard().await.split(' ').map(str::to_owned).collect();
-    let alive = |pid: &String| {
-        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        !state.is_empty() && !state.contains(") Z ")
-    };
     assert!(pids.len() == 2 && pids.iter().all(alive));
     let tag = juliet.say("bob", "hello?");
     exec.drain(Instant::now() + Duration::from_secs(2));
@@ -318,12 +314,7 @@ while True:
         juliet.wait("offline").await["retry"],
         serde_json::Value::Null
     );
-    // A killed process that nobody waits for takes a moment to be gone.
-    let gone = Instant::now() + DEADLINE;
-    while pids.iter().any(alive) {
-        assert!(Instant::now() < gone, "something survives");
-        tokio::task::yield_now().await;
-    }
+    gone(&pids).await;
 }
 
 #[tokio::test]
@@ -343,7 +334,7 @@ serve(lambda m, s, b: answer(m), opened)
         juliet.wait("offline").await["retry"],
         serde_json::Value::Null
     );
-    assert!(!Path::new("/proc").join(&pid).exists());
+    gone(&[pid]).await;
 }
 
 /// Descriptors that whoever started us left open for everybody.
@@ -363,4 +354,18 @@ fn inherited() -> Vec<u64> {
         }
     }
     found
+}
+
+fn alive(pid: &String) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    !state.is_empty() && !state.contains(") Z ")
+}
+
+/// Waits until none of these processes is there: the killed take a moment.
+async fn gone(pids: &[String]) {
+    let end = Instant::now() + DEADLINE;
+    while pids.iter().any(alive) {
+        assert!(Instant::now() < end, "something survives");
+        tokio::task::yield_now().await;
+    }
 }
