@@ -435,11 +435,12 @@ fn from_environment(doc: Option<&KeyDoc>, text: &str) -> Json {
     let Some(doc) = doc else {
         return Json::from(text);
     };
-    let is_list = doc.takes('[') && (!doc.takes('"') || text.trim_start().starts_with('['));
+    let is_list = super::kind::takes(doc, '[')
+        && (!super::kind::takes(doc, '"') || text.trim_start().starts_with('['));
     if is_list {
         return serde_json::to_value(split(text)).unwrap_or(Json::Null);
     }
-    if doc.takes('"') {
+    if super::kind::takes(doc, '"') {
         return Json::from(text);
     }
     serde_json::from_str(text).unwrap_or_else(|_| Json::from(text))

@@ -4,20 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use isthmus_gateway::{Gateway, Later};
+pub use isthmus_kit::Key as KeyDoc;
 use serde_json::Value;
-
-/// One documented key: the sample and the environment's types are made from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyDoc {
-    /// Its path below its table; `NAME` stands for a name the operator chooses.
-    pub key: &'static str,
-    /// What holds without it, as TOML; empty when it has no fixed default.
-    pub default: &'static str,
-    /// What it does, in a line or two.
-    pub doc: &'static str,
-    /// An example: a whole line of TOML.
-    pub example: &'static str,
-}
 
 /// A kind of gateway, as far as the configuration goes.
 #[derive(Clone, Copy, Debug)]
@@ -59,13 +47,11 @@ impl GatewayKind {
     }
 }
 
-impl KeyDoc {
-    /// True when the default or the example is a value that begins so.
-    pub(super) fn takes(&self, begin: char) -> bool {
-        let example = self
-            .example
-            .split_once('=')
-            .map_or("", |(_, value)| value.trim_start());
-        self.default.starts_with(begin) || example.starts_with(begin)
-    }
+/// True when the default or the example of a key is a value that begins so.
+pub(super) fn takes(doc: &KeyDoc, begin: char) -> bool {
+    let example = doc
+        .example
+        .split_once('=')
+        .map_or("", |(_, value)| value.trim_start());
+    doc.default.starts_with(begin) || example.starts_with(begin)
 }

@@ -9,18 +9,11 @@ mod keys;
 use std::collections::BTreeMap;
 
 use isthmus_kit::Trust;
-use serde_json::{Map, Value};
+use isthmus_kit::settings::{Reader, Table, host_port};
+use serde_json::Value;
 
-pub use self::keys::{KEYS, Key};
-
-/// A value that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The path of the key below `[gateway.irc]`.
-    pub key: String,
-    /// What is wrong and what was expected.
-    pub text: String,
-}
+pub use self::keys::KEYS;
+pub use isthmus_kit::settings::{HostPort, Key, Problem, Secret};
 
 /// Which hosts users may name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,15 +37,6 @@ pub enum TlsMode {
     Off,
 }
 
-/// A host and, where it is not the usual one, a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostPort {
-    /// Name or address.
-    pub host: String,
-    /// `None`: the usual ports.
-    pub port: Option<u16>,
-}
-
 /// A network the operator named.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -68,16 +52,6 @@ pub struct Network {
     pub password: Option<Secret>,
     /// The nickname of everybody who has not chosen one.
     pub nick: Option<String>,
-}
-
-/// Text that is not shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
 }
 
 /// The settings.
@@ -131,28 +105,16 @@ impl Default for Config {
 impl Config {
     /// Reads the keys below `[gateway.irc]`. All problems are told at once.
     pub fn from_value(value: &Value) -> Result<Self, Vec<Problem>> {
-        let empty = Map::new();
         let mut reader = Reader::default();
-        let table = match value {
-            Value::Object(table) => table,
-            Value::Null => &empty,
-            _ => {
-                reader.problem("", "expected a table");
-                &empty
-            }
-        };
+        let table = reader.table(value);
         let mut config = Self::default();
-        reader.unknown_keys(table, "");
-        config.read_policy(table, &mut reader);
-        config.read_limits(table, &mut reader);
+        reader.unknown_keys(&table, "", |key| key == "networks" || is_key(key, false));
+        config.read_policy(&table, &mut reader);
+        config.read_limits(&table, &mut reader);
         if let Some(value) = table.get("networks") {
             config.read_networks(value, &mut reader);
         }
-        if reader.problems.is_empty() {
-            Ok(config)
-        } else {
-            Err(reader.problems)
-        }
+        reader.finish(config)
     }
 
     /// The network the operator named so, compared without regard to ASCII case.
@@ -164,11 +126,11 @@ impl Config {
         found.map(|(_, network)| network)
     }
 
-    fn read_policy(&mut self, table: &Map<String, Value>, reader: &mut Reader) {
+    fn read_policy(&mut self, table: &Table, reader: &mut Reader) {
         if let Some(value) = table.get("hosts") {
-            self.hosts = reader.hosts("hosts", value).unwrap_or(Hosts::Named);
+            self.hosts = hosts(reader, "hosts", value).unwrap_or(Hosts::Named);
         }
-        if let Some(tls) = reader.tls("tls", table.get("tls")) {
+        if let Some(tls) = tls(reader, "tls", table.get("tls")) {
             self.tls = tls;
         }
         self.network = reader.text("network", table.get("network"));
@@ -177,20 +139,16 @@ impl Config {
         {
             reader.problem("network", "expected a host name or a name from networks");
         }
-        if let Some(encoding) = reader.encoding("encoding", table.get("encoding")) {
+        if let Some(encoding) = encoding(reader, "encoding", table.get("encoding")) {
             self.encoding = encoding;
         }
         self.username = reader.text("username", table.get("username"));
         self.realname = reader.text("realname", table.get("realname"));
     }
 
-    fn read_limits(&mut self, table: &Map<String, Value>, reader: &mut Reader) {
+    fn read_limits(&mut self, table: &Table, reader: &mut Reader) {
         let mut number = |key: &str, low: u32, high: u32, to: &mut u32| {
-            let Some(value) = table.get(key) else { return };
-            match value.as_u64().and_then(|n| u32::try_from(n).ok()) {
-                Some(n) if (low..=high).contains(&n) => *to = n,
-                _ => reader.problem(key, &format!("expected a number from {low} to {high}")),
-            }
+            *to = reader.number(key, table.get(key), low, high).unwrap_or(*to);
         };
         number("throttle_burst", 1, 1000, &mut self.throttle_burst);
         number("queue", 10, 10_000, &mut self.queue);
@@ -216,29 +174,21 @@ impl Config {
                 reader.problem(&path, "expected a table with the name of a network");
                 continue;
             };
-            reader.unknown_keys(entry, &path);
+            reader.unknown_keys(entry, &path, |key| is_key(key, true));
             let network = self.read_network(name, &path, entry, reader);
             self.networks.insert(name.clone(), network);
         }
     }
 
-    fn read_network(
-        &self,
-        name: &str,
-        path: &str,
-        table: &Map<String, Value>,
-        reader: &mut Reader,
-    ) -> Network {
+    fn read_network(&self, name: &str, path: &str, table: &Table, reader: &mut Reader) -> Network {
         let key = |key: &str| format!("{path}.{key}");
         let hosts = match table.get("hosts") {
-            Some(value) => reader.host_ports(&key("hosts"), value),
+            Some(value) => host_ports(reader, &key("hosts"), value),
             None => host_port(name).into_iter().collect(),
         };
         let mut trust = Trust::Native;
-        match table.get("verify") {
-            None | Some(Value::Bool(true)) => {}
-            Some(Value::Bool(false)) => trust = Trust::Insecure,
-            Some(_) => reader.problem(&key("verify"), "expected true or false"),
+        if reader.flag(&key("verify"), table.get("verify")) == Some(false) {
+            trust = Trust::Insecure;
         }
         if let Some(pin) = reader.text(&key("pin"), table.get("pin")) {
             let mut digest = [0; 32];
@@ -253,12 +203,9 @@ impl Config {
         }
         Network {
             hosts,
-            tls: reader
-                .tls(&key("tls"), table.get("tls"))
-                .unwrap_or(self.tls),
+            tls: tls(reader, &key("tls"), table.get("tls")).unwrap_or(self.tls),
             trust,
-            encoding: reader
-                .encoding(&key("encoding"), table.get("encoding"))
+            encoding: encoding(reader, &key("encoding"), table.get("encoding"))
                 .unwrap_or(self.encoding),
             password: reader
                 .text(&key("password"), table.get("password"))
@@ -268,140 +215,65 @@ impl Config {
     }
 }
 
-/// Collects problems while it reads.
-#[derive(Default)]
-struct Reader {
-    problems: Vec<Problem>,
-}
-
-impl Reader {
-    fn problem(&mut self, key: &str, text: &str) {
-        self.problems.push(Problem {
-            key: key.to_owned(),
-            text: text.to_owned(),
-        });
-    }
-
-    fn unknown_keys(&mut self, table: &Map<String, Value>, path: &str) {
-        for key in table.keys() {
-            let known = KEYS.iter().any(|known| match known.key.rsplit_once('.') {
-                Some((_, last)) => !path.is_empty() && last == key,
-                None => path.is_empty() && known.key == key,
-            });
-            let is_networks = path.is_empty() && key == "networks";
-            if !known && !is_networks {
-                let path = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
-                self.problem(&path, "there is no such key");
-            }
-        }
-    }
-
-    fn text(&mut self, key: &str, value: Option<&Value>) -> Option<String> {
-        let value = value?;
-        match value.as_str() {
-            Some(text) if !text.is_empty() && !text.contains(['\r', '\n', '\0']) => {
-                Some(text.to_owned())
-            }
-            _ => {
-                self.problem(key, "expected text of one line");
-                None
-            }
-        }
-    }
-
-    fn tls(&mut self, key: &str, value: Option<&Value>) -> Option<TlsMode> {
-        match value?.as_str() {
-            Some("required") => Some(TlsMode::Required),
-            Some("preferred") => Some(TlsMode::Preferred),
-            Some("off") => Some(TlsMode::Off),
-            _ => {
-                self.problem(key, "expected \"required\", \"preferred\" or \"off\"");
-                None
-            }
-        }
-    }
-
-    fn encoding(
-        &mut self,
-        key: &str,
-        value: Option<&Value>,
-    ) -> Option<&'static encoding_rs::Encoding> {
-        let label = value?.as_str().unwrap_or("");
-        let found = encoding_rs::Encoding::for_label(label.as_bytes());
-        if found.is_none() {
-            self.problem(key, "expected an encoding such as \"windows-1252\"");
-        }
-        found
-    }
-
-    fn hosts(&mut self, key: &str, value: &Value) -> Option<Hosts> {
-        match value {
-            Value::String(word) if word == "any" => return Some(Hosts::Any),
-            Value::String(word) if word == "named" => return Some(Hosts::Named),
-            Value::Array(items) => {
-                let names: Option<Vec<String>> = items
-                    .iter()
-                    .map(|item| item.as_str().map(str::to_owned))
-                    .collect();
-                if let Some(names) = names {
-                    return Some(Hosts::Listed(names));
-                }
-            }
-            _ => {}
-        }
-        self.problem(key, "expected \"any\", \"named\" or a list of host names");
-        None
-    }
-
-    fn host_ports(&mut self, key: &str, value: &Value) -> Vec<HostPort> {
-        let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
-        let hosts: Vec<HostPort> = items
-            .iter()
-            .filter_map(|item| host_port(item.as_str()?))
-            .collect();
-        if hosts.is_empty() || hosts.len() != items.len() {
-            self.problem(key, "expected a list of \"host\" or \"host:port\"");
-        }
-        hosts
-    }
-}
-
-/// Reads `host`, `host:port`, `[address]` or `[address]:port`; an IPv6 address may stand bare.
-pub fn host_port(text: &str) -> Option<HostPort> {
-    let port = |digits: &str| digits.parse::<u16>().ok().filter(|&port| port > 0);
-    if text.parse::<std::net::Ipv6Addr>().is_ok() {
-        return Some(HostPort {
-            host: text.to_owned(),
-            port: None,
-        });
-    }
-    let (host, number) = if let Some(rest) = text.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']')?;
-        host.parse::<std::net::Ipv6Addr>().ok()?;
-        let number = match rest {
-            "" => None,
-            rest => Some(port(rest.strip_prefix(':')?)?),
-        };
-        return Some(HostPort {
-            host: host.to_owned(),
-            port: number,
-        });
-    } else {
-        match text.split_once(':') {
-            Some((host, digits)) => (host, Some(port(digits)?)),
-            None => (text, None),
-        }
-    };
-    let good = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let is_host = !host.is_empty() && host.len() <= 253 && host.chars().all(good);
-    is_host.then(|| HostPort {
-        host: host.to_owned(),
-        port: number,
+/// Whether a key is documented: of a network, or of the gateway's own table.
+fn is_key(key: &str, of_network: bool) -> bool {
+    KEYS.iter().any(|known| match known.key.rsplit_once('.') {
+        Some((_, last)) => of_network && last == key,
+        None => !of_network && known.key == key,
     })
+}
+
+fn tls(reader: &mut Reader, key: &str, value: Option<&Value>) -> Option<TlsMode> {
+    match value?.as_str() {
+        Some("required") => Some(TlsMode::Required),
+        Some("preferred") => Some(TlsMode::Preferred),
+        Some("off") => Some(TlsMode::Off),
+        _ => {
+            reader.problem(key, "expected \"required\", \"preferred\" or \"off\"");
+            None
+        }
+    }
+}
+
+fn encoding(
+    reader: &mut Reader,
+    key: &str,
+    value: Option<&Value>,
+) -> Option<&'static encoding_rs::Encoding> {
+    let label = value?.as_str().unwrap_or("");
+    let found = encoding_rs::Encoding::for_label(label.as_bytes());
+    if found.is_none() {
+        reader.problem(key, "expected an encoding such as \"windows-1252\"");
+    }
+    found
+}
+
+fn hosts(reader: &mut Reader, key: &str, value: &Value) -> Option<Hosts> {
+    let names = || -> Option<Vec<String>> {
+        let names = value.as_array()?.iter();
+        names.map(|name| name.as_str().map(str::to_owned)).collect()
+    };
+    let hosts = match value.as_str() {
+        Some("any") => Some(Hosts::Any),
+        Some("named") => Some(Hosts::Named),
+        _ => names().map(Hosts::Listed),
+    };
+    if hosts.is_none() {
+        reader.problem(key, "expected \"any\", \"named\" or a list of host names");
+    }
+    hosts
+}
+
+fn host_ports(reader: &mut Reader, key: &str, value: &Value) -> Vec<HostPort> {
+    let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    let hosts: Vec<HostPort> = items
+        .iter()
+        .filter_map(|item| host_port(item.as_str()?))
+        .collect();
+    if hosts.is_empty() || hosts.len() != items.len() {
+        reader.problem(key, "expected a list of \"host\" or \"host:port\"");
+    }
+    hosts
 }
 
 #[cfg(test)]

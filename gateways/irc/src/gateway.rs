@@ -9,10 +9,11 @@ use isthmus_gateway::{
     Account, Address, AddressFault, Dialog, Fault, FaultKind, Gateway, Identity, Later, Manifest,
     Parsed, Session, Step, Uplink, User,
 };
+use isthmus_kit::settings::host_port;
 use isthmus_kit::{Dial, Reach, Trust};
 
 use crate::address;
-use crate::config::{Config, HostPort, Hosts, Network, TlsMode, host_port};
+use crate::config::{Config, HostPort, Hosts, Network, TlsMode};
 use crate::translate::{Settings, caps};
 use crate::transport::{Candidate, IrcSession, Route};
 

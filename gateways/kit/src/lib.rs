@@ -1,16 +1,20 @@
 //! What several gateways need and the contract must not hold.
 //!
 //! Connections ([`dial`], [`tls`]), patience ([`backoff`], [`bucket`]) and cutting text to a
-//! network's size ([`split`]). Nothing of one network is in here.
+//! network's size ([`split`]), reading settings ([`settings`]). Nothing of one network is in here.
 
 pub mod backoff;
 pub mod bucket;
 pub mod dial;
+pub mod settings;
 pub mod split;
 pub mod tls;
+mod unserved;
 
 pub use backoff::Backoff;
 pub use bucket::Bucket;
 pub use dial::{BoxedStream, Dial, Reach, Stream, Tcp};
+pub use settings::{HostPort, Key, Problem, Secret};
 pub use split::pieces;
 pub use tls::{Tls, Trust};
+pub use unserved::Unserved;
