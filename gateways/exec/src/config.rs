@@ -9,18 +9,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use isthmus_kit::settings::{Reader, Table};
 use serde_json::{Map, Value};
 
-pub use self::keys::{KEYS, Key};
-
-/// A value that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The path of the key below `[gateway.NAME]`.
-    pub key: String,
-    /// What is wrong and what was expected.
-    pub text: String,
-}
+pub use self::keys::KEYS;
+pub use isthmus_kit::settings::{Key, Problem};
 
 /// Settings that may hold secrets and are not shown.
 #[derive(Clone, Default, PartialEq)]
@@ -76,141 +69,92 @@ impl Config {
 
     /// Reads the keys below `[gateway.NAME]`. All problems are told at once.
     pub fn from_value(value: &Value) -> Result<Self, Vec<Problem>> {
-        let empty = Map::new();
-        let mut reader = Reader {
-            problems: Vec::new(),
-            table: value.as_object().unwrap_or(&empty),
-        };
-        if !value.is_object() && !value.is_null() {
-            reader.problem("", "expected a table");
-        }
-        reader.unknown_keys();
-        let mut config = Self::new(reader.exec());
-        config.dir = reader.path("dir");
-        config.spool = reader.path("spool");
-        if let Some(lang) = reader.text("lang") {
+        let mut reader = Reader::default();
+        let table = &reader.table(value);
+        let known = |key: &str| KEYS.iter().any(|it| it.key.split('.').next() == Some(key));
+        reader.unknown_keys(table, "", known);
+        let mut config = Self::new(exec(&mut reader, table));
+        config.dir = path(&mut reader, table, "dir");
+        config.spool = path(&mut reader, table, "spool");
+        if let Some(lang) = reader.text("lang", table.get("lang")) {
             config.lang = lang;
         }
-        config.env = reader.env();
-        config.config = Secret(reader.own());
+        config.env = env(&mut reader, table);
+        config.config = Secret(own(&mut reader, table));
         let mut seconds = |key, high, to: &mut Duration| {
-            if let Some(number) = reader.number(key, 1, high) {
+            if let Some(number) = reader.number(key, table.get(key), 1, high) {
                 *to = Duration::from_secs(number.into());
             }
         };
         seconds("timeout", 3600, &mut config.timeout);
         seconds("restart_pause", 86_400, &mut config.restart_pause);
-        config.credit = reader.number("credit", 1, 10_000).unwrap_or(config.credit);
+        config.credit = reader
+            .number("credit", table.get("credit"), 1, 10_000)
+            .unwrap_or(config.credit);
         config.restart_limit = reader
-            .number("restart_limit", 1, 100)
+            .number("restart_limit", table.get("restart_limit"), 1, 100)
             .unwrap_or(config.restart_limit);
-        match reader.problems.is_empty() {
-            true => Ok(config),
-            false => Err(reader.problems),
+        reader.finish(config)
+    }
+}
+
+fn exec(reader: &mut Reader, table: &Table) -> Vec<String> {
+    let items = table.get("exec").and_then(Value::as_array);
+    let items = items.map(Vec::as_slice).unwrap_or_default();
+    let words = items.iter().map(|item| item.as_str().filter(is_clean));
+    let words: Option<Vec<String>> = words.map(|word| word.map(str::to_owned)).collect();
+    let words = words.unwrap_or_default();
+    match words.first() {
+        None => reader.problem("exec", "expected a list: a program and its arguments"),
+        // It runs in a directory of its own: what is relative would be looked for there.
+        Some(program)
+            if program.is_empty()
+                || (program.contains('/') && !Path::new(program).is_absolute()) =>
+        {
+            reader.problem("exec", "expected the program's name or its whole path");
+        }
+        Some(_) => {}
+    }
+    words
+}
+
+fn path(reader: &mut Reader, table: &Table, key: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(reader.text(key, table.get(key))?);
+    if !path.is_absolute() {
+        reader.problem(key, "expected a whole path, beginning with /");
+    }
+    Some(path)
+}
+
+fn own(reader: &mut Reader, table: &Table) -> Map<String, Value> {
+    match table.get("config") {
+        None => Map::new(),
+        Some(Value::Object(table)) => table.clone(),
+        Some(_) => {
+            reader.problem("config", "expected a table [gateway.NAME.config]");
+            Map::new()
         }
     }
 }
 
-/// Collects problems while it reads.
-struct Reader<'a> {
-    problems: Vec<Problem>,
-    table: &'a Map<String, Value>,
-}
-
-impl Reader<'_> {
-    fn problem(&mut self, key: &str, text: &str) {
-        self.problems.push(Problem {
-            key: key.to_owned(),
-            text: text.to_owned(),
-        });
-    }
-
-    fn unknown_keys(&mut self) {
-        for key in self.table.keys() {
-            let known = |it: &Key| it.key.split('.').next() == Some(key.as_str());
-            if !KEYS.iter().any(known) {
-                self.problem(key, "there is no such key");
-            }
+fn env(reader: &mut Reader, table: &Table) -> BTreeMap<String, String> {
+    let table = match table.get("env") {
+        None => return BTreeMap::new(),
+        Some(Value::Object(table)) => table.clone(),
+        Some(_) => {
+            reader.problem("env", "expected a table [gateway.NAME.env]");
+            return BTreeMap::new();
+        }
+    };
+    let mut env = BTreeMap::new();
+    for (name, value) in table {
+        let good = !name.is_empty() && !name.contains(['=', '\0']);
+        match value.as_str().filter(is_clean) {
+            Some(value) if good => drop(env.insert(name, value.to_owned())),
+            _ => reader.problem(&format!("env.{name}"), "expected text"),
         }
     }
-
-    fn exec(&mut self) -> Vec<String> {
-        let items = self.table.get("exec").and_then(Value::as_array);
-        let items = items.map(Vec::as_slice).unwrap_or_default();
-        let words = items.iter().map(|item| item.as_str().filter(is_clean));
-        let words: Option<Vec<String>> = words.map(|word| word.map(str::to_owned)).collect();
-        let words = words.unwrap_or_default();
-        match words.first() {
-            None => self.problem("exec", "expected a list: a program and its arguments"),
-            // It runs in a directory of its own: what is relative would be looked for there.
-            Some(program)
-                if program.is_empty()
-                    || (program.contains('/') && !Path::new(program).is_absolute()) =>
-            {
-                self.problem("exec", "expected the program's name or its whole path");
-            }
-            Some(_) => {}
-        }
-        words
-    }
-
-    fn text(&mut self, key: &str) -> Option<String> {
-        let value = self.table.get(key)?;
-        let text = value.as_str().filter(|text| !text.is_empty());
-        if text.is_none() {
-            self.problem(key, "expected text");
-        }
-        text.map(str::to_owned)
-    }
-
-    fn path(&mut self, key: &str) -> Option<PathBuf> {
-        let path = PathBuf::from(self.text(key)?);
-        if !path.is_absolute() {
-            self.problem(key, "expected a whole path, beginning with /");
-        }
-        Some(path)
-    }
-
-    fn own(&mut self) -> Map<String, Value> {
-        match self.table.get("config") {
-            None => Map::new(),
-            Some(Value::Object(table)) => table.clone(),
-            Some(_) => {
-                self.problem("config", "expected a table [gateway.NAME.config]");
-                Map::new()
-            }
-        }
-    }
-
-    fn env(&mut self) -> BTreeMap<String, String> {
-        let table = match self.table.get("env") {
-            None => return BTreeMap::new(),
-            Some(Value::Object(table)) => table.clone(),
-            Some(_) => {
-                self.problem("env", "expected a table [gateway.NAME.env]");
-                return BTreeMap::new();
-            }
-        };
-        let mut env = BTreeMap::new();
-        for (name, value) in table {
-            let good = !name.is_empty() && !name.contains(['=', '\0']);
-            match value.as_str().filter(is_clean) {
-                Some(value) if good => drop(env.insert(name, value.to_owned())),
-                _ => self.problem(&format!("env.{name}"), "expected text"),
-            }
-        }
-        env
-    }
-
-    fn number(&mut self, key: &str, low: u32, high: u32) -> Option<u32> {
-        let number = self.table.get(key)?.as_u64();
-        let number = number.and_then(|number| u32::try_from(number).ok());
-        let number = number.filter(|number| (low..=high).contains(number));
-        if number.is_none() {
-            self.problem(key, &format!("expected a number from {low} to {high}"));
-        }
-        number
-    }
+    env
 }
 
 /// Whether the system takes it as an argument.
