@@ -3,8 +3,8 @@
 use isthmus_gateway::{Address, Gateway, Identity, Kind, RoomFlags};
 
 use crate::component::Outbox;
-use crate::host::caps;
 use crate::host::reply::Origin;
+use crate::host::{caps, command, desk};
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 use crate::xmpp::write::Xml;
@@ -38,6 +38,15 @@ pub(crate) fn of_gateway(gateway: &dyn Gateway) -> (Vec<Identity>, Vec<&'static 
     if manifest.caps.rooms {
         features.push(ns::MUC);
     }
+    if desk::registers(gateway) {
+        features.push(ns::REGISTER);
+    }
+    if desk::prompts(gateway) {
+        features.push(ns::GATEWAY);
+    }
+    if command::any(gateway) {
+        features.push(ns::COMMANDS);
+    }
     (manifest.identities.clone(), features)
 }
 
@@ -56,7 +65,7 @@ pub(crate) fn info(
         let text = "only an occupant may ask about an occupant";
         return origin.error(outbox, Condition::BadRequest, text);
     }
-    let (identities, features) = of_gateway(gateway);
+    let (identities, mut features) = of_gateway(gateway);
     let ours = |node: &str| {
         to.kind == Kind::Gateway
             && node
@@ -74,7 +83,12 @@ pub(crate) fn info(
         }
         match to.kind {
             Kind::Gateway => write(xml, &identities, &features),
-            Kind::Network => write(xml, &identities, &features),
+            // What is asked of the gateway itself is not asked of a network.
+            Kind::Network => {
+                let not_here = [ns::REGISTER, ns::GATEWAY, ns::COMMANDS];
+                features.retain(|feature| !not_here.contains(feature));
+                write(xml, &identities, &features);
+            }
             Kind::Room | Kind::Group if !full => write_room(xml, gateway, to, seen),
             // An occupant is somebody of the room, by his nickname.
             Kind::Room => write_contact(xml, gateway, origin.resource.as_deref().unwrap_or(&to.id)),

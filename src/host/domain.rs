@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use std::time::Duration;
 
-use isthmus_gateway::{Address, Fault, FaultKind, Gateway, Kind, Parsed, User, UserId};
+use isthmus_gateway::{Address, Fault, FaultKind, Gateway, Kind, Parsed};
 use tokio::sync::watch;
 use tracing::Instrument;
 
 use super::access::Access;
 use super::courier::CourierHost;
+use super::desk::Desk;
 use super::inbox::Inbox;
 use super::names::Names;
 use super::reply::Origin;
@@ -25,6 +26,7 @@ use super::{contact, service};
 use crate::component::{Inbound, Level, Mark, Outbox};
 use crate::xmpp::escape::{escape, unescape};
 use crate::xmpp::jid::{BareJid, Jid};
+use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 use crate::xmpp::stream::{Refusal, Stanza, StanzaKind};
 
@@ -38,6 +40,7 @@ pub struct Domain {
     access: RwLock<Arc<Access>>,
     outbox: OnceLock<Outbox>,
     courier: OnceLock<Arc<CourierHost>>,
+    desk: OnceLock<Arc<Desk>>,
     table: Mutex<Table>,
     sessions: watch::Sender<usize>,
 }
@@ -75,6 +78,7 @@ impl Domain {
             access: RwLock::new(Arc::new(access)),
             outbox: OnceLock::new(),
             courier: OnceLock::new(),
+            desk: OnceLock::new(),
             table: Mutex::default(),
             sessions: watch::Sender::new(0),
         })
@@ -88,6 +92,10 @@ impl Domain {
             let courier = CourierHost::start(gateway, shared, self.access(), outbox.clone());
             let _ = self.courier.set(courier);
         }
+        let (gateway, shared) = (Arc::clone(&self.gateway), Arc::clone(&self.shared));
+        let courier = self.courier.get().cloned();
+        let desk = Desk::new(gateway, shared, outbox.clone(), courier);
+        let _ = self.desk.set(Arc::new(desk));
         let _ = self.outbox.set(outbox);
         let domain = Arc::downgrade(self);
         tokio::spawn(async move {
@@ -236,11 +244,11 @@ impl Domain {
                     network: network.into(),
                 };
                 match self.offer(outbox, &key, stanza, Want::Ask) {
-                    Offer::Absent(stanza) => self.answer(outbox, &stanza, &local),
+                    Offer::Absent(stanza) => self.answer(outbox, &stanza, &key.user, &local),
                     other => self.refuse_rest(outbox, other),
                 }
             }
-            Route::Host => self.answer(outbox, &stanza, &local),
+            Route::Host => self.answer(outbox, &stanza, &user, &local),
             Route::Subscription => {
                 let asked = stanza.kind_attr().unwrap_or_default();
                 let kind = self
@@ -305,7 +313,7 @@ impl Domain {
     }
 
     /// Answers what needs no session.
-    fn answer(&self, outbox: &Outbox, stanza: &Stanza, local: &str) {
+    fn answer(&self, outbox: &Outbox, stanza: &Stanza, user: &BareJid, local: &str) {
         let Some(origin) = Origin::of(stanza) else {
             return;
         };
@@ -317,9 +325,15 @@ impl Domain {
             Ok(element) => element,
             Err(fault) => return origin.error(outbox, fault.condition(), &fault.to_string()),
         };
+        let desk = self.desk.get().filter(|_| to.kind == Kind::Gateway);
         if stanza.kind() == StanzaKind::Message {
-            if element.children().any(|child| child.name() == "body") {
-                let text = "nobody reads messages here; write to an address of the network";
+            let Some(body) = element.child("body", ns::COMPONENT) else {
+                return;
+            };
+            let chats = stanza.kind_attr().as_deref() != Some("groupchat");
+            if !desk.is_some_and(|desk| chats && desk.chat(&origin, user, &body.text())) {
+                let text = "nobody reads messages here; write to an address of the network, or \
+                            \u{201c}help\u{201d} to the gateway";
                 origin.error(outbox, Condition::ServiceUnavailable, text);
             }
             return;
@@ -330,7 +344,9 @@ impl Domain {
             return origin.error(outbox, Condition::BadRequest, text);
         };
         let get = stanza.kind_attr().as_deref() == Some("get");
-        service::answer(outbox, &*self.gateway, &origin, &to, get, payload);
+        if !desk.is_some_and(|desk| desk.iq(&origin, user, get, payload)) {
+            service::answer(outbox, &*self.gateway, &origin, &to, get, payload);
+        }
     }
 
     /// Offers a stanza to the session of `key`, and opens the session if there is to be one.
@@ -371,13 +387,7 @@ impl Domain {
             names,
             number: self.shared.next_session(),
         };
-        let user = User {
-            id: UserId(self.shared.user_number(&key.user)),
-            local: unescape(key.user.local().unwrap_or_default()).into_owned(),
-            domain: key.user.domain().to_owned(),
-            lang: String::new(),
-            region: String::new(),
-        };
+        let user = self.shared.user(&key.user);
         let now = tokio::time::Instant::now().into_std();
         let session = Session::new(Base::new(origins, now, now_ms()));
         let place = Place {

@@ -4,19 +4,25 @@
 //! * [`domain`](self) routes what a component delivers, by the pure table of `router`.
 //! * `session` is one task per user, gateway and network, with `room` and `chat` for what happens
 //!   there; it owns all of that user's state, so nothing in it needs a lock.
-//! * One XEP, one file: `disco`, `caps`, `ping`, `version`, `delay`.
+//! * `desk` takes what is asked of the gateway itself: `contact` (registration, addresses,
+//!   subscriptions) and `command`; `errand` answers it, once, when the answer is there.
+//! * One XEP, one file: `disco`, `caps`, `ping`, `version`, `delay`, `form`.
 //!
 //! Not here: bytes and streams (`component`), what a foreign network says (`gateways/`).
 
 mod access;
 mod caps;
 mod chat;
+mod command;
 mod contact;
 mod courier;
 mod delay;
+mod desk;
 mod disco;
 mod domain;
+mod errand;
 mod fault;
+mod form;
 mod ids;
 mod inbox;
 mod names;
@@ -25,6 +31,8 @@ mod post;
 mod reply;
 mod room;
 mod router;
+#[cfg(all(test, feature = "loopback"))]
+mod scene;
 mod service;
 mod session;
 mod shared;

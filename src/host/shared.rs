@@ -4,10 +4,12 @@ use std::hash::Hasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use isthmus_gateway::{User, UserId};
 use siphasher::sip::SipHasher13;
 
 use crate::queue::Tuning;
 use crate::store::Store;
+use crate::xmpp::escape::unescape;
 use crate::xmpp::jid::BareJid;
 
 /// Bytes the store has not committed yet before sessions take no more from their networks.
@@ -103,6 +105,17 @@ impl Shared {
         let mut hasher = SipHasher13::new_with_key(&key);
         hasher.write(user.as_str().as_bytes());
         i64::from_ne_bytes(hasher.finish().to_ne_bytes())
+    }
+
+    /// A user as gateways see him.
+    pub(crate) fn user(&self, user: &BareJid) -> User {
+        User {
+            id: UserId(self.user_number(user)),
+            local: unescape(user.local().unwrap_or_default()).into_owned(),
+            domain: user.domain().to_owned(),
+            lang: String::new(),
+            region: String::new(),
+        }
     }
 
     /// A number no other session has, in any run of the program.

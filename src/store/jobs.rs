@@ -257,6 +257,9 @@ pub trait Jobs: Send + Sync {
         stanza_id: &str,
     ) -> Later<Result<Recall, StoreFault>>;
 
+    /// Takes back the message with that number, if it is that user's.
+    fn recall_job(&self, user: &str, gateway: &str, job: u64) -> Later<Result<Recall, StoreFault>>;
+
     /// Changes the message of a stanza that has not begun.
     fn change(
         &self,

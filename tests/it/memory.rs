@@ -218,6 +218,10 @@ impl Jobs for MemoryStore {
         none()
     }
 
+    fn recall_job(&self, _: &str, _: &str, _: u64) -> Later<Result<Recall, StoreFault>> {
+        none()
+    }
+
     fn change(&self, _: &str, _: &str, _: &str, _: Vec<u8>) -> Later<Result<Recall, StoreFault>> {
         none()
     }

@@ -14,6 +14,8 @@ pub struct Config {
     pub echo: bool,
     /// Names that stand for a broken gateway (contact `twice`) break the contract.
     pub misbehave: bool,
+    /// Users can register: a nickname, a line, a password.
+    pub register: bool,
     /// Milliseconds until what is late comes.
     pub delay_ms: u64,
     /// Milliseconds until a broken connection is tried again.
@@ -45,6 +47,7 @@ impl Default for Config {
             },
             echo: true,
             misbehave: false,
+            register: false,
             delay_ms: 1_000,
             retry_ms: 1_000,
             backlog: 100_000,

@@ -11,7 +11,7 @@ use isthmus_gateway::{
 use crate::courier::Jobs;
 use crate::translate::{World, question};
 use crate::transport::Wire;
-use crate::{Config, Control, address};
+use crate::{Config, Control, address, register};
 
 /// One loopback network kind; clones of nothing, shared by `Arc`.
 pub struct Loopback {
@@ -34,7 +34,10 @@ impl Loopback {
                 identity("conference", "text"),
             ],
             caps: config.caps.clone(),
-            register: Vec::new(),
+            register: match config.register {
+                true => register::fields(),
+                false => Vec::new(),
+            },
             prompt: "A room (#garden) or a name (echo), with %network behind it if need be.".into(),
             idempotent: true,
         };
@@ -102,8 +105,11 @@ impl Gateway for Loopback {
         Some(self)
     }
 
-    /// Asks for a word and repeats it.
+    /// Registers, or asks for a word and repeats it.
     fn dialog(&self, _user: &User, step: Dialog) -> Later<Result<Step, Fault>> {
+        if step.name == "register" && !self.manifest.register.is_empty() {
+            return register::answer(&step);
+        }
         let word = step.fields.iter().find(|field| field.name == "word");
         let result = match (step.name.as_str(), word.and_then(|it| it.value.as_ref())) {
             ("word", Some(word)) => Ok(Step::Done {

@@ -21,6 +21,7 @@
 //! | `translate/` | commands in, events out: the state machine | no, `now` is an argument |
 //! | `transport.rs` | the session: bytes and wake-ups | yes |
 //! | `courier.rs` | durable jobs and what becomes of them | yes |
+//! | `register.rs` | what registration asks, and the word on the answers | no |
 //! | `gateway.rs` | the [`Gateway`](isthmus_gateway::Gateway) itself: opens the others | no |
 //!
 //! Every gateway has these files. Elsewhere `translate` turns commands into lines of a protocol;
@@ -41,6 +42,7 @@ mod config;
 mod control;
 mod courier;
 mod gateway;
+mod register;
 mod translate;
 mod transport;
 

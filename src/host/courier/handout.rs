@@ -8,13 +8,11 @@ use isthmus_gateway::{
 
 use super::CourierHost;
 use super::uplink::HostUplink;
+use crate::host::contact::account_of;
 use crate::queue::Courier;
 use crate::store::Later;
 use crate::store::jobs::{CopyState, OpenJob};
 use crate::xmpp::jid::BareJid;
-
-/// The name under which credentials are sealed.
-pub(crate) const ACCOUNT: &str = "account";
 
 /// The queue's way to the gateway.
 pub(super) struct Handout(pub(super) Arc<CourierHost>);
@@ -93,7 +91,7 @@ impl CourierHost {
             .map(|(address, _)| serde_json::from_str::<Address>(address));
         Ok(Job {
             id: JobId(open.id),
-            user: self.user_of(&user),
+            user: self.shared.user(&user),
             account: self.account(&user).await,
             to: to.collect::<Result<_, _>>().map_err(unreadable)?,
             message: owned_message(&open.message).map_err(unreadable)?,
@@ -105,40 +103,37 @@ impl CourierHost {
 
     /// The credentials of a user, where he has registered.
     async fn account(&self, user: &BareJid) -> Option<Account> {
-        let cached = |host: &Self| {
-            let accounts = host.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-            accounts.get(user).cloned()
+        let looked_up = {
+            let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(account) = accounts.known.get(user) {
+                return account.clone();
+            }
+            accounts.changes
         };
-        if let Some(account) = cached(self) {
-            return account;
-        }
-        let domain = self.outbox.domain();
-        let sealed = self
-            .shared
-            .store
-            .unseal(user.as_str(), domain, ACCOUNT)
-            .await;
-        let account = match sealed {
-            Ok(sealed) => sealed.and_then(|text| serde_json::from_str(text.expose()).ok()),
+        let (store, domain) = (self.shared.store(), self.outbox.domain().to_owned());
+        let account = match account_of(store, user.clone(), domain).await {
+            Ok(account) => account,
             Err(fault) => {
                 tracing::error!(%fault, %user, "credentials cannot be read");
                 return None;
             }
         };
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        if accounts.len() >= MOST_ACCOUNTS {
-            accounts.clear();
+        if accounts.known.len() >= MOST_ACCOUNTS {
+            accounts.known.clear();
         }
-        accounts.insert(user.clone(), account.clone());
+        // What was read before a change must not be remembered behind it.
+        if accounts.changes == looked_up {
+            accounts.known.insert(user.clone(), account.clone());
+        }
         account
     }
 
     /// A user's credentials have changed.
     pub(crate) fn account_changed(&self, user: &BareJid) {
-        self.accounts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(user);
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.known.remove(user);
+        accounts.changes += 1;
     }
 }
 

@@ -15,6 +15,8 @@ mod uplink;
 #[cfg(all(test, feature = "loopback"))]
 mod tests;
 
+pub(crate) use self::uplink::line_name;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -33,6 +35,14 @@ const WAITING: usize = 4096;
 /// How long foreign ids are remembered: replies to an old mail, receipts of the day after.
 const REMEMBER_MS: i64 = 180 * 24 * 3_600_000;
 
+/// Credentials that were looked up.
+#[derive(Default)]
+struct Accounts {
+    known: HashMap<BareJid, Option<Account>>,
+    /// Counts changes of any user's.
+    changes: u64,
+}
+
 /// The store-and-forward face of one domain.
 pub(crate) struct CourierHost {
     gateway: Arc<dyn Gateway>,
@@ -42,7 +52,7 @@ pub(crate) struct CourierHost {
     dispatch: Dispatch,
     inwards: Inwards,
     /// Credentials that were looked up; emptied for a user when he registers anew.
-    accounts: Mutex<HashMap<BareJid, Option<Account>>>,
+    accounts: Mutex<Accounts>,
     waiting: Arc<Semaphore>,
     stop: watch::Sender<bool>,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use isthmus_gateway::{Address, Fault, FaultKind, Job, JobId, Kind, Outgoing, Place, User, UserId};
+use isthmus_gateway::{Address, Fault, FaultKind, Job, JobId, Kind, Outgoing, Place};
 
 use super::CourierHost;
 use super::told::Sender;
@@ -11,7 +11,6 @@ use crate::host::reply::Origin;
 use crate::host::shared::now_ms;
 use crate::store::jobs::{NewJob, Recall};
 use crate::xmpp::element::Element;
-use crate::xmpp::escape::unescape;
 use crate::xmpp::jid::BareJid;
 use crate::xmpp::ns;
 
@@ -134,7 +133,7 @@ impl CourierHost {
         let address = serde_json::to_string(&to).map_err(|error| internal(&error))?;
         let job = Job {
             id: JobId(0),
-            user: self.user_of(user),
+            user: self.shared.user(user),
             account: None,
             to: vec![to],
             message: message.clone(),
@@ -163,17 +162,6 @@ impl CourierHost {
             now,
             expires: now + self.tuning().expiry,
         })
-    }
-
-    /// A user as gateways see him.
-    pub(super) fn user_of(&self, user: &BareJid) -> User {
-        User {
-            id: UserId(self.shared.user_number(user)),
-            local: unescape(user.local().unwrap_or_default()).into_owned(),
-            domain: user.domain().to_owned(),
-            lang: String::new(),
-            region: String::new(),
-        }
     }
 }
 

@@ -18,15 +18,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Close, Credit, Event, Sink, User};
+use isthmus_gateway::{Account, Close, Credit, Event, Sink, User};
 use tokio::time::Sleep;
 
 use super::messages::IN_FLIGHT;
-use super::{Link, Session};
+use super::{Base, Link, Session};
 use crate::component::Level;
+use crate::host::contact::account_of;
 use crate::host::domain::{Domain, Place};
 use crate::host::inbox::Inbox;
 use crate::host::shared::now_ms;
+use crate::store::{Later, StoreFault};
 
 /// Turns before other tasks get their share.
 const TURNS: usize = 16;
@@ -40,6 +42,36 @@ const STORE_LOOK: Duration = Duration::from_millis(20);
 /// How long a closing session may take.
 const CLOSING: Duration = Duration::from_secs(3);
 
+/// The user's account, read when a network is first opened.
+enum Registered {
+    Unasked,
+    Asked(Later<Result<Option<Account>, StoreFault>>),
+}
+
+impl Registered {
+    fn poll(&mut self, cx: &mut Context<'_>, base: &Base) -> Poll<Option<Account>> {
+        if base.gateway.manifest().register.is_empty() {
+            return Poll::Ready(None);
+        }
+        loop {
+            match self {
+                Self::Unasked => {
+                    let (store, domain) = (base.shared.store(), base.outbox.domain().to_owned());
+                    *self = Self::Asked(Box::pin(account_of(store, base.user.clone(), domain)));
+                }
+                Self::Asked(account) => {
+                    let account = std::task::ready!(account.as_mut().poll(cx));
+                    *self = Self::Unasked;
+                    return Poll::Ready(account.unwrap_or_else(|fault| {
+                        tracing::error!(%fault, "credentials cannot be read");
+                        None
+                    }));
+                }
+            }
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Open,
@@ -51,6 +83,7 @@ pub(crate) struct SessionTask {
     session: Session,
     network: Option<Box<dyn isthmus_gateway::Session>>,
     user: User,
+    account: Registered,
     inbox: Arc<Inbox>,
     place: Place,
     stage: Stage,
@@ -67,6 +100,7 @@ impl SessionTask {
             session,
             network: None,
             user,
+            account: Registered::Unasked,
             inbox,
             place,
             stage: Stage::Open,
@@ -183,7 +217,7 @@ impl SessionTask {
     fn drive(&mut self, cx: &mut Context<'_>, now: Instant) -> Option<bool> {
         self.look = None;
         let Some(mut network) = self.network.take() else {
-            return Some(self.open());
+            return Some(self.open(cx));
         };
         self.hand_over(&mut *network, now);
         let behind = self.session.base.shared.store_is_behind();
@@ -215,13 +249,19 @@ impl SessionTask {
     }
 
     /// Opens the gateway's session if something needs the network.
-    fn open(&mut self) -> bool {
+    fn open(&mut self, cx: &mut Context<'_>) -> bool {
         let needed = self.session.rooms.len() > 0 || !self.session.base.commands.is_empty();
         if !needed || self.stage != Stage::Open {
             return false;
         }
         let base = &self.session.base;
-        self.network = Some(base.gateway.open(&self.user, None, &base.network, None));
+        let Poll::Ready(account) = self.account.poll(cx, base) else {
+            return false;
+        };
+        let network = base
+            .gateway
+            .open(&self.user, account.as_ref(), &base.network, None);
+        self.network = Some(network);
         true
     }
 

@@ -249,9 +249,26 @@ fn by_stanza(
 
 fn recall(db: &Connection, user: &str, gateway: &str, stanza_id: &str) -> Sql<Recall> {
     let (user, gateway) = (user_id(db, user)?, gateway_id(db, gateway)?);
-    let Some((job, _)) = by_stanza(db, user, gateway, stanza_id)? else {
-        return Ok(Recall::Unknown);
-    };
+    match by_stanza(db, user, gateway, stanza_id)? {
+        Some((job, _)) => take_back(db, job),
+        None => Ok(Recall::Unknown),
+    }
+}
+
+fn recall_job(db: &Connection, user: &str, gateway: &str, job: u64) -> Sql<Recall> {
+    let (user, gateway) = (user_id(db, user)?, gateway_id(db, gateway)?);
+    let sql = "SELECT 1 FROM job WHERE id = ?1 AND user = ?2 AND gateway = ?3";
+    let job = job as i64;
+    match db
+        .prepare_cached(sql)?
+        .exists(params![job, user, gateway])?
+    {
+        true => take_back(db, job),
+        false => Ok(Recall::Unknown),
+    }
+}
+
+fn take_back(db: &Connection, job: i64) -> Sql<Recall> {
     let recalled = db
         .prepare_cached("UPDATE copy SET state = 7, told = 2 WHERE job = ?1 AND state = 0")?
         .execute([job])?;
@@ -449,6 +466,11 @@ impl Jobs for SqliteStore {
     ) -> Later<Result<Recall, StoreFault>> {
         let (user, gateway, id) = (user.to_owned(), gateway.to_owned(), stanza_id.to_owned());
         self.jobs(move |db| recall(db, &user, &gateway, &id))
+    }
+
+    fn recall_job(&self, user: &str, gateway: &str, job: u64) -> Later<Result<Recall, StoreFault>> {
+        let (user, gateway) = (user.to_owned(), gateway.to_owned());
+        self.jobs(move |db| recall_job(db, &user, &gateway, job))
     }
 
     fn change(

@@ -32,7 +32,7 @@ use crate::Config;
 use room::Room;
 
 pub(crate) use client::{Client, ClientId, Link};
-pub(crate) use magic::{fault, kind};
+pub(crate) use magic::{fault, kind, named};
 
 /// Commands of one client that may wait for an answer; the oldest ends when one more comes.
 const MOST_OPEN: usize = 1_024;

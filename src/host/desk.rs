@@ -1,0 +1,115 @@
+//! What is asked of the gateway itself: registration, addresses, commands. One for each domain.
+//!
+//! It only matches and hands over: the meaning of each request stands in its own file.
+
+use std::sync::Arc;
+
+use isthmus_gateway::{Fault, FaultKind, Gateway, Later};
+
+use super::command::{self, Sessions};
+use super::courier::CourierHost;
+use super::errand::{Errands, PATIENCE};
+use super::reply::Origin;
+use super::shared::Shared;
+use crate::component::Outbox;
+use crate::store::StoreFault;
+use crate::xmpp::element::Element;
+use crate::xmpp::jid::BareJid;
+use crate::xmpp::ns;
+
+/// Where requests to the gateway itself are answered.
+pub(crate) struct Desk {
+    pub(super) gateway: Arc<dyn Gateway>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) outbox: Outbox,
+    pub(super) courier: Option<Arc<CourierHost>>,
+    pub(super) errands: Errands,
+    /// Held while an account is changed: lines belong to several users.
+    pub(super) changes: tokio::sync::Mutex<()>,
+    pub(super) sessions: Sessions,
+}
+
+impl Desk {
+    /// The desk of one domain.
+    pub(crate) fn new(
+        gateway: Arc<dyn Gateway>,
+        shared: Arc<Shared>,
+        outbox: Outbox,
+        courier: Option<Arc<CourierHost>>,
+    ) -> Self {
+        let errands = Errands::new(outbox.clone());
+        Self {
+            gateway,
+            shared,
+            outbox,
+            courier,
+            errands,
+            changes: tokio::sync::Mutex::default(),
+            sessions: Sessions::default(),
+        }
+    }
+
+    /// Takes an iq request to the gateway itself; false: it is for somebody else.
+    pub(crate) fn iq(
+        self: &Arc<Self>,
+        origin: &Origin,
+        user: &BareJid,
+        get: bool,
+        payload: &Element,
+    ) -> bool {
+        let gateway = &*self.gateway;
+        match (payload.name(), payload.ns()) {
+            ("query", ns::REGISTER) if registers(gateway) => {
+                let query = (!get).then(|| payload.clone());
+                self.register(origin.clone(), user.clone(), query);
+            }
+            ("query", ns::GATEWAY) if prompts(gateway) => {
+                self.errands
+                    .answer(origin.clone(), self.prompt(get, payload));
+            }
+            ("query", ns::DISCO_INFO | ns::DISCO_ITEMS) if get => {
+                let Some(answer) = command::disco(gateway, self.outbox.domain(), payload) else {
+                    return false;
+                };
+                self.errands.answer(origin.clone(), answer);
+            }
+            ("command", ns::COMMANDS) if command::any(gateway) => {
+                self.execute(origin.clone(), user, get, payload);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// What the gateway is called.
+    pub(super) fn name(&self) -> String {
+        let manifest = self.gateway.manifest();
+        let name = manifest.identities.first().map(|identity| &identity.name);
+        name.unwrap_or(&manifest.name).clone()
+    }
+}
+
+/// Whether there is anything to register with the gateway.
+pub(crate) fn registers(gateway: &dyn Gateway) -> bool {
+    !gateway.manifest().register.is_empty()
+}
+
+/// Whether the gateway tells how its addresses are typed.
+pub(crate) fn prompts(gateway: &dyn Gateway) -> bool {
+    !gateway.manifest().prompt.is_empty()
+}
+
+/// What a gateway answers, as long as anybody waits for it.
+pub(super) async fn asked<T>(question: Later<Result<T, Fault>>) -> Result<T, Fault> {
+    match tokio::time::timeout(PATIENCE, question).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Fault::new(FaultKind::TimedOut, "")),
+    }
+}
+
+/// What the asker hears when the store refuses.
+pub(super) fn store_fault(fault: &StoreFault) -> Fault {
+    tracing::error!(%fault, "a request cannot be answered");
+    let text = "the gateway cannot reach its store now; please try again later";
+    Fault::new(FaultKind::Full, text)
+}

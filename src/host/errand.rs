@@ -1,0 +1,227 @@
+//! Requests whose answer has to be waited for: what they ask of the store or of a gateway happens
+//! in a task of its own, and each is answered exactly once, whatever becomes of that task.
+//!
+//! The answer has a deadline; the work has none. What was begun at the store is carried through,
+//! and who was told `remote-server-timeout` was told that the outcome is not known.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use isthmus_gateway::{Fault, FaultKind};
+use tokio::sync::Semaphore;
+
+use super::post::head;
+use super::reply::Origin;
+use crate::component::{Class, Outbox};
+use crate::xmpp::element::Element;
+use crate::xmpp::stanza::Condition;
+use crate::xmpp::write::{Sender, StanzaName};
+
+/// How long an asker waits.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Requests that may wait at a time, per gateway.
+const WAITING: usize = 256;
+
+/// How a request ends.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// An iq's result, with its payload.
+    Result(Option<Element>),
+    /// Words to who wrote to the gateway, as a message with this id.
+    Words { id: String, text: String },
+    /// A stanza error.
+    Fault(Fault),
+    /// A stanza error with a condition of its own: name and namespace.
+    Specific(Condition, (&'static str, &'static str), &'static str),
+}
+
+impl From<Fault> for Answer {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// An answer, and what follows it.
+pub(crate) struct Done {
+    answer: Answer,
+    then: Option<Box<dyn FnOnce(&Outbox) + Send>>,
+}
+
+impl Done {
+    /// Nothing follows.
+    pub(crate) fn with(answer: impl Into<Answer>) -> Self {
+        Self {
+            answer: answer.into(),
+            then: None,
+        }
+    }
+
+    /// With stanzas that are sent behind the answer.
+    #[must_use]
+    pub(crate) fn then(mut self, then: impl FnOnce(&Outbox) + Send + 'static) -> Self {
+        self.then = Some(Box::new(then));
+        self
+    }
+}
+
+/// The requests of one gateway that wait.
+pub(crate) struct Errands {
+    outbox: Outbox,
+    places: Arc<Semaphore>,
+}
+
+impl Errands {
+    /// None waits yet.
+    pub(crate) fn new(outbox: Outbox) -> Self {
+        Self {
+            outbox,
+            places: Arc::new(Semaphore::new(WAITING)),
+        }
+    }
+
+    /// Answers `origin` with what comes of `work`. Must be called within a tokio runtime.
+    pub(crate) fn run<W>(&self, origin: Origin, work: W)
+    where
+        W: Future<Output = Done> + Send + 'static,
+    {
+        let mut owed = Owed {
+            origin: Some(origin),
+            outbox: self.outbox.clone(),
+        };
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            return owed.pay(Answer::Fault(Fault::new(FaultKind::Full, "")));
+        };
+        tokio::spawn(async move {
+            tokio::pin!(work);
+            let done = tokio::select! {
+                done = &mut work => done,
+                () = tokio::time::sleep(PATIENCE) => {
+                    owed.pay(Answer::Fault(Fault::new(FaultKind::TimedOut, "")));
+                    work.await
+                }
+            };
+            owed.pay(done.answer);
+            if let Some(then) = done.then {
+                then(&owed.outbox);
+            }
+            drop(place);
+        });
+    }
+
+    /// Answers at once.
+    pub(crate) fn answer(&self, origin: Origin, answer: impl Into<Answer>) {
+        let mut owed = Owed {
+            origin: Some(origin),
+            outbox: self.outbox.clone(),
+        };
+        owed.pay(answer.into());
+    }
+}
+
+/// An answer that is owed. Dropped unpaid, as by a panic, it is an error.
+struct Owed {
+    origin: Option<Origin>,
+    outbox: Outbox,
+}
+
+impl Owed {
+    /// Answers, unless that was done.
+    fn pay(&mut self, answer: Answer) {
+        let Some(origin) = self.origin.take() else {
+            return;
+        };
+        match answer {
+            Answer::Result(payload) => origin.result(&self.outbox, |xml| {
+                if let Some(payload) = payload {
+                    xml.element(&payload);
+                }
+            }),
+            Answer::Words { id, text } => self.write(&origin, &id, &text),
+            Answer::Fault(fault) => origin.fault(&self.outbox, &fault),
+            Answer::Specific(condition, specific, text) => {
+                origin.error_with(&self.outbox, condition, specific, text);
+            }
+        }
+    }
+
+    fn write(&self, origin: &Origin, id: &str, words: &str) {
+        self.outbox.push(|batch| {
+            let (name, from) = (StanzaName::Message, Sender::default());
+            let head = head(name, from, &origin.peer, Some("chat"), Some(id));
+            batch.stanza(Class::Message, head, |xml| {
+                xml.text_element("body", words);
+            });
+        });
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        self.pay(Answer::Fault(Fault::new(FaultKind::Internal, "")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::Tap;
+    use crate::xmpp::stream::{Frame, Limits, Splitter};
+
+    fn origin(id: &str) -> Origin {
+        let mut splitter = Splitter::new(Limits::default());
+        let text = format!(
+            "<stream:stream xmlns='jabber:component:accept' \
+             xmlns:stream='http://etherx.jabber.org/streams'>\
+             <iq from='juliet@example.org/phone' to='loop.example.org' type='get' id='{id}'/>"
+        );
+        splitter.buffer().extend_from_slice(text.as_bytes());
+        loop {
+            if let Some(Frame::Stanza(stanza)) = splitter.next().expect("well-formed") {
+                return Origin::of(&stanza).expect("a request");
+            }
+        }
+    }
+
+    fn errands() -> (Errands, Tap) {
+        let (outbox, tap) = Tap::new("loop.example.org");
+        (Errands::new(outbox), tap)
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_like_any_other_end() {
+        let (errands, mut tap) = errands();
+        errands.run(origin("a"), async { panic!("on purpose") });
+        tap.stirred().await;
+        let answer = tap.read();
+        assert!(answer.contains("internal-server-error"), "{answer}");
+        assert_eq!(answer.matches("<iq").count(), 1, "{answer}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_too_long_is_told_once_and_the_work_goes_on() {
+        let (errands, mut tap) = errands();
+        let (told, hears) = tokio::sync::oneshot::channel();
+        errands.run(origin("a"), async {
+            tokio::time::sleep(PATIENCE * 2).await;
+            Done::with(Answer::Result(None)).then(|_| told.send(()).expect("heard"))
+        });
+        hears.await.expect("the work is carried through");
+        let answer = tap.read();
+        assert!(answer.contains("remote-server-timeout"), "{answer}");
+        assert_eq!(answer.matches("<iq").count(), 1, "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_full_waiting_room_answers_resource_constraint() {
+        let (errands, mut tap) = errands();
+        for _ in 0..WAITING {
+            errands.run(origin("a"), std::future::pending());
+        }
+        errands.run(origin("b"), std::future::pending());
+        let answer = tap.read();
+        assert!(answer.contains("resource-constraint"), "{answer}");
+        assert_eq!(answer.matches("<iq").count(), 1, "{answer}");
+    }
+}
