@@ -19,7 +19,13 @@ pub struct Xep {
 
 /// What is implemented, by number.
 pub const XEPS: &[Xep] = &[
-    xep(4, "2.13.1", false, "result forms", "host/disco.rs"),
+    xep(
+        4,
+        "2.13.1",
+        false,
+        "forms to fill in, submitted forms, results and tables",
+        "host/form.rs",
+    ),
     xep(
         30,
         "2.5.0",
@@ -36,11 +42,25 @@ pub const XEPS: &[Xep] = &[
         "host/room/mod.rs",
     ),
     xep(
+        50,
+        "1.3.0",
+        false,
+        "commands of the gateway with at most one form; the same by chat",
+        "host/command/adhoc.rs",
+    ),
+    xep(
         66,
         "1.5",
         false,
         "a link beside the text is sent with it",
         "host/chat/mod.rs",
+    ),
+    xep(
+        77,
+        "2.4",
+        false,
+        "accounts with a gateway by form or legacy fields, changed and removed",
+        "host/contact/registration.rs",
     ),
     xep(82, "1.1.1", true, "", "host/delay.rs"),
     xep(
@@ -54,8 +74,8 @@ pub const XEPS: &[Xep] = &[
         100,
         "1.0",
         false,
-        "subscriptions to the gateway",
-        "host/contact.rs",
+        "registration, address prompts, subscriptions to the gateway",
+        "host/contact/mod.rs",
     ),
     xep(106, "1.1.1", true, "", "xmpp/escape.rs"),
     xep(114, "1.6", true, "", "component/mod.rs"),
