@@ -43,10 +43,13 @@ impl From<Fault> for Answer {
     }
 }
 
+/// Sends what follows an answer.
+type Then = Box<dyn FnOnce(&Outbox) + Send>;
+
 /// An answer, and what follows it.
 pub(crate) struct Done {
     answer: Answer,
-    then: Option<Box<dyn FnOnce(&Outbox) + Send>>,
+    then: Option<Then>,
 }
 
 impl Done {

@@ -140,6 +140,9 @@ fn action<'a>(request: &'a Element) -> Result<Action<'a>, Answer> {
     }
 }
 
+/// A command to begin, or to finish: its session and its form.
+type Stage = (&'static Command, Option<(String, Element)>);
+
 impl Desk {
     /// Answers a request about a command.
     pub(crate) fn execute(
@@ -164,12 +167,7 @@ impl Desk {
     }
 
     /// The command, and its form where it is filled in; or the answer that can be given at once.
-    fn stage(
-        &self,
-        origin: &Origin,
-        get: bool,
-        request: &Element,
-    ) -> Result<(&'static Command, Option<(String, Element)>), Answer> {
+    fn stage(&self, origin: &Origin, get: bool, request: &Element) -> Result<Stage, Answer> {
         if get {
             let text = "commands are executed by a set";
             return Err(Fault::new(FaultKind::BadRequest, text).into());

@@ -29,12 +29,18 @@ pub(crate) struct Command {
     /// The words that call it in a chat; what follows answers its questions in order.
     words: &'static str,
     /// What it asks, made for who asks.
-    questions: fn(&Arc<Desk>, &BareJid) -> Later<Result<Vec<Field>, Fault>>,
+    questions: fn(&Arc<Desk>, &BareJid) -> Asked,
     /// What it does.
-    run: fn(&Arc<Desk>, &BareJid, Answers) -> Later<Result<Told, Fault>>,
+    run: fn(&Arc<Desk>, &BareJid, Answers) -> Ended,
     /// It asks something.
     asks: bool,
 }
+
+/// The questions of a command.
+type Asked = Later<Result<Vec<Field>, Fault>>;
+
+/// What came of a command.
+type Ended = Later<Result<Told, Fault>>;
 
 /// How a command ended.
 #[derive(Debug, Default)]
