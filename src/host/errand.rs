@@ -15,6 +15,7 @@ use super::post::head;
 use super::reply::Origin;
 use crate::component::{Class, Outbox};
 use crate::xmpp::element::Element;
+use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 use crate::xmpp::write::{Sender, StanzaName};
 
@@ -33,7 +34,7 @@ pub(crate) enum Answer {
     Words { id: String, text: String },
     /// A stanza error.
     Fault(Fault),
-    /// A stanza error with a condition of its own: name and namespace.
+    /// A stanza error of an iq with a condition of its own: name and namespace.
     Specific(Condition, (&'static str, &'static str), &'static str),
 }
 
@@ -144,9 +145,31 @@ impl Owed {
             Answer::Words { id, text } => self.write(&origin, &id, &text),
             Answer::Fault(fault) => origin.fault(&self.outbox, &fault),
             Answer::Specific(condition, specific, text) => {
-                origin.error_with(&self.outbox, condition, specific, text);
+                self.refuse(&origin, condition, specific, text);
             }
         }
+    }
+
+    /// RFC 6120 §8.3.2: the condition, words, and the condition of the application.
+    fn refuse(
+        &self,
+        origin: &Origin,
+        condition: Condition,
+        (specific, of): (&'static str, &'static str),
+        text: &str,
+    ) {
+        self.outbox.push(|batch| {
+            batch.stanza(Class::IqResult, origin.head("error"), |xml| {
+                let kind = condition.default_type().name();
+                xml.start("error").attr("type", kind);
+                xml.leaf(condition.name(), ns::STANZA_ERRORS);
+                xml.start_ns("text", ns::STANZA_ERRORS)
+                    .attr("xml:lang", "en")
+                    .text(text)
+                    .end();
+                xml.leaf(specific, of).end();
+            });
+        });
     }
 
     fn write(&self, origin: &Origin, id: &str, words: &str) {

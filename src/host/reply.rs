@@ -124,26 +124,6 @@ impl Origin {
         }
     }
 
-    /// Answers with a stanza error that says more by a condition of its own: name and namespace.
-    pub(crate) fn error_with(
-        &self,
-        outbox: &Outbox,
-        condition: Condition,
-        (specific, of): (&'static str, &'static str),
-        text: &str,
-    ) {
-        outbox.push(|batch| {
-            batch.stanza(self.class(), self.head("error"), |xml| {
-                xml.start("error")
-                    .attr("type", condition.default_type().name());
-                xml.leaf(condition.name(), ns::STANZA_ERRORS);
-                write_text(xml, text);
-                xml.leaf(specific, of);
-                xml.end();
-            });
-        });
-    }
-
     fn error_as(&self, outbox: &Outbox, condition: Condition, kind: ErrorType, text: &str) {
         outbox.push(|batch| {
             batch.stanza(self.class(), self.head("error"), |xml| {
