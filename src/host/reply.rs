@@ -104,6 +104,7 @@ impl Origin {
         let text = format!("the proper address is {proper}");
         outbox.push(|batch| {
             batch.stanza(self.class(), self.head("error"), |xml| {
+                self.write_muc(xml);
                 xml.start("error").attr("type", ErrorType::Cancel.name());
                 xml.start_ns("gone", ns::STANZA_ERRORS)
                     .text("xmpp:")
@@ -113,6 +114,13 @@ impl Origin {
                 xml.end();
             });
         });
+    }
+
+    /// XEP-0045 §7.2: a refused entrance bears the namespace of the protocol.
+    fn write_muc(&self, xml: &mut Xml<'_>) {
+        if self.name == StanzaName::Presence && self.resource.is_some() {
+            xml.leaf("x", ns::MUC);
+        }
     }
 
     /// How an answer is kept.
@@ -127,9 +135,7 @@ impl Origin {
     fn error_as(&self, outbox: &Outbox, condition: Condition, kind: ErrorType, text: &str) {
         outbox.push(|batch| {
             batch.stanza(self.class(), self.head("error"), |xml| {
-                if self.name == StanzaName::Presence && self.resource.is_some() {
-                    xml.leaf("x", ns::MUC);
-                }
+                self.write_muc(xml);
                 write_error(xml, condition, kind, text);
             });
         });
