@@ -1,5 +1,7 @@
 //! The documentation of the keys against what is accepted.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::registry;
 
@@ -39,40 +41,60 @@ fn every_documented_default_and_example_is_accepted() {
         .map(|kind| (format!("gateway.{}", kind.name), kind.keys));
     for (table, docs) in own.chain(gateways) {
         for doc in docs {
-            let default = format!(
-                "{} = {}",
-                doc.key.rsplit('.').next().unwrap_or(""),
-                doc.default
-            );
+            let default = format!("{} = {}", last(doc), doc.default);
             let lines = [
                 Some(doc.example),
                 (!doc.default.is_empty()).then_some(&*default),
             ];
             for line in lines.into_iter().flatten() {
-                accepts(&table, doc, line);
+                accepts(&table, docs, doc, line);
             }
         }
     }
 }
 
-fn accepts(table: &str, doc: &KeyDoc, line: &str) {
+/// The last part of a key.
+fn last(doc: &KeyDoc) -> &'static str {
+    doc.key.rsplit('.').next().unwrap_or("")
+}
+
+/// The table a key stands in, below its own; names an operator chooses are chosen.
+fn parent(doc: &KeyDoc) -> String {
+    let parent = doc.key.rsplit_once('.').map_or("", |(parent, _)| parent);
+    match parent {
+        "" => String::new(),
+        "lines.NAME" => ".lines.\"+15551230000\"".to_owned(),
+        other => format!(".{}", other.replace("NAME", "name")),
+    }
+}
+
+/// The examples of a gateway belong together: one is tried among all others.
+fn accepts(table: &str, docs: &[KeyDoc], doc: &KeyDoc, line: &str) {
     let folder = Folder::new();
     for (name, text) in [("component.secret", "x"), ("authorities.pem", "")] {
         folder.file(name, text);
     }
-    let parent = doc
-        .key
-        .rsplit_once('.')
-        .map_or(String::new(), |(parent, _)| format!(".{parent}"));
-    let kind = table.strip_prefix("gateway.").unwrap_or("loopback");
-    let given = format!("gateway.{kind}.domain={kind}.example.org");
-    let mut environment = vec![variable(&given)];
+    let kind = table.strip_prefix("gateway.");
+    let mut tables = BTreeMap::from([(parent(doc), vec![line])]);
+    for other in docs
+        .iter()
+        .filter(|other| kind.is_some() && other.key != doc.key)
+    {
+        tables.entry(parent(other)).or_default().push(other.example);
+    }
+    let kind = kind.unwrap_or("loopback");
+    let mut environment = vec![variable(&format!(
+        "gateway.{kind}.domain={kind}.example.org"
+    ))];
     if !["secret", "secret_file"].contains(&doc.key) {
         environment.push(variable("component.secret=x"));
     }
-    let path = folder.file("isthmus.toml", &format!("[{table}{parent}]\n{line}\n"));
+    let tables = tables
+        .iter()
+        .map(|(parent, lines)| format!("[{table}{parent}]\n{}\n", lines.join("\n")));
+    let path = folder.file("isthmus.toml", &tables.collect::<String>());
     if let Err(problems) = load(&path, environment, registry::KINDS) {
-        panic!("[{table}{parent}] {line}\n{problems}");
+        panic!("[{table}{}] {line}\n{problems}", parent(doc));
     }
 }
 

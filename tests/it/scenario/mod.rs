@@ -1,5 +1,6 @@
 //! Scenarios: files that tell one behaviour each, run on the product.
 
+mod barrier;
 mod faults;
 mod foreign;
 mod parse;

@@ -33,7 +33,7 @@ pub(crate) struct Fault {
     pub(crate) instead: Option<Vec<String>>,
 }
 
-fn fault(text: impl Into<String>) -> Fault {
+pub(super) fn fault(text: impl Into<String>) -> Fault {
     Fault {
         text: text.into(),
         instead: None,
@@ -42,23 +42,23 @@ fn fault(text: impl Into<String>) -> Fault {
 
 /// A running product and the ends of its connections.
 pub(crate) struct Run {
-    domain: String,
+    pub(super) domain: String,
     limits: Limits,
-    names: Names,
-    given: Given,
-    control: Option<Control>,
-    served: Option<Served>,
-    to_gateway: mpsc::UnboundedSender<String>,
-    from_gateway: Option<mpsc::UnboundedReceiver<Stanza>>,
-    stanzas: VecDeque<Element>,
-    attempts: Option<mpsc::UnboundedReceiver<Attempt>>,
-    attempt: BTreeMap<String, Attempt>,
-    lines: BTreeMap<String, Line>,
-    waiting: BTreeMap<String, VecDeque<String>>,
+    pub(super) names: Names,
+    pub(super) given: Given,
+    pub(super) control: Option<Control>,
+    pub(super) served: Option<Served>,
+    pub(super) to_gateway: mpsc::UnboundedSender<String>,
+    pub(super) from_gateway: Option<mpsc::UnboundedReceiver<Stanza>>,
+    pub(super) stanzas: VecDeque<Element>,
+    pub(super) attempts: Option<mpsc::UnboundedReceiver<Attempt>>,
+    pub(super) attempt: BTreeMap<String, Attempt>,
+    pub(super) lines: BTreeMap<String, Line>,
+    pub(super) waiting: BTreeMap<String, VecDeque<String>>,
     /// From and to whom barriers go.
-    pairs: BTreeSet<(String, String)>,
-    barriers: u32,
-    store: Option<Arc<dyn Store>>,
+    pub(super) pairs: BTreeSet<(String, String)>,
+    pub(super) barriers: u32,
+    pub(super) store: Option<Arc<dyn Store>>,
     _dir: Option<TempDir>,
 }
 
@@ -191,7 +191,7 @@ impl Run {
         self.ping("nobody@example.org", &domain).await
     }
 
-    fn send_stanza(&mut self, text: &str) -> Result<(), Fault> {
+    pub(super) fn send_stanza(&mut self, text: &str) -> Result<(), Fault> {
         let text = xml::filled(text, &self.names);
         if let Ok(stanza) = Element::parse(text.as_bytes())
             && let (Some(from), Some(to)) = (stanza.attr("from"), stanza.attr("to"))
@@ -283,7 +283,7 @@ impl Run {
     }
 
     /// `(proof)` is a PING of the gateway behind what it sent; it gets its PONG.
-    fn line_matches(&mut self, label: &str, pattern: &str, actual: &str) -> bool {
+    pub(super) fn line_matches(&mut self, label: &str, pattern: &str, actual: &str) -> bool {
         if pattern != "(proof)" {
             return xml::text_matches(pattern, &visible(actual), &mut self.names);
         }
@@ -362,125 +362,8 @@ impl Run {
         })
     }
 
-    /// Proves that everything so far has had its effect and that none of it is left over.
-    pub(crate) async fn silence(&mut self) -> Result<(), Fault> {
-        self.settle().await?;
-        let left = self.leftover(true);
-        if left.is_empty() {
-            return Ok(());
-        }
-        let text = format!("expected silence\n     got {}", left.join("\n         "));
-        Err(Fault {
-            text,
-            instead: Some(left),
-        })
-    }
-
-    /// What has come and was not expected, as it would be written. A `(proof)` waits for its step,
-    /// and what is behind it too, unless this is the `end`: then it is answered.
-    pub(crate) fn leftover(&mut self, end: bool) -> Vec<String> {
-        let mut left = Vec::new();
-        self.receive();
-        while let Some(stanza) = self.stanzas.pop_front() {
-            left.push(format!(
-                "xmpp< {}",
-                xml::written(&stanza, None, &mut self.names, &self.given)
-            ));
-        }
-        let labels: Vec<String> = self.waiting.keys().cloned().collect();
-        for label in labels {
-            while let Some(waiting) = self.waiting.get_mut(&label) {
-                let is_proof = waiting.front().is_some_and(|line| shown(line) == "(proof)");
-                if is_proof && !end {
-                    break;
-                }
-                let Some(line) = waiting.pop_front() else {
-                    break;
-                };
-                left.push(format!("{label}< {}", shown(&line)));
-                self.line_matches(&label, "(proof)", &line);
-            }
-        }
-        left
-    }
-
-    /// Asks every part whether it is done with what it was given.
-    pub(crate) async fn settle(&mut self) -> Result<(), Fault> {
-        // An entrance reads the store twice between the user and the network.
-        for _ in 0..3 {
-            self.barrier().await?;
-            self.ask_store().await?;
-            let labels: Vec<String> = self.lines.keys().cloned().collect();
-            for label in labels {
-                self.ping_irc(&label).await?;
-            }
-            self.barrier().await?;
-        }
-        self.receive();
-        Ok(())
-    }
-
-    async fn barrier(&mut self) -> Result<(), Fault> {
-        for (user, to) in self.pairs.clone() {
-            self.ping(&user, &to).await?;
-        }
-        Ok(())
-    }
-
-    /// The store answers in the order in which it is asked.
-    async fn ask_store(&mut self) -> Result<(), Fault> {
-        let Some(store) = &self.store else {
-            return Ok(());
-        };
-        let answer = store.conversation("silence", "silence", "silence");
-        let answer = tokio::spawn(answer);
-        let done = self.until(|_| answer.is_finished().then_some(()));
-        done.await.ok_or_else(|| fault("the store does not answer"))
-    }
-
-    /// XEP-0199 through the session of this user.
-    async fn ping(&mut self, user: &str, to: &str) -> Result<(), Fault> {
-        self.barriers += 1;
-        let id = format!("silence-{}", self.barriers);
-        let to = xml::escaped(to);
-        let _ = self.to_gateway.send(format!(
-            "<iq from='{user}/silence' to='{to}' type='get' id='{id}'><ping xmlns='urn:xmpp:ping'/></iq>"
-        ));
-        let answer = self.until(|run| {
-            let is_answer = |it: &Element| it.attr("id") == Some(id.as_str());
-            let at = run.stanzas.iter().position(is_answer)?;
-            run.stanzas.remove(at)
-        });
-        let answer = answer.await;
-        answer
-            .map(drop)
-            .ok_or_else(|| fault(format!("{to} answers no ping")))
-    }
-
-    /// PING of the IRC server. A gateway that is leaving, or has left, need not answer.
-    async fn ping_irc(&mut self, label: &str) -> Result<(), Fault> {
-        self.receive();
-        self.barriers += 1;
-        let id = format!("silence-{}", self.barriers);
-        let Some(line) = self.lines.get(label).filter(|line| !line.quit) else {
-            return Ok(());
-        };
-        line.send(&format!("PING :{id}"));
-        let done = self.until(|run| {
-            if run.lines.get(label).is_none_or(|line| line.quit) {
-                return Some(());
-            }
-            let waiting = run.waiting.get_mut(label)?;
-            let is_answer = |it: &String| it.starts_with("PONG") && it.ends_with(&id);
-            let at = waiting.iter().position(is_answer)?;
-            waiting.remove(at).map(drop)
-        });
-        done.await
-            .ok_or_else(|| fault("the gateway answers no PING"))
-    }
-
     /// Takes what has come without waiting for more.
-    fn receive(&mut self) {
+    pub(super) fn receive(&mut self) {
         while let Some(Ok(stanza)) = self.from_gateway.as_mut().map(|it| it.try_recv()) {
             keep(&mut self.stanzas, &stanza);
         }
@@ -519,17 +402,20 @@ impl Run {
         }
     }
 
-    async fn next_stanza(&mut self) -> Option<Element> {
+    pub(super) async fn next_stanza(&mut self) -> Option<Element> {
         self.until(|run| run.stanzas.pop_front()).await
     }
 
-    async fn next_line(&mut self, label: &str) -> Option<String> {
+    pub(super) async fn next_line(&mut self, label: &str) -> Option<String> {
         self.until(|run| run.waiting.get_mut(label)?.pop_front())
             .await
     }
 
     /// Waits for something to come; gives up when real time has passed.
-    async fn until<T>(&mut self, mut take: impl FnMut(&mut Self) -> Option<T>) -> Option<T> {
+    pub(super) async fn until<T>(
+        &mut self,
+        mut take: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<T> {
         let begun = std::time::Instant::now();
         let mut rounds = 0u32;
         loop {
@@ -574,7 +460,7 @@ fn keep(to: &mut VecDeque<Element>, stanza: &Stanza) {
 }
 
 /// A line as it is written in a scenario.
-fn shown(line: &str) -> String {
+pub(super) fn shown(line: &str) -> String {
     if line.starts_with("PING :proof-") {
         "(proof)".to_owned()
     } else {
