@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use isthmus_gateway::{Gateway, Later};
 
-use crate::config::{GatewayConfig, GatewayKind, KeyDoc, Place};
+use crate::config::{Built, GatewayConfig, GatewayKind, KeyDoc, Place};
 
 /// The gateway kinds of this build, in the order of the sample.
 pub const KINDS: &[GatewayKind] = &[
@@ -46,10 +46,7 @@ pub const KINDS: &[GatewayKind] = &[
 ];
 
 /// Makes the gateway that a table of the configuration describes; what is wrong, in words.
-pub fn build(
-    config: &GatewayConfig,
-    folder: &std::path::Path,
-) -> Later<Result<Arc<dyn Gateway>, String>> {
+pub fn build(config: &GatewayConfig, folder: &std::path::Path) -> Later<Built> {
     let place = Place {
         name: &config.name,
         domain: &config.domain,
@@ -65,7 +62,7 @@ pub fn build(
 }
 
 /// A gateway that is made at once.
-fn ready(made: Result<impl Gateway + 'static, String>) -> Later<Result<Arc<dyn Gateway>, String>> {
+fn ready(made: Result<impl Gateway + 'static, String>) -> Later<Built> {
     let made = made.map(|gateway| Arc::new(gateway) as Arc<dyn Gateway>);
     Box::pin(async { made })
 }
@@ -129,7 +126,7 @@ mod irc {
 
     kind!(isthmus_irc);
 
-    pub(super) fn build(_: &Place<'_>, keys: &Value) -> Later<Result<Arc<dyn Gateway>, String>> {
+    pub(super) fn build(_: &Place<'_>, keys: &Value) -> Later<Built> {
         let dial = Arc::new(isthmus_kit::Tcp::default());
         ready(settings(keys).map(|config| isthmus_irc::Irc::new(config, dial)))
     }
@@ -143,10 +140,7 @@ mod smtp {
 
     kind!(isthmus_smtp);
 
-    pub(super) fn build(
-        place: &Place<'_>,
-        keys: &Value,
-    ) -> Later<Result<Arc<dyn Gateway>, String>> {
+    pub(super) fn build(place: &Place<'_>, keys: &Value) -> Later<Built> {
         ready(settings(keys).map(|config| isthmus_smtp::Smtp::new(config, place.domain)))
     }
 }
@@ -159,7 +153,7 @@ mod sms {
 
     kind!(isthmus_sms);
 
-    pub(super) fn build(_: &Place<'_>, keys: &Value) -> Later<Result<Arc<dyn Gateway>, String>> {
+    pub(super) fn build(_: &Place<'_>, keys: &Value) -> Later<Built> {
         ready(settings(keys).map(isthmus_sms::Sms::new))
     }
 }
@@ -172,10 +166,7 @@ mod exec {
 
     kind!(isthmus_exec);
 
-    pub(super) fn build(
-        place: &Place<'_>,
-        keys: &Value,
-    ) -> Later<Result<Arc<dyn Gateway>, String>> {
+    pub(super) fn build(place: &Place<'_>, keys: &Value) -> Later<Built> {
         let place = isthmus_exec::Place {
             name: place.name.to_owned(),
             domain: place.domain.to_owned(),
@@ -266,7 +257,7 @@ mod loopback {
             .collect()
     }
 
-    pub(super) fn build(_: &Place<'_>, keys: &Value) -> Later<Result<Arc<dyn Gateway>, String>> {
+    pub(super) fn build(_: &Place<'_>, keys: &Value) -> Later<Built> {
         let config = serde_json::from_value(keys.clone()).map_err(|error| error.to_string());
         ready(config.map(isthmus_loopback::Loopback::new))
     }

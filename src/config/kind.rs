@@ -18,8 +18,11 @@ pub struct GatewayKind {
     /// problem.
     pub check: fn(&Value) -> Vec<(String, String)>,
     /// Makes the gateway from those keys; what is wrong, in words.
-    pub build: fn(&Place<'_>, &Value) -> Later<Result<Arc<dyn Gateway>, String>>,
+    pub build: fn(&Place<'_>, &Value) -> Later<Built>,
 }
+
+/// A gateway that was made, or what is wrong, in words.
+pub type Built = Result<Arc<dyn Gateway>, String>;
 
 /// Where a gateway is served.
 #[derive(Clone, Copy, Debug)]
