@@ -49,6 +49,9 @@ const OPEN: &str = "SELECT j.id, u.jid, j.lane, j.stanza_id, j.origin, j.message
      j.due, j.created, j.expires, j.kept, j.user, j.gateway \
      FROM job j JOIN user u ON u.id = j.user";
 
+/// A due time that says: changed since it was last handed out. It is due at once, too.
+const CHANGED: i64 = -1;
+
 const STILL: &str = "EXISTS (SELECT 1 FROM copy c WHERE c.job = j.id AND c.state <= 1)";
 
 fn open_job(db: &Connection, row: &SqlRow<'_>) -> Sql<OpenJob> {
@@ -121,7 +124,10 @@ fn job(db: &Connection, id: u64) -> Sql<Option<OpenJob>> {
 }
 
 fn lease(db: &Connection, id: u64) -> Sql<Option<OpenJob>> {
-    let sql = format!("UPDATE job AS j SET attempt = attempt + 1 WHERE j.id = ?1 AND {STILL}");
+    let sql = format!(
+        "UPDATE job AS j SET attempt = attempt + 1, \
+         due = CASE due WHEN {CHANGED} THEN created ELSE due END WHERE j.id = ?1 AND {STILL}"
+    );
     match db.prepare_cached(&sql)?.execute([id as i64])? {
         0 => Ok(None),
         _ => job(db, id),
@@ -129,9 +135,13 @@ fn lease(db: &Connection, id: u64) -> Sql<Option<OpenJob>> {
 }
 
 fn begin(db: &Connection, job: u64, copy: u16, keys: &[String], until: i64) -> Sql<bool> {
+    // What was handed out before a change is the old text: it must not be sent.
     let begun = db
-        .prepare_cached("UPDATE copy SET state = 1 WHERE job = ?1 AND number = ?2 AND state <= 1")?
-        .execute(params![job as i64, copy])?;
+        .prepare_cached(
+            "UPDATE copy SET state = 1 WHERE job = ?1 AND number = ?2 AND state <= 1 \
+             AND NOT EXISTS (SELECT 1 FROM job WHERE id = ?1 AND due = ?3)",
+        )?
+        .execute(params![job as i64, copy, CHANGED])?;
     if begun == 1 {
         refer(db, job, copy, keys, until)?;
     }
@@ -236,6 +246,10 @@ fn by_stanza(
     gateway: i64,
     stanza_id: &str,
 ) -> Sql<Option<(i64, bool)>> {
+    // Messages without an id have none in common.
+    if stanza_id.is_empty() {
+        return Ok(None);
+    }
     db.prepare_cached(
         "SELECT j.id, EXISTS (SELECT 1 FROM copy c WHERE c.job = j.id AND c.state <> 0) \
          FROM job j WHERE j.gateway = ?1 AND j.user = ?2 AND j.stanza_id = ?3 \
@@ -291,8 +305,8 @@ fn change(
         None => Ok(Recall::Unknown),
         Some((_, true)) => Ok(Recall::TooLate),
         Some((job, false)) => {
-            db.prepare_cached("UPDATE job SET message = ?2 WHERE id = ?1")?
-                .execute(params![job, message])?;
+            db.prepare_cached("UPDATE job SET message = ?2, due = ?3 WHERE id = ?1")?
+                .execute(params![job, message, CHANGED])?;
             Ok(Recall::Done)
         }
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::*;
 
+mod jobs;
 mod opening;
 
 struct Place {
