@@ -8,8 +8,8 @@ use tokio::sync::{Notify, watch};
 
 use super::Tuning;
 use super::schedule::Schedule;
-use crate::store::jobs::OpenJob;
-use crate::store::{Later, Store, StoreFault};
+use crate::store::jobs::{CopyState, Jobs, OpenJob};
+use crate::store::{Later, StoreFault};
 
 /// Messages known in memory at most; others wait on disk alone.
 const KNOWN: usize = 20_000;
@@ -46,7 +46,7 @@ struct State {
 /// The queue of one gateway.
 pub struct Dispatch {
     gateway: String,
-    store: Arc<dyn Store>,
+    store: Arc<dyn Jobs>,
     tuning: Tuning,
     state: Mutex<State>,
     stirred: Notify,
@@ -55,7 +55,7 @@ pub struct Dispatch {
 
 impl Dispatch {
     /// The queue of the gateway with that domain; nothing is handed out until [`Dispatch::run`].
-    pub fn new(gateway: &str, store: Arc<dyn Store>, tuning: Tuning, now: fn() -> i64) -> Self {
+    pub fn new(gateway: &str, store: Arc<dyn Jobs>, tuning: Tuning, now: fn() -> i64) -> Self {
         let state = State {
             schedule: Schedule::new(tuning.window),
             leased: HashMap::new(),
@@ -78,6 +78,12 @@ impl Dispatch {
         &self.tuning
     }
 
+    /// How many messages are known in memory.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> usize {
+        self.state().schedule.len()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Numbers only: a panic elsewhere leaves at worst a lease that times out.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -95,6 +101,8 @@ impl Dispatch {
             drop(state);
             self.stirred.notify_one();
         } else {
+            // Calls come in any order: a later one may have moved the mark past this one.
+            state.read = state.read.min(id.saturating_sub(1));
             state.caught_up = false;
         }
     }
@@ -138,13 +146,22 @@ impl Dispatch {
     /// Hands out what is due; returns how long nothing will be.
     async fn round(&self, courier: &dyn Courier) -> Result<Duration, StoreFault> {
         self.read().await?;
-        let now = (self.now)();
-        self.end_leases(courier, now).await?;
-        while let Some(id) = self.lease(now) {
-            let Some(job) = self.store.job_lease(id).await? else {
-                // Taken back meanwhile.
-                self.done(id);
-                continue;
+        self.end_leases(courier, (self.now)()).await?;
+        // The store may be slow: a lease begins when it is given.
+        while let Some((id, now)) = self.lease() {
+            let job = match self.store.job_lease(id).await {
+                Ok(Some(job)) => job,
+                Ok(None) => {
+                    // Taken back meanwhile.
+                    self.done(id);
+                    continue;
+                }
+                Err(fault) => {
+                    let mut state = self.state();
+                    state.leased.remove(&id);
+                    state.schedule.again(id, now);
+                    return Err(fault);
+                }
             };
             if job.expires <= now {
                 courier.overdue(job, true).await;
@@ -162,7 +179,8 @@ impl Dispatch {
         Ok(Duration::from_millis(wait.unsigned_abs().max(1)))
     }
 
-    fn lease(&self, now: i64) -> Option<u64> {
+    fn lease(&self) -> Option<(u64, i64)> {
+        let now = (self.now)();
         let mut state = self.state();
         let id = state.schedule.lease(now)?;
         state.leased.insert(
@@ -171,7 +189,7 @@ impl Dispatch {
                 until: now + self.tuning.lease,
             },
         );
-        Some(id)
+        Some((id, now))
     }
 
     /// Reads numbers of messages that wait on disk.
@@ -220,9 +238,18 @@ impl Dispatch {
                 .collect()
         };
         for id in late {
-            self.state().leased.remove(&id);
-            match self.store.job(id).await? {
+            // Looked at again later, should the store fail now.
+            match self.state().leased.get_mut(&id) {
+                Some(lease) => lease.until = now + self.tuning.lease,
+                None => continue,
+            }
+            let open = |job: &OpenJob| {
+                let mut copies = job.copies.iter();
+                copies.any(|(_, state)| matches!(state, CopyState::Queued | CopyState::Begun))
+            };
+            match self.store.job(id).await?.filter(open) {
                 Some(job) => courier.overdue(job, false).await,
+                // Taken back after it was handed out.
                 None => self.done(id),
             }
         }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 
 use crate::component::{Class, Mark, Outbox};
-use crate::store::{Store, StoreFault};
+use crate::store::StoreFault;
+use crate::store::jobs::Jobs;
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::Jid;
 use crate::xmpp::write::{Head, Sender, StanzaName};
@@ -22,14 +23,14 @@ const UNPROVEN: usize = 4096;
 /// The way in of one gateway.
 pub struct Inwards {
     gateway: String,
-    store: Arc<dyn Store>,
+    store: Arc<dyn Jobs>,
     outbox: Outbox,
     stirred: Notify,
 }
 
 impl Inwards {
     /// The way in of the gateway with that domain.
-    pub fn new(gateway: &str, store: Arc<dyn Store>, outbox: Outbox) -> Self {
+    pub fn new(gateway: &str, store: Arc<dyn Jobs>, outbox: Outbox) -> Self {
         Self {
             gateway: gateway.to_owned(),
             store,

@@ -16,6 +16,9 @@ mod dispatch;
 mod inward;
 mod schedule;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::dispatch::{Courier, Dispatch, Leased};
 pub use self::inward::Inwards;
 

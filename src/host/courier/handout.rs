@@ -52,10 +52,14 @@ impl Courier for Handout {
             let up = HostUplink(Arc::clone(&host));
             for (to, (_, copy)) in job.copies.iter().enumerate() {
                 let state = match (*copy, expired) {
-                    (CopyState::Queued, false) => State::Retry {
-                        after: 0,
-                        fault: Fault::new(FaultKind::TimedOut, ""),
-                    },
+                    // The gateway may still have it: it must not begin what is handed out anew.
+                    (CopyState::Queued, false) => {
+                        if !host.given_up(JobId(job.id), to).await {
+                            continue;
+                        }
+                        let fault = Fault::new(FaultKind::TimedOut, "");
+                        State::Retry { after: 0, fault }
+                    }
                     (CopyState::Queued, true) => State::Failed(Fault::new(FaultKind::Expired, "")),
                     (CopyState::Begun, _) => State::Unknown,
                     _ => continue,
@@ -75,6 +79,19 @@ impl Courier for Handout {
 }
 
 impl CourierHost {
+    /// Whether a copy that was handed out will not be sent any more. Where the gateway does not
+    /// know the message it may have begun it just now.
+    async fn given_up(&self, job: JobId, copy: usize) -> bool {
+        if let Some(courier) = self.gateway.courier()
+            && courier.recall(job).await
+        {
+            return true;
+        }
+        let job = self.shared.store.job(job.0).await.ok().flatten();
+        let state = job.and_then(|job| job.copies.get(copy).map(|(_, state)| *state));
+        state == Some(CopyState::Queued)
+    }
+
     async fn job_of(&self, open: OpenJob) -> Result<Job<'static>, Fault> {
         let unreadable = |error: serde_json::Error| {
             tracing::error!(%error, job = open.id, "a kept message cannot be read");

@@ -68,7 +68,7 @@ impl CourierHost {
         let store = shared.store();
         let dispatch = Dispatch::new(
             outbox.domain(),
-            Arc::clone(&store),
+            Arc::clone(&store) as _,
             shared.queue_tuning(),
             now_ms,
         );

@@ -41,12 +41,19 @@ impl Uplink for HostUplink {
     fn begin(&self, job: JobId, to: u16, keys: Vec<String>) -> Later<bool> {
         let until = now_ms() + REMEMBER_MS;
         let begun = self.0.shared.store.copy_begin(job.0, to, keys, until);
+        let host = Arc::clone(&self.0);
         Box::pin(async move {
-            begun.await.unwrap_or_else(|fault| {
+            let begun = match begun.await {
+                Ok(true) => return true,
+                Ok(false) => host.not_begun(job.0).await,
+                Err(fault) => Err(fault),
+            };
+            if let Err(fault) = begun {
                 // What is not on disk must not be sent: it could be sent twice without a trace.
                 tracing::error!(%fault, job = job.0, "a message is held back");
-                false
-            })
+                host.dispatch.again(job.0, now_ms() + host.tuning().retry);
+            }
+            false
         })
     }
 
@@ -279,6 +286,21 @@ impl CourierHost {
             Reported::Stale => Ok(()),
             Reported::Unknown => Err(Refusal::Unknown),
         }
+    }
+
+    /// What was handed out must not be sent: it was taken back, or changed and is handed out anew.
+    async fn not_begun(&self, id: u64) -> Result<(), StoreFault> {
+        let job = self.shared.store.job(id).await?;
+        let queued = job.is_some_and(|job| {
+            job.copies
+                .iter()
+                .any(|(_, state)| *state == CopyState::Queued)
+        });
+        if queued {
+            self.dispatch.again(id, now_ms());
+            return Ok(());
+        }
+        self.settle(id).await
     }
 
     /// Ends the handing out of a job none of whose copies is to be sent any more.

@@ -1,0 +1,4 @@
+//! The queue on a paused clock, with messages in memory; and the way in, with the real store.
+
+mod dispatch;
+mod inward;
