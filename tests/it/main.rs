@@ -6,6 +6,7 @@ mod dice;
 mod docs;
 mod memory;
 mod model;
+mod outcomes;
 mod pump;
 mod scenario;
 mod scenarios;
