@@ -144,6 +144,9 @@ impl Jobs for Rows {
     fn recall(&self, _: &str, _: &str, _: &str) -> Later<Result<Recall, StoreFault>> {
         unused()
     }
+    fn recall_job(&self, _: &str, _: &str, _: u64) -> Later<Result<Recall, StoreFault>> {
+        unused()
+    }
     fn change(&self, _: &str, _: &str, _: &str, _: Vec<u8>) -> Later<Result<Recall, StoreFault>> {
         unused()
     }

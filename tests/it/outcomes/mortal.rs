@@ -121,6 +121,10 @@ impl Jobs for Mortal {
         self.commit(|store| store.recall(user, gateway, id))
     }
 
+    fn recall_job(&self, user: &str, gateway: &str, job: u64) -> Later<Result<Recall, StoreFault>> {
+        self.commit(|store| store.recall_job(user, gateway, job))
+    }
+
     fn change(
         &self,
         user: &str,
