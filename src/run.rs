@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::component::{ComponentConfig, Tls};
 use crate::config::{Allowed, Config, GatewayConfig, ServerTls};
-use crate::host::{Access, Limits, Shared};
+use crate::host::{Access, Attachments, Limits, Shared};
 use crate::registry;
 use crate::serve::{Served, Service};
 use crate::store::{SqliteStore, Store, StoreFault};
@@ -23,6 +23,9 @@ pub enum RunFault {
     /// The store cannot be opened.
     #[error("store: {0}")]
     Store(#[from] StoreFault),
+    /// The folder of the attachments cannot be used.
+    #[error("attachments: {0}")]
+    Attachments(io::Error),
     /// A gateway cannot be set up.
     #[error("gateway.{name}: {text}")]
     Gateway {
@@ -49,7 +52,14 @@ pub async fn run(
         .await
         .unwrap_or(Err(StoreFault::Closed))?;
     let store: Arc<dyn Store> = Arc::new(store);
-    let shared = Arc::new(Shared::new(Arc::clone(&store), limits(&config)));
+    let (beside, beside_store) = (folder(&config).to_owned(), Arc::clone(&store));
+    let attachments =
+        tokio::task::spawn_blocking(move || Attachments::open(&beside, beside_store.as_ref()))
+            .await
+            .unwrap_or_else(|_| Err(io::Error::other("cannot be counted")))
+            .map_err(RunFault::Attachments)?;
+    let shared = Shared::new(Arc::clone(&store), limits(&config)).with_attachments(attachments);
+    let shared = Arc::new(shared);
     let mut services = Vec::with_capacity(config.gateways.len());
     for gateway in &config.gateways {
         let service = service(&config, gateway).await?;
@@ -103,7 +113,14 @@ fn limits(config: &Config) -> Limits {
         inbox: limits.inbox,
         stanzas_per_second: limits.stanzas_per_second,
         stanzas_burst: limits.stanzas_burst,
+        attachment: limits.attachment,
+        attachments_total: limits.attachments_total,
     }
+}
+
+/// The folder of the database.
+fn folder(config: &Config) -> &Path {
+    config.store.path.parent().unwrap_or(Path::new("."))
 }
 
 fn access(gateway: &GatewayConfig) -> Access {
@@ -133,9 +150,10 @@ async fn service(config: &Config, gateway: &GatewayConfig) -> Result<Service, Ru
     if let Some(tls) = &server.tls {
         component.tls = Some(client_tls(tls).map_err(|error| fault(error.to_string()))?);
     }
-    let folder = config.store.path.parent().unwrap_or(Path::new("."));
     Ok(Service {
-        gateway: registry::build(gateway, folder).await.map_err(fault)?,
+        gateway: registry::build(gateway, folder(config))
+            .await
+            .map_err(fault)?,
         component,
         access: access(gateway),
         dial: None,

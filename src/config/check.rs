@@ -236,6 +236,8 @@ impl Check<'_> {
             inbox: reader.number("inbox", 16..=65_536) as usize,
             stanzas_per_second: reader.number("stanzas_per_second", 1..=100_000) as u32,
             stanzas_burst: reader.number("stanzas_burst", 10..=1_000_000) as u32,
+            attachment: reader.number("attachment", 1024..=1_073_741_824),
+            attachments_total: reader.number("attachments_total", 0..=1_125_899_906_842_624),
         };
         reader.finish();
         limits

@@ -134,6 +134,20 @@ pub(super) const LIMITS: &[KeyDoc] = &[
         doc: "Stanzas accepted from one user at once (10 to 1000000).",
         example: "stanzas_burst = 1000",
     },
+    KeyDoc {
+        key: "attachment",
+        default: "26214400",
+        doc: "Largest attachment from a network that is kept, in bytes (1024 to 1073741824).\n\
+              Attachments are files in attachments/, beside the database: back up both.",
+        example: "attachment = 26214400",
+    },
+    KeyDoc {
+        key: "attachments_total",
+        default: "10737418240",
+        doc: "Disk that all attachments may take, in bytes (0 to 1125899906842624). What comes\n\
+              with one beyond it is not taken for now; nothing is removed.",
+        example: "attachments_total = 10737418240",
+    },
 ];
 
 /// The keys that `[gateway.NAME]` has whatever its kind.

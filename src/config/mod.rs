@@ -91,6 +91,10 @@ pub struct Limits {
     pub stanzas_per_second: u32,
     /// Stanzas accepted from one user at once.
     pub stanzas_burst: u32,
+    /// Largest attachment that is kept, bytes.
+    pub attachment: u64,
+    /// Disk that all kept attachments may take, bytes.
+    pub attachments_total: u64,
 }
 
 /// `[gateway.NAME]` with what it takes over from `[component]`.

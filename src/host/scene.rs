@@ -33,6 +33,8 @@ fn limits() -> Limits {
         inbox: 64,
         stanzas_per_second: 1000,
         stanzas_burst: 1000,
+        attachment: 1024,
+        attachments_total: 1_048_576,
     }
 }
 

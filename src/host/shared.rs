@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use isthmus_gateway::{User, UserId};
 use siphasher::sip::SipHasher13;
 
+use super::courier::Attachments;
 use crate::queue::Tuning;
 use crate::store::Store;
 use crate::xmpp::escape::unescape;
@@ -32,6 +33,10 @@ pub struct Limits {
     pub stanzas_per_second: u32,
     /// Stanzas taken from one user at once.
     pub stanzas_burst: u32,
+    /// Largest attachment that is kept, in bytes.
+    pub attachment: u64,
+    /// Disk that all kept attachments may take, in bytes.
+    pub attachments_total: u64,
 }
 
 /// What all sessions of the program share.
@@ -44,6 +49,7 @@ pub struct Shared {
     run: u64,
     limits: RwLock<Arc<Limits>>,
     queue: Tuning,
+    attachments: Option<Arc<Attachments>>,
     sessions: AtomicU64,
 }
 
@@ -62,6 +68,7 @@ impl Shared {
             run: u64::from_be_bytes(run),
             limits: RwLock::new(Arc::new(limits)),
             queue: Tuning::default(),
+            attachments: None,
             sessions: AtomicU64::new(0),
         }
     }
@@ -86,6 +93,18 @@ impl Shared {
     pub fn with_queue(mut self, queue: Tuning) -> Self {
         self.queue = queue;
         self
+    }
+
+    /// With a place for attachments; without one they are refused.
+    #[must_use]
+    pub fn with_attachments(mut self, attachments: Attachments) -> Self {
+        self.attachments = Some(Arc::new(attachments));
+        self
+    }
+
+    /// Where attachments are kept, if anywhere.
+    pub(crate) fn attachments(&self) -> Option<Arc<Attachments>> {
+        self.attachments.clone()
     }
 
     /// How queues work.

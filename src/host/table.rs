@@ -218,6 +218,8 @@ mod tests {
             inbox: 16,
             stanzas_per_second: 1,
             stanzas_burst: 10,
+            attachment: 1024,
+            attachments_total: 1_048_576,
         }
     }
 

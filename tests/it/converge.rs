@@ -564,6 +564,8 @@ fn limits() -> Limits {
         inbox: 256,
         stanzas_per_second: 10_000,
         stanzas_burst: 10_000,
+        attachment: 1024,
+        attachments_total: 1_048_576,
     }
 }
 

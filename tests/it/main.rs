@@ -1,5 +1,6 @@
 //! Tests of the whole program, one binary.
 
+mod attachments;
 mod config;
 mod converge;
 mod dice;

@@ -105,9 +105,9 @@ impl Default for Config {
             certificate: None,
             postmaster: None,
             smarthost: None,
-            max_size: 26_214_400,
+            max_size: 20_971_520,
             max_recipients: 50,
-            max_connections: 200,
+            max_connections: 50,
             max_text: 32_768,
             timeout: Duration::from_secs(300),
         }
@@ -427,7 +427,7 @@ mod tests {
             Some(defaults.max_text.to_string().as_str())
         );
         assert_eq!(default("max_recipients"), Some("50"));
-        assert_eq!(default("max_connections"), Some("200"));
+        assert_eq!(default("max_connections"), Some("50"));
         assert_eq!(
             default("timeout"),
             Some(defaults.timeout.as_secs().to_string().as_str())

@@ -10,6 +10,7 @@ use isthmus_gateway::{
     FaultKind, Field, Gateway, Identity, Later, Manifest, Parsed, Session, Sink, Step, Tag, Uplink,
     User,
 };
+use tokio::sync::Semaphore;
 
 use crate::address;
 use crate::config::Config;
@@ -73,6 +74,7 @@ impl Smtp {
             up,
             tls,
             dropped: AtomicU64::new(0),
+            reading: Semaphore::new(listen::READING),
         });
         let both = async {
             tokio::join!(self.jobs.run(outward), listen::serve(listeners, shared));

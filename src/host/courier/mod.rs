@@ -5,8 +5,10 @@
 //!   it has not begun (XEP-0308, XEP-0424).
 //! * `handout`: a job is handed to the gateway, and what is not reported on in time.
 //! * `uplink`: what the gateway asks of the host.
+//! * `blob`: attachments from the network, kept as files.
 //! * `told`: receipts (XEP-0184) and errors, written once and kept until they have arrived.
 
+mod blob;
 mod handout;
 mod outward;
 mod told;
@@ -19,6 +21,8 @@ pub(crate) use self::uplink::line_name;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+pub use self::blob::Attachments;
 
 use isthmus_gateway::{Account, Gateway};
 use tokio::sync::{Semaphore, watch};

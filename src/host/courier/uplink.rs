@@ -1,6 +1,5 @@
 //! What a gateway asks of the host.
 
-use std::io;
 use std::sync::Arc;
 
 use isthmus_gateway::{
@@ -8,6 +7,7 @@ use isthmus_gateway::{
     Time, Uplink, UserId,
 };
 
+use super::blob;
 use super::told::{self, Sender};
 use super::{CourierHost, REMEMBER_MS};
 use crate::host::chat::{LATE_MS, Spoken, write_message};
@@ -81,8 +81,8 @@ impl Uplink for HostUplink {
         })
     }
 
-    fn store_blob(&self, _name: &str, _mime: &str) -> Box<dyn BlobWriter> {
-        Box::new(NoBlobs)
+    fn store_blob(&self, name: &str, mime: &str) -> Box<dyn BlobWriter> {
+        Box::new(blob::Writer::new(Arc::clone(&self.0.shared), name, mime))
     }
 
     fn secret(&self, label: &str) -> [u8; 32] {
@@ -90,19 +90,6 @@ impl Uplink for HostUplink {
             .shared
             .store
             .instance_key(&format!("{}:{label}", self.0.outbox.domain()))
-    }
-}
-
-/// Attachments have no place yet: a gateway names them in the text.
-struct NoBlobs;
-
-impl BlobWriter for NoBlobs {
-    fn write(&mut self, _bytes: &[u8]) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn finish(self: Box<Self>) -> Later<io::Result<String>> {
-        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
     }
 }
 

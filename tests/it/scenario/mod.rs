@@ -5,7 +5,7 @@ mod faults;
 mod foreign;
 mod parse;
 mod run;
-mod wire;
+pub(crate) mod wire;
 mod xml;
 
 use std::fs;

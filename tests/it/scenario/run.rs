@@ -74,6 +74,8 @@ impl Run {
                 inbox: 256,
                 stanzas_per_second: 1_000_000,
                 stanzas_burst: 1_000_000,
+                attachment: 1024,
+                attachments_total: 1_048_576,
             },
             names: Names::new(),
             given: Given::new(),

@@ -7,7 +7,7 @@ pub struct Key {
     pub key: &'static str,
     /// What holds without it, as TOML; empty: it has no default.
     pub default: &'static str,
-    /// What it does, in one line.
+    /// What it does, in lines of the sample.
     pub doc: &'static str,
     /// An example, as TOML.
     pub example: &'static str,
@@ -83,9 +83,11 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         key: "max_size",
-        default: "26214400",
-        doc: "Largest incoming mail in bytes (65536 to 1073741824).",
-        example: "max_size = 26214400",
+        default: "20971520",
+        doc: "Largest incoming mail in bytes (65536 to 1073741824), attachments encoded. Mails are\n\
+              received in memory: max_size times max_connections, by default 1000 MiB, is the most\n\
+              that is held of them. Reading takes several times its size, of two at a time.",
+        example: "max_size = 20971520",
     },
     Key {
         key: "max_recipients",
@@ -95,9 +97,9 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         key: "max_connections",
-        default: "200",
-        doc: "Incoming connections at one time (1 to 100000).",
-        example: "max_connections = 200",
+        default: "50",
+        doc: "Incoming connections at one time (1 to 100000). See max_size for the memory.",
+        example: "max_connections = 50",
     },
     Key {
         key: "max_text",

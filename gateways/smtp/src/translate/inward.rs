@@ -114,6 +114,7 @@ mod tests {
             subject: "Re: lunch".into(),
             date: Some(1_000),
             text: "yes".into(),
+            files: Vec::new(),
             auto: false,
             report: Report::None,
         }

@@ -1,16 +1,20 @@
 //! Reads a mail: who, about what, in which thread, and its text (RFC 5322, RFC 2045).
 //!
-//! The parser decodes; what is taken from it is bounded here. Attachments are named in the text
-//! and not carried. Quotes and signatures stay.
+//! The parser decodes; what is taken from it is bounded here. Attachments are handed out as files
+//! and named in the text. Quotes and signatures stay.
+
+mod files;
 
 use mail_parser::{HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+
+pub use self::files::File;
 
 use super::bounce::{self, Report};
 use super::server::Reply;
 use super::{clip, html, kept, one_line};
 use crate::address;
 
-/// Parts of one mail that are looked at.
+/// Parts of one mail that make its text, and files of one mail; a mail with more is refused.
 const MOST_PARTS: usize = 100;
 /// Stations a mail may have passed; more are a loop (RFC 5321 §6.3).
 const MOST_STATIONS: usize = 50;
@@ -38,6 +42,8 @@ pub struct Mail {
     pub date: Option<i64>,
     /// The text, attachments named.
     pub text: String,
+    /// What else it holds, named in the text; nothing of a report.
+    pub files: Vec<File>,
     /// It was not typed by a person.
     pub auto: bool,
     /// What it reports, if it is a report.
@@ -48,7 +54,7 @@ pub struct Mail {
 pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Reply> {
     let unreadable = || Reply::new(550, "5.6.0", "the mail cannot be read");
     let parsed = MessageParser::default().parse(content);
-    let parsed = Parsed(parsed.ok_or_else(unreadable)?);
+    let mut parsed = Parsed(parsed.ok_or_else(unreadable)?);
     let message = &parsed.0;
     let count = |name: &str| {
         let same = |it: &&mail_parser::Header<'_>| it.name().eq_ignore_ascii_case(name);
@@ -60,6 +66,9 @@ pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Rep
     // Two senders: one for the checks, another for the eyes.
     if count("From") != 1 {
         return Err(Reply::new(550, "5.6.0", "a mail has one From"));
+    }
+    if message.text_body.len().max(message.html_body.len()) > MOST_PARTS {
+        return Err(Reply::new(552, "5.3.4", "too many parts"));
     }
     let sender = message.from().and_then(|from| from.first());
     let address = sender
@@ -83,7 +92,7 @@ pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Rep
     };
     let references = ids(message.references());
     let in_reply_to = ids(message.in_reply_to()).into_iter().next();
-    Ok(Mail {
+    let mut mail = Mail {
         from: address.to_owned(),
         name: name.filter(|name| !name.is_empty()),
         message_id: message.message_id().map(kept::tidy_id).unwrap_or_default(),
@@ -97,9 +106,21 @@ pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Rep
             .filter(|date| date.is_valid())
             .map(|date| date.to_timestamp()),
         text: text(message, max_text),
+        files: Vec::new(),
         auto: envelope.is_empty() || is_auto(message, address),
         report,
-    })
+    };
+    if mail.report == Report::None {
+        mail.files = files::take(content, &mut parsed.0)?;
+    }
+    let words = mail.files.iter().map(File::words);
+    let lines: Vec<String> = some(mail.text).into_iter().chain(words).collect();
+    mail.text = some(lines.join("\n")).unwrap_or_else(|| "[no text]".to_owned());
+    Ok(mail)
+}
+
+fn some(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// A mail as the parser leaves it. Forwarded mails lie within each other there, and dropping them
@@ -147,15 +168,14 @@ fn is_auto(message: &Message<'_>, from: &str) -> bool {
     })
 }
 
-/// The text of a mail and the names of what it does not hold.
+/// The text of a mail, its files apart; empty where it has none.
 fn text(message: &Message<'_>, most: usize) -> String {
     let parts = |ids: &[u32]| -> Vec<&MessagePart<'_>> {
         let ids = ids.iter().take(MOST_PARTS);
         ids.filter_map(|id| message.parts.get(usize::try_from(*id).ok()?))
             .collect()
     };
-    let plain = parts(&message.text_body);
-    let mut text = join(&plain);
+    let mut text = join(&parts(&message.text_body));
     if text.trim().is_empty() {
         text = join(&parts(&message.html_body));
     }
@@ -165,20 +185,6 @@ fn text(message: &Message<'_>, most: usize) -> String {
         let rest = text.len() - kept;
         text.truncate(kept);
         text.push_str(&format!("\n[cut: {rest} more bytes]"));
-    }
-    let files = plain
-        .iter()
-        .copied()
-        .filter(|part| !part.is_text())
-        .chain(parts(&message.attachments));
-    for file in files.filter(|part| !part.is_multipart()) {
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text.push_str(&named(file));
-    }
-    if text.is_empty() {
-        text.push_str("[no text]");
     }
     text
 }
@@ -253,32 +259,6 @@ fn tidy(text: &str) -> String {
         }
     }
     out.trim_matches('\n').trim_end().to_owned()
-}
-
-/// An attachment in words.
-fn named(part: &MessagePart<'_>) -> String {
-    let kind = match part.content_type() {
-        Some(kind) => match kind.subtype() {
-            Some(sub) => short(&format!("{}/{sub}", kind.ctype())),
-            None => short(kind.ctype()),
-        },
-        None => "application/octet-stream".to_owned(),
-    };
-    let name = match part.attachment_name().map(short) {
-        Some(name) if !name.is_empty() => name,
-        _ if part.is_message() => "a forwarded mail".to_owned(),
-        _ => "without a name".to_owned(),
-    };
-    let size = size(part.contents().len());
-    format!("[attachment: {name}, {kind}, {size} — not carried yet]")
-}
-
-fn size(bytes: usize) -> String {
-    match bytes {
-        0..1024 => format!("{bytes} bytes"),
-        1024..1_048_576 => format!("{} KiB", bytes / 1024),
-        _ => format!("{} MiB", bytes / 1_048_576),
-    }
 }
 
 #[cfg(test)]

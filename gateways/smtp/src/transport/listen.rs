@@ -20,11 +20,12 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use super::keep::keep;
 use crate::address;
 use crate::config::{Certificate, Config};
 use crate::translate::bounce::{self, Action};
 use crate::translate::inward;
-use crate::translate::mime::{self, Mail};
+use crate::translate::mime::{self, File, Mail};
 use crate::translate::server::{Ask, Protocol, Reply, Server, Settings};
 use crate::translate::token::{Sealer, Token};
 
@@ -34,6 +35,8 @@ const READ: usize = 16 * 1024;
 const HANDSHAKE: Duration = Duration::from_secs(30);
 /// Mails larger than this are read beside the other tasks, in bytes.
 const LARGE: usize = 128 * 1024;
+/// Such mails that are read at a time: each needs several times its size until it is taken.
+pub(crate) const READING: usize = 2;
 
 /// What an accepted recipient stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) tls: Option<TlsAcceptor>,
     /// Reports about nothing that is known.
     pub(crate) dropped: AtomicU64,
+    /// Room for [`READING`] large mails.
+    pub(crate) reading: Semaphore,
 }
 
 /// The acceptor for a certificate and its key.
@@ -275,8 +280,12 @@ impl Shared {
             Protocol::Smtp => 1,
             Protocol::Lmtp => to.len(),
         };
+        let _room = match content.len() > LARGE {
+            true => self.reading.acquire().await.ok(),
+            false => None,
+        };
         let content = Arc::new(content);
-        let mail = match self.read(Arc::clone(&content), from.clone()).await {
+        let mut mail = match self.read(Arc::clone(&content), from.clone()).await {
             Ok(mail) => mail,
             Err(reply) => return vec![reply; times],
         };
@@ -304,7 +313,8 @@ impl Shared {
                 wanted.push((at, user));
             }
         }
-        let results = self.deliver(&mail, &content, &users, protocol).await;
+        let files = std::mem::take(&mut mail.files);
+        let results = self.deliver(&mail, files, &content, &users, protocol).await;
         for (at, user) in wanted {
             let result = users
                 .iter()
@@ -391,6 +401,7 @@ impl Shared {
     async fn deliver(
         &self,
         mail: &Mail,
+        files: Vec<File>,
         content: &[u8],
         users: &[UserId],
         protocol: Protocol,
@@ -409,9 +420,15 @@ impl Shared {
             };
             inward::delivery(mail, content, *user, now, ours)
         };
-        let Some(batch) = users.iter().map(make).collect::<Option<Vec<_>>>() else {
+        let Some(mut batch) = users.iter().map(make).collect::<Option<Vec<_>>>() else {
             return vec![Reply::new(550, "5.1.7", "From is not a mail address"); users.len()];
         };
+        match keep(self.up.as_ref(), files).await {
+            Ok(blobs) => batch
+                .iter_mut()
+                .for_each(|delivery| delivery.message.blobs.clone_from(&blobs)),
+            Err(reply) => return vec![reply; users.len()],
+        }
         let results = self.up.deliver(batch, protocol == Protocol::Smtp).await;
         let mut replies: Vec<Reply> = results
             .iter()

@@ -1,6 +1,6 @@
 //! A host for one gateway: what it is told is kept for the test to look at.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -24,12 +24,16 @@ pub(crate) struct Rules {
     pub(crate) recalled: bool,
     /// Answered to every delivery to this user.
     pub(crate) refuse: Option<(UserId, Refusal)>,
+    /// Answered to every attachment, when it is written or when it ends.
+    pub(crate) no_files: Option<io::ErrorKind>,
 }
 
 /// The host.
 #[derive(Default)]
 pub(crate) struct Host {
     pub(crate) rules: Mutex<Rules>,
+    /// Attachments by token: name, type, bytes.
+    pub(crate) files: Arc<Mutex<HashMap<String, File>>>,
     pub(crate) begun: Inbox<(JobId, u16, Vec<String>)>,
     pub(crate) reports: Inbox<Report>,
     pub(crate) deliveries: Inbox<Delivery<'static>>,
@@ -98,8 +102,12 @@ impl Uplink for Host {
         Box::pin(std::future::ready(None))
     }
 
-    fn store_blob(&self, _name: &str, _mime: &str) -> Box<dyn BlobWriter> {
-        Box::new(Nowhere)
+    fn store_blob(&self, name: &str, mime: &str) -> Box<dyn BlobWriter> {
+        Box::new(Writer {
+            file: (name.to_owned(), mime.to_owned(), Vec::new()),
+            fault: self.rules.lock().expect("no holder panics").no_files,
+            files: Arc::clone(&self.files),
+        })
     }
 
     fn secret(&self, _label: &str) -> [u8; 32] {
@@ -107,15 +115,35 @@ impl Uplink for Host {
     }
 }
 
-struct Nowhere;
+/// Name, type and bytes of an attachment.
+pub(crate) type File = (String, String, Vec<u8>);
 
-impl BlobWriter for Nowhere {
-    fn write(&mut self, _bytes: &[u8]) -> io::Result<()> {
+struct Writer {
+    file: File,
+    fault: Option<io::ErrorKind>,
+    files: Arc<Mutex<HashMap<String, File>>>,
+}
+
+impl BlobWriter for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.fault == Some(io::ErrorKind::FileTooLarge) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.file.2.extend_from_slice(bytes);
         Ok(())
     }
 
     fn finish(self: Box<Self>) -> Later<io::Result<String>> {
-        Box::pin(std::future::ready(Err(io::Error::other("no store"))))
+        let token = format!("test:{}", self.file.0);
+        let kept = match self.fault {
+            Some(fault) => Err(fault.into()),
+            None => {
+                let mut files = self.files.lock().expect("no holder panics");
+                files.insert(token.clone(), self.file);
+                Ok(token)
+            }
+        };
+        Box::pin(std::future::ready(kept))
     }
 }
 

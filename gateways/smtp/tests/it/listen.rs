@@ -1,5 +1,7 @@
 //! Receiving, by swaks and by hand.
 
+use std::io::ErrorKind;
+
 use isthmus_gateway::{JobId, Refusal, State, UserId};
 use isthmus_kit::{Tls, Trust};
 use isthmus_test_support::port::Port;
@@ -284,4 +286,56 @@ async fn a_bounce_is_reported_and_others_vanish() {
         .await
         .expect("taken");
     assert!(running.host.reports.drain().is_empty() && running.host.deliveries.drain().is_empty());
+}
+
+/// A letter with a file of every byte, base64 encoded.
+const WITH_FILE: &str = "From: Alice <alice@peer.example>\nMessage-ID: <f@peer.example>\n\
+    Content-Type: multipart/mixed; boundary=x\n\n--x\n\nlook\n--x\n\
+    Content-Type: image/png\nContent-Disposition: attachment; filename=a.png\n\
+    Content-Transfer-Encoding: base64\n\niVBORw0KGgr/AA==\n--x--\n";
+
+#[tokio::test]
+async fn an_attachment_is_kept_before_the_mail_is_acknowledged() {
+    let port = Port::reserve();
+    let running = start(&port, "listen", Value::Null).await;
+    for _ in 0..2 {
+        swaks(&port, JULIET, WITH_FILE, &[]).await.expect("taken");
+    }
+    let message = running.delivery().await.message;
+    assert_eq!(
+        message.body,
+        "look\n[attachment: a.png, image/png, 10 bytes — kept; it cannot be fetched from here yet]"
+    );
+    let blob = &message.blobs[0];
+    assert_eq!(
+        (blob.name.as_ref(), blob.mime.as_ref(), blob.size),
+        ("a.png", "image/png", Some(10))
+    );
+    let files = running.host.files.lock().expect("no holder panics");
+    let (_, _, bytes) = &files[blob.url.as_ref()];
+    assert_eq!(bytes, b"\x89PNG\r\n\x1a\n\xff\0");
+    assert_eq!((files.len(), message.blobs.len()), (1, 1));
+    assert!(running.host.deliveries.drain().is_empty());
+}
+
+#[tokio::test]
+async fn a_mail_whose_attachment_cannot_be_kept_is_not_taken() {
+    let port = Port::reserve();
+    let running = start(&port, "listen", Value::Null).await;
+    for (fault, code) in [
+        (ErrorKind::QuotaExceeded, "451 4.3.0"),
+        (ErrorKind::PermissionDenied, "451 4.3.0"),
+        (ErrorKind::FileTooLarge, "552 5.3.4"),
+    ] {
+        let rules = || running.host.rules.lock().expect("no holder panics");
+        rules().no_files = Some(fault);
+        let refused = swaks(&port, JULIET, WITH_FILE, &[]).await;
+        let words = refused.expect_err("not taken");
+        assert!(words.contains(code), "{fault}: {words}");
+        swaks(&port, JULIET, LETTER, &[])
+            .await
+            .expect("without a file it is taken");
+    }
+    assert_eq!(running.delivery().await.message.body, "hi");
+    assert!(running.host.deliveries.drain().is_empty());
 }

@@ -84,13 +84,79 @@ fn attachments_are_named() {
     assert_eq!(lines[0], "see there");
     assert!(lines[1].starts_with("[attachment: plan"), "{lines:?}");
     assert!(
-        lines[1].ends_with("application/pdf, 3 bytes — not carried yet]"),
+        lines[1].ends_with("application/pdf, 3 bytes — kept; it cannot be fetched from here yet]"),
         "{lines:?}"
     );
     assert!(
         lines[2].starts_with("[attachment: a forwarded mail, message/rfc822"),
         "{lines:?}"
     );
+}
+
+/// A mail of these parts, each its headers, an empty line and its body.
+fn mixed(parts: &[&str]) -> Vec<u8> {
+    let mut mail = "From: a@b.example\r\nContent-Type: multipart/mixed; boundary=x\r\n".to_owned();
+    for part in parts {
+        mail += &format!("\r\n--x\r\n{part}");
+    }
+    (mail + "\r\n--x--\r\n").into_bytes()
+}
+
+#[test]
+fn files_are_handed_out_byte_by_byte() {
+    let forwarded = "From: c@d.example\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n\
+                     --y\r\n\r\nold\r\n--y\r\nContent-Type: image/gif\r\n\r\nGIF\r\n--y--\r\n";
+    let message = format!("Content-Type: message/rfc822\r\n\r\n{forwarded}");
+    let text = "Content-Type: text/plain; charset=iso-8859-1\r\nContent-Disposition: attachment";
+    let quoted = format!(
+        "{text}; filename=q.txt\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\na=E9=\r\nb=0D=0A\r\nc"
+    );
+    let base = format!("{text}\r\nContent-Transfer-Encoding: base64\r\n\r\n6Q0K\r\n/w==");
+    let plain = format!("{text}\r\n\r\n one \r\n\r\ntwo\r\n");
+    let parts = [
+        "\r\nhello",
+        "Content-Type: image/png\r\nContent-Disposition: inline; filename=\"a/b.png\"\r\n\
+         Content-Transfer-Encoding: base64\r\n\r\nAAECAw0K/w==",
+        "Content-Type: application/empty\r\n\r\n",
+        quoted.as_str(),
+        base.as_str(),
+        plain.as_str(),
+        message.as_str(),
+        "Content-Type: text/calendar\r\nContent-Disposition: attachment\r\n\r\nBEGIN:VCALENDAR",
+    ];
+    let mail = read(&mixed(&parts), "a@b.example", 1000).expect("a good mail");
+    let files: Vec<(&str, &str, &[u8])> = mail
+        .files
+        .iter()
+        .map(|file| (file.file_name(), file.mime.as_str(), file.bytes.as_slice()))
+        .collect();
+    let expected: [(&str, &str, &[u8]); 7] = [
+        ("a/b.png", "image/png", b"\x00\x01\x02\x03\r\n\xff"),
+        ("attachment", "application/empty", b""),
+        ("q.txt", "text/plain", b"a\xe9b\r\n\r\nc"),
+        ("attachment", "text/plain", b"\xe9\r\n\xff"),
+        ("attachment", "text/plain", b" one \r\n\r\ntwo\r\n"),
+        ("forwarded.eml", "message/rfc822", forwarded.as_bytes()),
+        ("attachment", "text/calendar", b"BEGIN:VCALENDAR"),
+    ];
+    assert_eq!(files, expected);
+    assert_eq!(
+        mail.text.lines().count(),
+        1 + expected.len(),
+        "{}",
+        mail.text
+    );
+}
+
+#[test]
+fn a_mail_with_more_files_than_are_looked_at_is_refused() {
+    let part = "Content-Type: image/png\r\n\r\nx";
+    let good = read(&mixed(&[part; MOST_PARTS]), "a@b.example", 1000).expect("a good mail");
+    assert_eq!(good.files.len(), MOST_PARTS);
+    let refused = read(&mixed(&[part; MOST_PARTS + 1]), "a@b.example", 1000);
+    assert_eq!(refused.expect_err("a bad mail").code, 552);
+    let texts = read(&mixed(&["\r\nhi"; MOST_PARTS + 1]), "a@b.example", 1000);
+    assert_eq!(texts.expect_err("a bad mail").code, 552);
 }
 
 #[test]
