@@ -62,9 +62,9 @@ async fn run(seed: u64) {
             End::Never
         };
         let mut peer = rig.stream().await;
-        let received = serve(&mut peer, end, &mut dice, &rig.outbox, &last).await;
+        let (received, done) = serve(&mut peer, end, &mut dice, &rig.outbox, &last).await;
         check.stream(stream as u64 + 1, confirmed, &received);
-        if matches!(end, End::Never) {
+        if done {
             break;
         }
     }
@@ -123,15 +123,15 @@ enum End {
     Never,
 }
 
-/// Reads one stream byte by byte as they come, to its end or until all is confirmed; answers pings
-/// late or not at all.
+/// Reads one stream byte by byte as they come, to its end or until all is confirmed (then it is
+/// true); answers pings late or not at all.
 async fn serve(
     peer: &mut Peer,
     end: End,
     dice: &mut Dice,
     outbox: &Outbox,
     last: &Mutex<Option<Mark>>,
-) -> Vec<String> {
+) -> (Vec<String>, bool) {
     let mut received = Vec::new();
     let mut read = 0;
     let mut answers: Vec<(Instant, String)> = Vec::new();
@@ -148,7 +148,7 @@ async fn serve(
                 }
                 Frame::Stanza(stanza) => received.push(id(&stanza)),
                 // With enough of its pings lost it takes the stream for dead and leaves: one more cut.
-                Frame::End => return received,
+                Frame::End => return (received, false),
                 other => panic!("unexpected {other:?}"),
             }
         }
@@ -157,10 +157,10 @@ async fn serve(
             .unwrap()
             .is_some_and(|last| outbox.confirmed() >= last);
         if done && matches!(end, End::Never) && outbox.is_settled() {
-            return received;
+            return (received, true);
         }
         let room = match end {
-            End::After(bytes) if read >= bytes => return received,
+            End::After(bytes) if read >= bytes => return (received, false),
             End::After(bytes) => bytes - read,
             End::Never => usize::MAX,
         };
@@ -169,7 +169,7 @@ async fn serve(
         let tick = Instant::now() + Duration::from_millis(500);
         tokio::select! {
             n = peer.io.read(&mut chunk) => match n {
-                Ok(0) | Err(_) => return received,
+                Ok(0) | Err(_) => return (received, false),
                 Ok(n) => {
                     read += n;
                     peer.splitter.buffer().extend_from_slice(&chunk[..n]);
@@ -181,7 +181,7 @@ async fn serve(
                 answers = later;
                 for (_, answer) in ready {
                     if peer.io.write_all(answer.as_bytes()).await.is_err() {
-                        return received;
+                        return (received, false);
                     }
                 }
             }
