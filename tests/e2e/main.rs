@@ -10,6 +10,7 @@ mod double;
 mod drain;
 mod endure;
 mod hostile;
+mod kill;
 mod loopback_everywhere;
 mod reload;
 mod restart_irc;
