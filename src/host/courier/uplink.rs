@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use isthmus_gateway::{
-    Address, BlobWriter, Delivery, Handle, JobId, Key, Later, Ref, Refusal, Report, State, Stored,
-    Time, Uplink, UserId,
+    Address, BlobWriter, Delivery, Handle, JobId, Key, Later, Message, Ref, Refusal, Report, State,
+    Stored, Time, Uplink, UserId,
 };
 
 use super::blob;
@@ -17,6 +17,7 @@ use crate::store::StoreFault;
 use crate::store::jobs::{CopyReport, CopyState, Inward, OpenJob, Reported};
 use crate::xmpp::escape::escape;
 use crate::xmpp::jid::BareJid;
+use crate::xmpp::ns;
 use crate::xmpp::write::{self, Head, STANZA_MAX, StanzaName, Written};
 
 /// What a gateway asks of the host.
@@ -207,6 +208,7 @@ impl CourierHost {
             by: &by,
             at,
         };
+        let answered = self.answered(number, &user, &by, message).await;
         let kind = if message.subject.is_some() {
             None
         } else {
@@ -225,7 +227,13 @@ impl CourierHost {
         };
         let mut stanza = Vec::with_capacity(512);
         let written = write::stanza(&mut stanza, STANZA_MAX, head, |xml| {
-            write_message(xml, message, &spoken)
+            write_message(xml, message, &spoken);
+            if let Some((id, author)) = &answered {
+                xml.start_ns("reply", ns::REPLY)
+                    .attr("to", author)
+                    .attr("id", id)
+                    .end();
+            }
         });
         if written == Written::Nothing {
             return Err(Refusal::Unwanted(
@@ -244,6 +252,28 @@ impl CourierHost {
             peer,
             peer_kept: delivery.peer_kept,
         })
+    }
+
+    /// The id of the stanza that a message answers, and its author (XEP-0461 §3); `None` if it
+    /// answers nothing this user has seen.
+    async fn answered(
+        &self,
+        number: i64,
+        user: &str,
+        peer: &str,
+        message: &Message<'_>,
+    ) -> Option<(String, String)> {
+        let Key(key) = &message.reply.as_ref()?.key;
+        let store = self.shared.store();
+        let found = store.reference(self.outbox.domain(), key).await;
+        let found = found.inspect_err(|fault| {
+            // The message arrives all the same, as one that answers nothing.
+            tracing::warn!(%fault, "what a message answers cannot be looked up");
+        });
+        let found = found.ok().flatten()?;
+        let own = found.number == number && !found.stanza.is_empty();
+        let author = if found.job.is_some() { user } else { peer };
+        own.then(|| (found.stanza, author.to_owned()))
     }
 
     async fn report(&self, report: Report) -> Result<(), Refusal> {
