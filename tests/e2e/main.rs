@@ -1,20 +1,23 @@
 //! The whole program between real servers: each file is one theme, each test one pair of servers.
 //!
-//! An XMPP server, an IRC server and the program run as processes on loopback; an independent
-//! XMPP client and a plain IRC client say what they saw. Waits are for words, with a deadline.
+//! An XMPP server, a server of the other network and the program run as processes on loopback; an
+//! independent XMPP client and one of the other network say what they saw. Waits are for words, with a deadline.
 
 mod attach;
 mod conversation;
 mod crash;
 mod double;
 mod drain;
+mod email;
 mod endure;
 mod hostile;
 mod kill;
 mod loopback_everywhere;
+mod plugin;
 mod reload;
 mod restart_irc;
 mod restart_xmpp;
+mod sms;
 mod talker;
 mod tap;
 mod world;

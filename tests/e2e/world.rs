@@ -88,7 +88,14 @@ impl World {
         Self { isthmus, xmpp }
     }
 
-    /// The same; these accounts survive it when the server is killed.
+    /// The same with other domains than the two above.
+    pub(crate) fn serving(kind: xmpp_server::Kind, domains: &[&str], gateways: &str) -> Self {
+        let xmpp = kind.start_with(domains);
+        let isthmus = isthmus(&config(&*xmpp, gateways));
+        Self { isthmus, xmpp }
+    }
+
+    /// As [`Self::start`]; these accounts survive it when the server is killed.
     pub(crate) fn keeping(kind: xmpp_server::Kind, users: &[&str], gateways: &str) -> Self {
         let mut xmpp = kind.start();
         for user in users {
@@ -190,6 +197,15 @@ pub(crate) fn times(client: &XmppClient, id: &str, body: &str) -> usize {
         .filter(|s| s.kind() == "message" && s.id() == id && s.body() == body)
         .count()
 }
+
+/// Whether a stanza is the receipt (XEP-0184) of this message.
+pub(crate) fn is_receipt(stanza: &Stanza, id: &str) -> bool {
+    let received = stanza.find("received", "urn:xmpp:receipts");
+    received.is_some_and(|received| received.attr("id") == id)
+}
+
+/// What a message has to ask for its receipt.
+pub(crate) const RECEIPT: &str = "<request xmlns='urn:xmpp:receipts'/>";
 
 /// The text of a stanza error.
 pub(crate) fn error_text(stanza: &Stanza) -> String {

@@ -1,0 +1,283 @@
+//! A correspondence between an XMPP user and somebody who has a mailbox at a real Postfix.
+
+use isthmus_test_support::mail::{Back, LOST, Postfix, swaks};
+use isthmus_test_support::port::Port;
+use isthmus_test_support::xmpp_server::Kind;
+use isthmus_test_support::{Stanza, XmppClient};
+
+use crate::world::{RECEIPT, World, error_text, is_receipt};
+
+const MAIL: &str = "mail.localhost";
+const ALICE: &str = r"alice\40peer.example@mail.localhost";
+/// Juliet, as mail knows her.
+const JULIET: &str = "juliet=localhost@mail.localhost";
+
+/// How Postfix brings mail to the gateway.
+#[derive(Clone, Copy)]
+enum Hop {
+    Smtp,
+    Lmtp,
+}
+
+/// Juliet on XMPP, alice behind Postfix, and the gateway between them.
+struct Scene {
+    world: World,
+    juliet: XmppClient,
+    postfix: Postfix,
+    listener: Port,
+}
+
+impl Scene {
+    async fn open(kind: Kind, hop: Hop) -> Self {
+        let (listener, lmtp) = (Port::reserve(), Port::reserve());
+        let back = match hop {
+            Hop::Smtp => Back::Smtp(listener.number()),
+            Hop::Lmtp => Back::Lmtp(lmtp.number()),
+        };
+        let postfix = Postfix::start(MAIL, back);
+        let gateway = format!(
+            r#"
+[gateway.mail]
+kind = "smtp"
+domain = "{MAIL}"
+allow = ["juliet@localhost"]
+smarthost = "localhost:{smarthost}"
+authority = "{authority}"
+listen = ["{listener}"]
+lmtp = ["{lmtp}"]
+"#,
+            smarthost = postfix.port(),
+            authority = postfix.authority().display(),
+            listener = listener.address(),
+            lmtp = lmtp.address(),
+        );
+        let world = World::serving(kind, &[MAIL], &gateway);
+        let juliet = world.user("juliet").await;
+        world.attached(&juliet, MAIL).await;
+        Self {
+            world,
+            juliet,
+            postfix,
+            listener,
+        }
+    }
+
+    /// Alice writes: Postfix takes it, and juliet gets a message of alice's that begins like this.
+    async fn alice_writes(&self, mail: &str, begin: &str) -> Stanza {
+        let taken = self.postfix.submit("alice@peer.example", JULIET, mail);
+        taken.expect("Postfix takes alice's mail");
+        let heard = |s: &Stanza| s.kind() == "message" && s.body().starts_with(begin);
+        let heard = self
+            .juliet
+            .try_expect(isthmus_test_support::DEADLINE, heard);
+        let stanza = heard.await.unwrap_or_else(|fault| {
+            let (postfix, ours) = (self.postfix.log(), self.world.isthmus.log());
+            panic!("{fault}\n{postfix}\n{ours}")
+        });
+        assert_eq!(bare(stanza.from()), ALICE);
+        stanza
+    }
+}
+
+fn bare(jid: &str) -> &str {
+    jid.split('/').next().unwrap_or_default()
+}
+
+/// A header field, its folded lines joined.
+fn header(mail: &str, name: &str) -> String {
+    let mut lines = mail.lines();
+    let mut value = lines
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+        .unwrap_or_else(|| panic!("no {name} in {mail}"))
+        .to_owned();
+    for line in lines.take_while(|line| line.starts_with([' ', '\t'])) {
+        value += line;
+    }
+    value
+}
+
+/// A mail of alice's.
+fn letter(id: &str, subject: &str, fields: &str, body: &str) -> String {
+    format!(
+        "From: Alice <Alice@peer.example>\nTo: {JULIET}\nMessage-ID: {id}\n\
+         Subject: {subject}\n{fields}\n{body}\n"
+    )
+}
+
+async fn correspond(kind: Kind, hop: Hop) {
+    let scene = Scene::open(kind, hop).await;
+    let (id, first) = the_first_mail(&scene).await;
+    let answer = the_answer(&scene, &id, &first).await;
+    going_on(&scene, &first).await;
+    back_to_an_earlier_mail(&scene, &answer).await;
+    odd_mail(&scene).await;
+    refused_by_the_other_side(&scene).await;
+    returned(&scene).await;
+    refused_by_us(&scene);
+    let ended = scene.world.isthmus.terminate();
+    assert_eq!(ended.code(), Some(0), "{}", scene.world.isthmus.log());
+}
+
+#[tokio::test]
+async fn email_corresponds_on_prosody() {
+    correspond(Kind::Prosody, Hop::Lmtp).await;
+}
+
+#[tokio::test]
+async fn email_corresponds_on_ejabberd() {
+    correspond(Kind::Ejabberd, Hop::Smtp).await;
+}
+
+#[tokio::test]
+async fn email_corresponds_on_jabberd2() {
+    correspond(Kind::Jabberd2, Hop::Lmtp).await;
+}
+
+/// A message becomes a mail; once Postfix has taken it, there is a receipt (XEP-0184).
+async fn the_first_mail(scene: &Scene) -> (String, String) {
+    let body = "Kommst du zum Mittag?\nIch wäre da. 🌹";
+    let id = scene.juliet.message_with("chat", ALICE, body, RECEIPT);
+    scene.juliet.expect(|s| is_receipt(s, &id)).await;
+    let mail = scene
+        .postfix
+        .wait_for_mail(|mail| mail.contains("Subject: Kommst du zum Mittag?"));
+    assert!(
+        header(&mail, "From").contains(&format!("<{JULIET}>")),
+        "{mail}"
+    );
+    assert!(
+        header(&mail, "Message-ID").ends_with("@mail.localhost>"),
+        "{mail}"
+    );
+    assert!(mail.contains("Ich w=C3=A4re da. =F0=9F=8C=B9"), "{mail}");
+    (id, mail)
+}
+
+/// Alice answers as any mail program does: it is a reply (XEP-0461) to that very message.
+async fn the_answer(scene: &Scene, id: &str, first: &str) -> Stanza {
+    let first_id = header(first, "Message-ID");
+    let fields = format!("In-Reply-To: {first_id}\nReferences: {first_id}\n");
+    let mail = letter(
+        "<yes@peer.example>",
+        "Re: Kommst du zum Mittag?",
+        &fields,
+        "Ja.",
+    );
+    let answer = scene.alice_writes(&mail, "Ja.").await;
+    assert!(answer.is_message("chat", "Ja."), "{answer:?}");
+    let reply = answer.find("reply", "urn:xmpp:reply:0");
+    let reply = reply.unwrap_or_else(|| panic!("it replies: {answer:?}"));
+    assert_eq!(
+        (reply.attr("id"), reply.attr("to")),
+        (id, scene.juliet.bare_jid())
+    );
+    answer
+}
+
+/// A plain message goes on with the thread.
+async fn going_on(scene: &Scene, first: &str) {
+    scene.juliet.chat(ALICE, "Bis dann.");
+    let mail = scene
+        .postfix
+        .wait_for_mail(|mail| mail.contains("Bis dann."));
+    assert_eq!(header(&mail, "Subject"), "Re: Kommst du zum Mittag?");
+    assert_eq!(header(&mail, "In-Reply-To"), "<yes@peer.example>");
+    let references = header(&mail, "References");
+    let both = [&header(first, "Message-ID"), "<yes@peer.example>"];
+    let found: Vec<&str> = references.split_whitespace().collect();
+    assert_eq!(found, both, "{mail}");
+}
+
+/// Another thread is begun meanwhile; a reply names the mail that it answers.
+async fn back_to_an_earlier_mail(scene: &Scene, answer: &Stanza) {
+    let mail = letter("<film@peer.example>", "Kino", "", "Heute?");
+    let other = scene.alice_writes(&mail, "Heute?").await;
+    assert_eq!(other.subject(), Some("Kino"), "{other:?}");
+    let reply = format!(
+        "<reply xmlns='urn:xmpp:reply:0' to='{ALICE}' id='{}'/>",
+        answer.id()
+    );
+    scene
+        .juliet
+        .message_with("chat", ALICE, "Doch eher um eins.", &reply);
+    let mail = scene
+        .postfix
+        .wait_for_mail(|mail| mail.contains("Doch eher um eins."));
+    assert_eq!(header(&mail, "In-Reply-To"), "<yes@peer.example>");
+    assert!(
+        header(&mail, "References").ends_with("<yes@peer.example>"),
+        "{mail}"
+    );
+}
+
+/// Nested parts, three charsets and two encodings, lines folded in the middle of words.
+async fn odd_mail(scene: &Scene) {
+    let mail = format!(
+        "From: =?iso-8859-1?q?Al=EFce?= (at home)\n <alice@PEER.example>\nTo: {JULIET}\n\
+         Message-ID:\n <odd@peer.example>\nMIME-Version: 1.0 (odd)\n\
+         Subject: =?utf-8?B?UsO2?= =?utf-8?Q?schen?=\n\
+         Content-Type: multipart/mixed;\n boundary=\"=_outer\"\n\nnobody reads this\n\
+         --=_outer\nContent-Type: multipart/alternative; boundary=inner\n\n\
+         --inner\nContent-Type: text/plain; charset=iso-8859-15\n\
+         Content-Transfer-Encoding: quoted-printable\n\nF=FCnf =A4 f=\n=FCr ein R=F6schen\n\
+         --inner\nContent-Type: text/html; charset=windows-1252\n\n<p>no\n--inner--\n\
+         --=_outer\nContent-Type: image/png; name=\"rose.png\"\n\
+         Content-Transfer-Encoding: base64\nContent-Disposition: attachment\n\niVBORw0KGgo=\n--=_outer--\n"
+    );
+    // What is said of where the attachment is is not looked at here.
+    let body = "Fünf € für ein Röschen\n[attachment: rose.png, image/png, 8 bytes";
+    let odd = scene.alice_writes(&mail, body).await;
+    assert_eq!(odd.subject(), Some("Röschen"), "{odd:?}");
+}
+
+/// The other server's words, on the message that it refuses.
+async fn refused_by_the_other_side(scene: &Scene) {
+    let id = scene
+        .juliet
+        .chat(r"nobody\40peer.example@mail.localhost", "hello?");
+    let error = scene
+        .juliet
+        .expect(|s| s.id() == id && s.type_() == "error")
+        .await;
+    assert_eq!(error.error_condition(), "item-not-found", "{error:?}");
+    let words = error_text(&error);
+    assert!(
+        words.contains("550 5.1.1") && words.contains("User unknown"),
+        "{words}"
+    );
+}
+
+/// Postfix takes a mail that it cannot pass on: the bounce becomes an error on that message.
+async fn returned(scene: &Scene) {
+    let somebody = format!(r"somebody\40{LOST}@{MAIL}");
+    let id = scene.juliet.chat(&somebody, "anybody there?");
+    let error = scene
+        .juliet
+        .expect(|s| s.id() == id && s.type_() == "error")
+        .await;
+    assert_eq!(bare(error.from()), somebody);
+    let words = error_text(&error);
+    assert!(words.contains("Connection refused"), "{words}");
+}
+
+/// Whom the gateway does not serve is refused before anything was sent.
+fn refused_by_us(scene: &Scene) {
+    let server = scene.listener.address().to_string();
+    for stranger in ["tybalt=localhost", "juliet=elsewhere.example", "nobody"] {
+        let to = format!("{stranger}@{MAIL}");
+        let args = [
+            "--server",
+            &server,
+            "--from",
+            "alice@peer.example",
+            "--to",
+            &to,
+        ];
+        let refused = swaks(&args, &letter("<no@peer.example>", "hello", "", "hi"));
+        let words = refused.expect_err(stranger);
+        assert!(
+            words.contains("550 5.1.1") && !words.contains("354"),
+            "{words}"
+        );
+    }
+}
