@@ -4,7 +4,7 @@
 //! * `install bench`: what only the benchmarks compare with.
 //! * `verify`: everything that has to hold before a change goes in.
 //! * `endure [--list | NAME...]`: what takes long.
-//! * `demo [--once]`: a conversation between XMPP and IRC, live.
+//! * `demo [--once]`: a conversation through each gateway, live.
 
 mod demo;
 mod endure;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{ChildStdin, ChildStdout};
 use std::sync::Mutex;
 use std::thread;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -229,9 +230,22 @@ impl NodeSmsc {
     ) -> impl Future<Output = Happened> + 'a {
         let caller = Location::caller();
         async move {
-            let event = self.events.take(DEADLINE, fits).await;
+            let event = self.try_expect(DEADLINE, fits).await;
             event.unwrap_or_else(|error| panic!("smsc at {caller}: {error}"))
         }
+    }
+
+    /// As [`Self::expect`], with a deadline of one's own.
+    ///
+    /// # Errors
+    ///
+    /// When none comes: what came instead.
+    pub async fn try_expect(
+        &self,
+        deadline: Duration,
+        fits: impl FnMut(&Happened) -> bool,
+    ) -> Result<Happened, String> {
+        self.events.take(deadline, fits).await
     }
 
     /// Takes the next submission.
