@@ -80,6 +80,13 @@ pub const XEPS: &[Xep] = &[
     xep(106, "1.1.1", true, "", "xmpp/escape.rs"),
     xep(114, "1.6", true, "", "component/mod.rs"),
     xep(115, "1.6.0", false, "of the gateway itself", "host/caps.rs"),
+    xep(
+        184,
+        "1.4.0",
+        false,
+        "receipts for what another network has delivered, or taken where it does not tell more",
+        "host/courier/told.rs",
+    ),
     xep(199, "2.0.1", true, "", "host/ping.rs"),
     xep(203, "2.0", true, "", "host/delay.rs"),
     xep(245, "1.0", true, "", "host/chat/mod.rs"),
@@ -112,6 +119,13 @@ pub const XEPS: &[Xep] = &[
         "host/chat/encrypted.rs",
     ),
     xep(410, "1.1.0", true, "", "host/ping.rs"),
+    xep(
+        461,
+        "0.2.0",
+        false,
+        "both ways where the network knows what is answered, as email does",
+        "host/courier/uplink.rs",
+    ),
 ];
 
 const fn xep(
