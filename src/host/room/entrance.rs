@@ -158,15 +158,7 @@ impl Room {
             ..
         } = resource;
         let origin = Origin::entrance(&jid, &self.local, &wished, entrance);
-        let moved = fault.moved.as_ref();
-        match moved.and_then(|to| base.local(to.kind, &to.id).ok()) {
-            // The network says where the room is now.
-            Some(local) => {
-                let proper = format!("{local}@{}", base.outbox.domain());
-                origin.moved(&base.outbox, &proper);
-            }
-            None => origin.fault(&base.outbox, fault),
-        }
+        base.answer_fault(&origin, fault);
     }
 
     /// Everybody is out: the service ends or the network is gone for good (XEP-0045 §17.3).

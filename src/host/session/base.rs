@@ -10,6 +10,7 @@ use super::pending::{Open, Pending};
 use crate::component::Outbox;
 use crate::host::ids::Ids;
 use crate::host::names::Names;
+use crate::host::reply::Origin;
 use crate::host::shared::Shared;
 use crate::store::{Conversation, ConversationId, Later, Page, Row, StoreFault};
 use crate::xmpp::escape::escape;
@@ -249,6 +250,18 @@ impl Base {
                 isthmus_gateway::FaultKind::BadAddress,
                 fault.to_string(),
             )),
+        }
+    }
+
+    /// Answers a stanza with a fault; one that says where the addressee is now, with that address.
+    pub(crate) fn answer_fault(&self, origin: &Origin, fault: &Fault) {
+        let moved = fault.moved.as_ref();
+        match moved.and_then(|to| self.local(to.kind, &to.id).ok()) {
+            Some(local) => {
+                let proper = format!("{local}@{}", self.outbox.domain());
+                origin.moved(&self.outbox, &proper);
+            }
+            None => origin.fault(&self.outbox, fault),
         }
     }
 

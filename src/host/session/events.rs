@@ -155,7 +155,7 @@ impl Session {
             return self.base.doubt(tag, open.pending);
         }
         match (open.pending, result) {
-            (Pending::Message(sent), Err(fault)) => sent.origin.fault(&self.base.outbox, &fault),
+            (Pending::Message(sent), Err(fault)) => self.base.answer_fault(&sent.origin, &fault),
             (Pending::Message(mut sent), Ok(outcome)) => {
                 self.reflect(&mut sent, &Echo::default());
                 if outcome == Outcome::Sent {
@@ -180,7 +180,7 @@ impl Session {
         if let Some(open) = self.base.end(tag)
             && let Pending::Message(sent) = open.pending
         {
-            sent.origin.fault(&self.base.outbox, fault);
+            self.base.answer_fault(&sent.origin, fault);
         }
     }
 

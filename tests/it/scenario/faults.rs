@@ -41,17 +41,26 @@ const TABLE: [(FaultKind, &str, &str); 28] = [
     (FaultKind::Other, "not-allowed", "cancel"),
 ];
 
+/// Who has moved is not only told so: RFC 6120 §8.3.3.5 has the new address in the condition.
+const MOVED: &str = "<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>\
+     xmpp:{new}</gone><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' \
+     xml:lang='en'>the proper address is {new}</text></error>";
+
 fn walk(scenario: impl Fn(&str, &str) -> String) {
     for kind in FaultKind::ALL {
         let row = TABLE.iter().find(|row| row.0 == kind);
         let (_, condition, error) = row.expect("every kind has a row");
         let json = serde_json::to_string(&kind).expect("a kind has a name");
         let name = json.trim_matches('"');
-        let error = format!(
-            "<error type='{error}'><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
+        let error = if kind == FaultKind::Moved {
+            MOVED.to_owned()
+        } else {
+            format!(
+                "<error type='{error}'><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
              <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' \
              xml:lang='en'>{{*}}{kind:?}</text></error>"
-        );
+            )
+        };
         let text = scenario(name, &error);
         run_text(name, &text).unwrap_or_else(|fault| panic!("{kind:?}\n{text}\n{fault}"));
     }
