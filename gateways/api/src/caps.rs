@@ -1,5 +1,7 @@
 //! What a network, a room or a peer can do, and the rules a network plays by, as data.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 /// What can be expressed. The host derives from it both what it advertises and the fallback it
@@ -45,15 +47,25 @@ pub enum Fold {
     #[default]
     Exact,
     /// Each byte through this table of 256 entries; a shorter table leaves other bytes alone.
-    Bytes(Box<[u8]>),
+    Bytes(Cow<'static, [u8]>),
     /// Unicode lower case.
     Unicode,
 }
 
+static ASCII: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < table.len() {
+        table[at] = (at as u8).to_ascii_lowercase();
+        at += 1;
+    }
+    table
+};
+
 impl Fold {
     /// The fold that equates ASCII letters only.
     pub fn ascii() -> Self {
-        Self::Bytes((0..=255u8).map(|b| b.to_ascii_lowercase()).collect())
+        Self::Bytes(Cow::Borrowed(&ASCII))
     }
 
     /// Writes the folded spelling of `name` over `to`, which is cleared first. No allocation where

@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn folding_by_a_table_leaves_bytes_beyond_the_table_alone() {
-        let fold = Fold::Bytes(Box::from(*b"\0"));
+        let fold = Fold::Bytes(b"\0".into());
         let mut folded = Vec::new();
         fold.fold_into("Ab", &mut folded);
         assert_eq!(folded, b"Ab");

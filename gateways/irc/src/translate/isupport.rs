@@ -26,7 +26,7 @@ pub(super) struct Isupport {
 impl Default for Isupport {
     fn default() -> Self {
         Self {
-            fold: rfc1459(b'^'),
+            fold: Fold::Bytes((&RFC1459).into()),
             ranks: vec![rank('@', 'o'), rank('+', 'v')],
             channel_signs: "#&+!".to_owned(),
             status_signs: String::new(),
@@ -47,8 +47,8 @@ impl Isupport {
             "CASEMAPPING" => {
                 self.fold = match value {
                     "ascii" => Fold::ascii(),
-                    "rfc1459-strict" | "strict-rfc1459" => rfc1459(b']'),
-                    _ => rfc1459(b'^'),
+                    "rfc1459-strict" | "strict-rfc1459" => Fold::Bytes((&RFC1459_STRICT).into()),
+                    _ => Fold::Bytes((&RFC1459).into()),
                 }
             }
             "CHANTYPES" => self.channel_signs = value.to_owned(),
@@ -110,17 +110,22 @@ fn rank(sign: char, letter: char) -> Rank {
     }
 }
 
-/// `A` to `Z` and `[`, `\`, `]` up to `last` are upper case.
-fn rfc1459(last: u8) -> Fold {
-    Fold::Bytes(
-        (0..=255u8)
-            .map(|b| match b {
-                b'A'..=b'Z' | b'['..=b']' => b + 32,
-                b'^' if last == b'^' => b'~',
-                b => b,
-            })
-            .collect(),
-    )
+/// RFC 2812 §2.2, with `~` as the lower case of `^`.
+static RFC1459: [u8; 256] = rfc1459(b'^');
+/// The same without that.
+static RFC1459_STRICT: [u8; 256] = rfc1459(b']');
+
+/// `A` to `Z` and the signs behind them up to `last` are upper case.
+const fn rfc1459(last: u8) -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < table.len() {
+        let byte = at as u8;
+        let is_upper = byte >= b'A' && byte <= last;
+        table[at] = if is_upper { byte + 32 } else { byte };
+        at += 1;
+    }
+    table
 }
 
 #[cfg(test)]
