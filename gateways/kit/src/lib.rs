@@ -1,11 +1,13 @@
 //! What several gateways need and the contract must not hold.
 //!
 //! Connections ([`dial`], [`tls`]), patience ([`backoff`], [`bucket`]) and cutting text to a
-//! network's size ([`split`]), reading settings ([`settings`]). Nothing of one network is in here.
+//! network's size ([`split`]), reading settings ([`settings`]), lists without air ([`lean`]). Nothing
+//! of one network is in here.
 
 pub mod backoff;
 pub mod bucket;
 pub mod dial;
+pub mod lean;
 pub mod settings;
 pub mod split;
 pub mod tls;
