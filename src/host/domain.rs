@@ -396,7 +396,9 @@ impl Domain {
             generation,
         };
         let task = SessionTask::new(session, user, inbox, place);
-        let span = tracing::info_span!(
+        // Not for the usual level: thousands of spans are kept in memory, and the few faults that
+        // are logged at it name the user themselves.
+        let span = tracing::debug_span!(
             "session", user = %key.user, gateway = domain_name, network = &*key.network
         );
         tokio::spawn(task.instrument(span));

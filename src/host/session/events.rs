@@ -327,7 +327,8 @@ impl Session {
         match opened {
             Ok(conversation) => room.archived(&mut self.base, Some(&conversation)),
             Err(fault) => {
-                tracing::error!(%fault, room = %room.local, "this room goes unarchived");
+                let user = &self.base.user;
+                tracing::error!(%fault, %user, room = room.local, "this room goes unarchived");
                 room.archived(&mut self.base, None);
             }
         }
@@ -340,7 +341,8 @@ impl Session {
         rows: Result<Vec<crate::store::Row>, crate::store::StoreFault>,
     ) {
         let rows = rows.unwrap_or_else(|fault| {
-            tracing::error!(%fault, "the archive cannot be read");
+            let user = &self.base.user;
+            tracing::error!(%fault, %user, "the archive cannot be read");
             Vec::new()
         });
         if let Some(room) = self.rooms.by_key(&load.room) {
