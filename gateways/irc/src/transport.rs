@@ -190,6 +190,7 @@ impl IrcSession {
             match Pin::new(&mut *stream).poll_read(cx, &mut chunk) {
                 Poll::Pending => {
                     self.inbox.release();
+                    self.talk.rest();
                     return Ok(());
                 }
                 Poll::Ready(Err(fault)) => return Err(fault),

@@ -98,6 +98,8 @@ impl Resource {
     /// Is to be shown the room from the start, as one who enters.
     pub(super) fn begin(&mut self, archive: Option<Archive>) {
         self.cursor = Cursor::start();
+        // It is in: nothing can refuse it any more.
+        self.entrance = None;
         let from_now_on = self.history.wants_none();
         self.seen = archive.map(|it| it.last).filter(|_| from_now_on);
         self.subject_owed = true;
@@ -253,7 +255,8 @@ impl Room {
     /// Shows one archived message: as it was sent, with the time it was sent at (XEP-0203).
     fn show_row(&self, base: &Base, to: &str, row: &Row) {
         let Ok(stanza) = Element::parse(&row.stanza) else {
-            tracing::error!(row = row.number, "an archived message cannot be read");
+            let (user, room) = (&base.user, &self.local);
+            tracing::error!(%user, room, row = row.number, "an archived message cannot be read");
             return;
         };
         let nick = resource_from_nick(&row.nick);

@@ -53,7 +53,7 @@ impl Room {
         if self.phase == Phase::Inside && self.archive_known {
             resource.begin(self.archive);
         }
-        self.resources.push(resource);
+        isthmus_kit::lean::push(&mut self.resources, resource);
         if password.is_some() {
             self.password = password;
         }

@@ -66,7 +66,7 @@ pub(crate) struct Resource {
     pub(crate) jid: String,
     /// The nickname it asked for.
     pub(crate) wished: String,
-    /// The id of its entrance, for an error.
+    /// The id of its entrance, for an error, until it is in.
     pub(crate) entrance: Option<String>,
     /// What it wants to see of the past.
     pub(crate) history: HistoryWish,

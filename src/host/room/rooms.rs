@@ -56,8 +56,8 @@ impl Rooms {
         let key = base.folded(name);
         let conversation = format!("{}@{}", local, base.outbox.domain());
         let ids = Ids::new(&base.shared.message_key, &conversation, base.number);
-        self.list
-            .push(Room::new(name, key, local, &base.names, ids));
+        let room = Room::new(name, key, local, &base.names, ids);
+        isthmus_kit::lean::push(&mut self.list, room);
         self.list.last_mut()
     }
 
@@ -144,6 +144,11 @@ impl Rooms {
                 && room.leave_at.is_none()
                 && (room.phase == Phase::Wanted || !online))
         });
+    }
+
+    /// Gives memory back that is not in use.
+    pub(crate) fn rest(&mut self) {
+        self.scratch = Vec::new();
     }
 
     /// When `tidy` has something to do.

@@ -4,18 +4,20 @@
 //! from the state of the room, what may not have arrived. For that it keeps whom it told about and
 //! behind which mark.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use isthmus_kit::lean;
 
 use crate::component::Mark;
 
-/// With more names than this the whole room is shown again instead.
+/// With more changes than this the whole room is shown again instead.
 const MOST: usize = 10_000;
 
 /// Nicknames and the last mark behind which something was told of them.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
-    names: HashMap<Arc<str>, Mark>,
+    /// Oldest first; a nickname may come more than once.
+    names: Vec<(Arc<str>, Mark)>,
     newest: Option<Mark>,
     overflowed: bool,
 }
@@ -34,16 +36,16 @@ impl Told {
     pub(crate) fn note(&mut self, nick: &Arc<str>, mark: Mark, confirmed: Mark) {
         if self.newest.is_some_and(|newest| newest <= confirmed) {
             // Everything noted has arrived: the usual case, and the table stays small.
-            self.names.clear();
+            self.names = Vec::new();
             self.overflowed = false;
         }
         self.newest = Some(mark);
-        if self.names.len() >= MOST && !self.names.contains_key(nick) {
-            self.names.clear();
+        if self.names.len() >= MOST {
+            self.names = Vec::new();
             self.overflowed = true;
         }
         if !self.overflowed {
-            self.names.insert(Arc::clone(nick), mark);
+            lean::push(&mut self.names, (Arc::clone(nick), mark));
         }
     }
 
@@ -60,6 +62,7 @@ impl Told {
             .map(|(name, _)| name)
             .collect();
         lost.sort_unstable();
+        lost.dedup();
         Anew::Names(lost)
     }
 }

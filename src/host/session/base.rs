@@ -192,6 +192,26 @@ impl Base {
         self.doubtful.push_back((self.now + FAILURE_WINDOW, tag));
     }
 
+    /// Gives memory back that is not in use: most sessions are idle most of the time.
+    pub(crate) fn rest(&mut self) {
+        // No table has an allocation to give back unless something was issued since the last rest.
+        if self.commands.is_empty() {
+            self.commands.shrink_to_fit();
+        }
+        if self.open.is_empty() {
+            self.open.shrink_to_fit();
+            // What is left in these are deadlines of what has ended.
+            self.due = VecDeque::new();
+            self.doubtful = VecDeque::new();
+        }
+        if self.loads.is_empty() {
+            self.loads.shrink_to_fit();
+        }
+        if self.archives.is_empty() {
+            self.archives.shrink_to_fit();
+        }
+    }
+
     /// How many commands wait for their end.
     pub(crate) fn open_commands(&self) -> usize {
         self.open.len() - self.doubtful.len().min(self.open.len())

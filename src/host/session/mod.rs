@@ -63,6 +63,12 @@ impl Session {
         self.rooms.stream_up(&self.base, confirmed);
     }
 
+    /// Gives memory back that is not in use: the session waits.
+    fn rest(&mut self) {
+        self.base.rest();
+        self.rooms.rest();
+    }
+
     /// Everybody is told that it ends (XEP-0045 §17.3, status 332 for a shutdown).
     pub(crate) fn farewell(&mut self, shutdown: bool, text: &str) {
         let code = if shutdown {

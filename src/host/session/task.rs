@@ -122,6 +122,8 @@ impl SessionTask {
         // is gone through, although nothing else may happen that wakes this task.
         progress |= self.reads(cx);
         progress |= self.session.rooms.advance(&mut self.session.base);
+        // The last room may be gone by now: from here on the session's own end is a deadline.
+        self.session.tick();
         match self.stage {
             Stage::Closing { until } if until <= now => None,
             Stage::Closing { .. } if self.network.is_none() => None,
@@ -306,6 +308,7 @@ impl Future for SessionTask {
                 None => return Poll::Ready(()),
                 Some(true) => {}
                 Some(false) => {
+                    this.session.rest();
                     if this.set_timer(cx).is_pending() {
                         return Poll::Pending;
                     }

@@ -175,7 +175,7 @@ impl Conversation {
         if let Some(joined) = self.room(room) {
             let name = joined.name.clone();
             sink.event(Event::Joined {
-                room: name.as_str().into(),
+                room: (&*name).into(),
                 nick: self.me.as_str().into(),
                 asked: Some(tag),
             });
@@ -210,7 +210,7 @@ impl Conversation {
             .asked
             .iter()
             .any(|a| a.want == Want::Join && a.key == key);
-        if !self.rooms.contains_key(&key) && !entering {
+        if self.room(room).is_none() && !entering {
             let fault = Fault::new(FaultKind::NotJoined, "not in that channel");
             return done(tag, Err(fault), sink);
         }

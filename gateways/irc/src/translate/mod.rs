@@ -24,7 +24,6 @@ mod register;
 mod room;
 mod send;
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use isthmus_gateway::{Command, Event, Fault, FaultKind, RoomFlags, Sink, Tag, Time};
@@ -87,7 +86,9 @@ enum Phase {
 #[derive(Default)]
 struct Room {
     /// As the network spells it.
-    name: String,
+    name: Box<str>,
+    /// The folded name.
+    key: Box<[u8]>,
     /// The topic told on entry, until it is known who set it.
     topic: Option<String>,
     flags: RoomFlags,
@@ -109,7 +110,7 @@ pub struct Conversation {
     queue: Queue,
     sends: std::collections::VecDeque<OpenSend>,
     asked: Vec<Asked>,
-    rooms: HashMap<Vec<u8>, Room>,
+    rooms: Vec<Room>,
     parked: Vec<(Tag, Command<'static>)>,
     ctcp_bucket: Bucket,
     heard_at: Instant,
@@ -141,7 +142,7 @@ impl Conversation {
             echo: false,
             sends: Default::default(),
             asked: Vec::new(),
-            rooms: HashMap::new(),
+            rooms: Vec::new(),
             parked: Vec::new(),
             ctcp_bucket: Bucket::new(3, 0.1),
             heard_at: now,
@@ -172,7 +173,7 @@ impl Conversation {
         });
         self.end_all(&end.fault, sink);
         self.queue.clear();
-        self.rooms = HashMap::new();
+        self.rooms = Vec::new();
         self.phase = Phase::Down(end.fault.clone());
         end
     }
@@ -291,6 +292,20 @@ impl Conversation {
         }
     }
 
+    /// Gives memory back that is not in use: nothing more was to be read.
+    pub fn rest(&mut self) {
+        if self.queue.waiting.is_empty() {
+            self.queue.waiting.shrink_to_fit();
+        }
+        if self.sends.is_empty() {
+            self.sends.shrink_to_fit();
+        }
+        if self.asked.is_empty() {
+            self.asked.shrink_to_fit();
+        }
+        self.key = Vec::new();
+    }
+
     fn keep_alive(&mut self, now: Instant) {
         if !matches!(self.phase, Phase::Online) || self.end.is_some() {
             return;
@@ -332,7 +347,13 @@ impl Conversation {
     /// The joined channel of that name.
     fn room(&mut self, name: &str) -> Option<&mut Room> {
         self.isupport.fold.fold_into(name, &mut self.key);
-        self.rooms.get_mut(&self.key)
+        let key = &self.key;
+        self.rooms.iter_mut().find(|room| *room.key == **key)
+    }
+
+    /// The user is not in that channel any more.
+    fn forget_room(&mut self, key: &[u8]) {
+        self.rooms.retain(|room| *room.key != *key);
     }
 
     /// The time of day at `now`.

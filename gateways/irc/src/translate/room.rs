@@ -42,13 +42,13 @@ impl Conversation {
         while let Some(tag) = self.take_asked(|a| a.want == Want::Join && a.key == key) {
             asked.push(tag);
         }
-        self.rooms.insert(
-            key,
-            Room {
-                name: channel.to_owned(),
-                ..Room::default()
-            },
-        );
+        self.forget_room(&key);
+        let room = Room {
+            name: channel.into(),
+            key: key.into(),
+            ..Room::default()
+        };
+        isthmus_kit::lean::push(&mut self.rooms, room);
         sink.event(Event::Joined {
             room: channel.into(),
             nick: self.me.as_str().into(),
@@ -66,7 +66,7 @@ impl Conversation {
         self.left(Some(channel), nick, Why::Parted, None, text, sink);
         if self.is_me(nick) {
             let key = self.folded(channel);
-            self.rooms.remove(&key);
+            self.forget_room(&key);
             self.finish(|a| a.want == Want::Leave && a.key == key, sink);
         }
     }
@@ -104,7 +104,7 @@ impl Conversation {
             sink,
         );
         if self.is_me(nick) {
-            self.rooms.remove(&key);
+            self.forget_room(&key);
             self.finish(|a| a.want == Want::Leave && a.key == key, sink);
         }
     }
