@@ -216,6 +216,8 @@ pub struct Reference {
     pub copy: u16,
     /// Which part, from 0.
     pub part: u16,
+    /// What the gateway keeps for the job.
+    pub kept: Option<Vec<u8>>,
 }
 
 /// Durable messages. Each call is one transaction, committed before it is answered.

@@ -75,6 +75,9 @@ pub struct Ref {
     pub part: u16,
     /// Which recipient, from 0.
     pub recipient: u16,
+    /// What the gateway keeps for the job.
+    #[serde(default)]
+    pub kept: Option<Vec<u8>>,
 }
 
 /// Writes an attachment into the host's store.
@@ -108,6 +111,14 @@ pub trait Uplink: Send + Sync {
     /// What a foreign id refers to: of this user, or of any where the network's word names none (a
     /// carrier's receipt, a bounce).
     fn resolve(&self, user: Option<UserId>, key: Key<'_>) -> Later<Option<Ref>>;
+
+    /// Keeps a value of the gateway's own under a name, over restarts; `None` removes it.
+    /// Resolves when it is on disk. Calls take effect in their order, whenever they are waited
+    /// for: what is asked for later is not on disk before it.
+    fn keep(&self, name: &str, value: Option<Vec<u8>>) -> Later<Result<(), Refusal>>;
+
+    /// The value kept under a name.
+    fn kept(&self, name: &str) -> Later<Result<Option<Vec<u8>>, Refusal>>;
 
     /// Opens an attachment for writing.
     fn store_blob(&self, name: &str, mime: &str) -> Box<dyn BlobWriter>;

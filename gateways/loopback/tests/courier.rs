@@ -65,6 +65,14 @@ impl Uplink for Host {
         Box::pin(ready(None))
     }
 
+    fn keep(&self, _: &str, _: Option<Vec<u8>>) -> Later<Result<(), Refusal>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn kept(&self, _: &str) -> Later<Result<Option<Vec<u8>>, Refusal>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     fn store_blob(&self, _: &str, _: &str) -> Box<dyn BlobWriter> {
         unreachable!("no attachment comes from this network")
     }

@@ -78,7 +78,29 @@ impl Uplink for HostUplink {
                 stanza: reference.stanza,
                 part: reference.part,
                 recipient: reference.copy,
+                kept: reference.kept,
             })
+        })
+    }
+
+    fn keep(&self, name: &str, value: Option<Vec<u8>>) -> Later<Result<(), Refusal>> {
+        let store = &self.0.shared.store;
+        // Queued here and not when it is waited for: what is asked for later comes later.
+        store.keep("", self.0.outbox.domain(), &own_name(name), value);
+        let synced = store.synced();
+        Box::pin(async move {
+            synced
+                .await
+                .map_err(|fault| Refusal::Later(fault.to_string()))
+        })
+    }
+
+    fn kept(&self, name: &str) -> Later<Result<Option<Vec<u8>>, Refusal>> {
+        let store = &self.0.shared.store;
+        let kept = store.kept("", self.0.outbox.domain(), &own_name(name));
+        Box::pin(async move {
+            kept.await
+                .map_err(|fault| Refusal::Later(fault.to_string()))
         })
     }
 
@@ -372,6 +394,11 @@ impl CourierHost {
             due,
         })
     }
+}
+
+/// The name under which a value of the gateway's own is kept.
+fn own_name(name: &str) -> String {
+    format!("own {name}")
 }
 
 /// The name under which the users of a line are kept.

@@ -183,7 +183,15 @@ fn report(db: &Connection, report: &CopyReport) -> Sql<Reported> {
     };
     // Ids of a copy may come with any report, late ones too.
     refer(db, report.job, copy, &report.keys, report.until)?;
-    if !state(before).may_become(report.state) {
+    let moves = state(before).may_become(report.state);
+    // The same state once more may bring news for the gateway alone: one part of several arrived.
+    if let Some(kept) = &report.kept
+        && (moves || state(before) == report.state)
+    {
+        db.prepare_cached("UPDATE job SET kept = ?2 WHERE id = ?1")?
+            .execute(params![job, kept])?;
+    }
+    if !moves {
         return Ok(Reported::Stale);
     }
     db.prepare_cached("UPDATE copy SET state = ?3 WHERE job = ?1 AND number = ?2")?
@@ -191,10 +199,6 @@ fn report(db: &Connection, report: &CopyReport) -> Sql<Reported> {
     if report.state == CopyState::Queued {
         db.prepare_cached("UPDATE job SET due = ?2 WHERE id = ?1")?
             .execute(params![job, report.due])?;
-    }
-    if let Some(kept) = &report.kept {
-        db.prepare_cached("UPDATE job SET kept = ?2 WHERE id = ?1")?
-            .execute(params![job, kept])?;
     }
     if let Some(kept) = &report.peer_kept {
         keep_peer(db, user, gateway, &address, kept)?;
@@ -368,8 +372,9 @@ fn inbound_done(db: &Connection, ids: &[u64]) -> Sql<()> {
 fn reference(db: &Connection, gateway: &str, key: &str) -> Sql<Option<Reference>> {
     let gateway = gateway_id(db, gateway)?;
     db.prepare_cached(
-        "SELECT n.number, r.stanza, r.job, r.copy, r.part FROM reference r \
-         JOIN user_number n ON n.user = r.user WHERE r.gateway = ?1 AND r.key = ?2",
+        "SELECT n.number, r.stanza, r.job, r.copy, r.part, j.kept FROM reference r \
+         JOIN user_number n ON n.user = r.user LEFT JOIN job j ON j.id = r.job \
+         WHERE r.gateway = ?1 AND r.key = ?2",
     )?
     .query_row(params![gateway, key], |row| {
         Ok(Reference {
@@ -378,6 +383,7 @@ fn reference(db: &Connection, gateway: &str, key: &str) -> Sql<Option<Reference>
             job: row.get::<_, Option<i64>>(2)?.map(|job| job as u64),
             copy: row.get(3)?,
             part: row.get(4)?,
+            kept: row.get(5)?,
         })
     })
     .optional()

@@ -304,6 +304,14 @@ impl Uplink for Host {
         ready(None)
     }
 
+    fn keep(&self, _: &str, _: Option<Vec<u8>>) -> Later<Result<(), Refusal>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn kept(&self, _: &str) -> Later<Result<Option<Vec<u8>>, Refusal>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     fn store_blob(&self, _name: &str, _mime: &str) -> Box<dyn BlobWriter> {
         unreachable!("no plugin can ask for it")
     }

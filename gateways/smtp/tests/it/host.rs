@@ -102,6 +102,14 @@ impl Uplink for Host {
         Box::pin(std::future::ready(None))
     }
 
+    fn keep(&self, _: &str, _: Option<Vec<u8>>) -> Later<Result<(), Refusal>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn kept(&self, _: &str) -> Later<Result<Option<Vec<u8>>, Refusal>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     fn store_blob(&self, name: &str, mime: &str) -> Box<dyn BlobWriter> {
         Box::new(Writer {
             file: (name.to_owned(), mime.to_owned(), Vec::new()),
