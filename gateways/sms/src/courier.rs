@@ -20,7 +20,7 @@ use crate::address::Peer;
 use crate::config::Config;
 use crate::gateway::Sms;
 use crate::line;
-use crate::track::{Sent, Table, lock};
+use crate::track::{Table, lock};
 use crate::translate::segments::{Segments, segments};
 use crate::transport::Link;
 
@@ -103,7 +103,9 @@ impl Jobs {
         tasks.spawn(async move {
             match plan {
                 Ok((plan, outlet)) => {
-                    let sent = Sent::new(job.id, &plan.carrier, job.kept.as_deref());
+                    let sent = outlet
+                        .table
+                        .resumed(job.id, &plan.carrier, job.kept.as_deref());
                     let mut copies = JoinSet::new();
                     for (to, address) in (0u16..).zip(&job.to) {
                         let sending = Sending {

@@ -2,25 +2,29 @@
 //!
 //! The carrier gets its answer after the host has stored the message. Parts of a message are
 //! answered with it if they come within a moment; a carrier that sends one at a time would wait
-//! for ever otherwise, so after that they are answered alone.
+//! for ever otherwise, so after that they are kept in the `journal` and answered alone. A drain
+//! leaves them there.
 
 mod deliver;
+mod journal;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Key, State, Uplink};
+use isthmus_gateway::{Key, Ref, Refusal, State, Uplink};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
-use self::deliver::{Again, deliver};
+use self::deliver::deliver;
+use self::journal::Journal;
 use crate::address;
 use crate::config::{Carrier, Config};
 use crate::track::{Match, Part, Table, key};
-use crate::translate::concat::{Joiner, Whole, piece};
+use crate::translate::concat::{Joiner, Key as Parted, Parts, Whole, piece};
 use crate::translate::outcome::Copy;
-use crate::translate::receipt::{Receipt, receipt};
+use crate::translate::receipt::{Receipt, plain_form, receipt};
 use crate::translate::repeat::Repeats;
 use crate::translate::smpp::{Sm, Status};
 use crate::translate::text::{self, Alphabet};
@@ -30,6 +34,10 @@ use crate::transport::{Command, Inbound, Ticket};
 const BATCH: usize = 64;
 /// How long parts wait to be answered together with the whole.
 const TOGETHER: Duration = Duration::from_millis(300);
+/// Between two tries of reading what was kept, or of storing it.
+const AGAIN: Duration = Duration::from_secs(2);
+/// How often records of what may come again are tidied.
+const TIDY: Duration = Duration::from_secs(61);
 /// Receipts worked on at once.
 const RECEIPTS: usize = 64;
 
@@ -39,8 +47,6 @@ pub(super) struct Waiting {
     pub(super) ticket: Ticket,
     since: Instant,
     pub(super) answered: bool,
-    ton: u8,
-    multipart: bool,
 }
 
 /// The task of one carrier's deliveries.
@@ -54,7 +60,8 @@ pub(crate) struct Inward {
     up: Arc<dyn Uplink>,
     joiner: Joiner<Waiting>,
     repeats: Repeats,
-    again: Vec<Again>,
+    journal: Journal,
+    tidy: Option<Instant>,
     receipts: JoinSet<()>,
 }
 
@@ -77,12 +84,13 @@ impl Inward {
             alphabet: carrier.alphabet,
             region: carrier.region.clone(),
             joiner: Joiner::new(carrier.alphabet, config.join_timeout),
+            journal: Journal::new(name, Arc::clone(&up), config.join_timeout),
             config,
             commands,
             table,
             up,
             repeats: Repeats::new(run),
-            again: Vec::new(),
+            tidy: None,
             receipts: JoinSet::new(),
         }
     }
@@ -90,6 +98,14 @@ impl Inward {
     /// Works until the transport has ended.
     pub(crate) async fn run(mut self, mut inbound: mpsc::Receiver<Inbound>) {
         let mut batch = Vec::with_capacity(BATCH);
+        while let Err(refusal) = self.load().await {
+            let carrier = &self.name;
+            tracing::warn!(carrier, ?refusal, "what was kept cannot be read yet");
+            if inbound.is_closed() {
+                return;
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
         loop {
             let far = now() + Duration::from_secs(3600);
             let deadline = self.deadline().unwrap_or(far);
@@ -105,16 +121,18 @@ impl Inward {
                 Some(_) = self.receipts.join_next() => {}
             }
         }
-        self.end().await;
         while self.receipts.join_next().await.is_some() {}
     }
 
     fn deadline(&mut self) -> Option<Instant> {
-        let waiting = self.joiner.tokens().filter(|waiting| !waiting.answered);
+        let waiting = self
+            .joiner
+            .waiting()
+            .flat_map(|(_, _, tokens)| tokens.iter());
+        let waiting = waiting.filter(|waiting| !waiting.answered);
         let together = waiting.map(|waiting| waiting.since + TOGETHER).min();
-        let again = self.again.iter().map(|again| again.due).min();
         let expired = self.joiner.deadline();
-        [together, again, expired].into_iter().flatten().min()
+        [together, expired, self.tidy].into_iter().flatten().min()
     }
 
     /// Receipts are on their way when this returns; messages that are whole are returned.
@@ -134,25 +152,27 @@ impl Inward {
 
     fn message(&mut self, ticket: Ticket, sm: &Sm) -> Option<Whole<Waiting>> {
         let piece = piece(sm);
-        let mut waiting = Waiting {
+        let waiting = Waiting {
             ticket,
             since: now(),
             answered: false,
-            ton: sm.source.ton,
-            multipart: false,
         };
         let (source, destination) = (&sm.source.number, &sm.destination.number);
+        let ton = sm.source.ton;
         if let Some(part) = piece.part {
-            waiting.multipart = true;
             let now = now();
             return self
                 .joiner
-                .add(source, destination, piece, part, waiting, now);
+                .add((ton, source), destination, piece, part, waiting, now);
         }
         Some(Whole {
-            source: source.clone(),
-            destination: destination.clone(),
-            reference: 0,
+            key: Parted {
+                ton,
+                source: source.clone(),
+                destination: destination.clone(),
+                ..Parted::default()
+            },
+            parts: Parts::new(),
             text: text::decode(&piece.bytes, piece.data_coding, self.alphabet),
             tokens: vec![waiting],
         })
@@ -176,42 +196,75 @@ impl Inward {
         self.receipts.spawn(job.run(found));
     }
 
+    /// Takes up what an earlier run has left: its parts are waited for as long as new ones.
+    async fn load(&mut self) -> Result<(), Refusal> {
+        let (open, of_late) = self.journal.load().await?;
+        let now = now();
+        for (key, parts) in open {
+            let whole = parts.len() >= usize::from(key.total);
+            let wait = if whole {
+                Duration::ZERO
+            } else {
+                self.config.join_timeout
+            };
+            self.joiner.restore(key, parts, now + wait);
+        }
+        if !of_late.is_empty() {
+            self.tidy = Some(now + TIDY);
+            self.repeats.restore(of_late, now);
+        }
+        Ok(())
+    }
+
     async fn tick(&mut self) {
         let now = now();
         let mut due = Vec::new();
         while let Some(whole) = self.joiner.expired(now) {
             due.push(whole);
         }
-        for waiting in self.joiner.tokens() {
-            if !waiting.answered && waiting.since + TOGETHER <= now {
-                waiting.answered = true;
-                answer(&self.commands, waiting.ticket, Status::OK);
-            }
-        }
+        self.answer_alone(now).await;
         self.deliver(due).await;
-        let (ready, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.again)
-            .into_iter()
-            .partition(|again| again.due <= now);
-        self.again = later;
-        self.deliver(ready.into_iter().map(|again| again.whole).collect())
-            .await;
+        if self.tidy.is_some_and(|tidy| tidy <= now) {
+            let past = self.repeats.past(now);
+            for kept in self.journal.seen(past) {
+                // What stays longer than it should is only remembered longer.
+                let _ = kept.await;
+            }
+            self.tidy = self.repeats.is_recorded().then_some(now + TIDY);
+        }
     }
 
-    /// What was answered and is not stored must be stored now, as far as it has come.
-    async fn end(&mut self) {
-        let mut rest: Vec<_> = std::mem::take(&mut self.again)
-            .into_iter()
-            .map(|again| again.whole)
+    /// Parts that have waited long enough are kept and answered.
+    async fn answer_alone(&mut self, now: Instant) {
+        let late = |waiting: &Waiting| !waiting.answered && waiting.since + TOGETHER <= now;
+        let waiting = self.joiner.waiting();
+        let due = waiting.filter(|(_, _, tokens)| tokens.iter().any(late));
+        let due: Vec<_> = due
+            .map(|(key, parts, _)| (key.clone(), parts.clone()))
             .collect();
-        while let Some(whole) = self.joiner.any() {
-            if whole.tokens.iter().any(|waiting| waiting.answered) {
-                rest.push(whole);
+        if due.is_empty() {
+            return;
+        }
+        let keys: BTreeSet<_> = due.iter().map(|(key, _)| key.clone()).collect();
+        let status = match self.journal.put(due).await {
+            Ok(()) => Status::OK,
+            Err(_) => Status::RECEIVER_TEMPORARY,
+        };
+        for (key, _, tokens) in self.joiner.waiting() {
+            if !keys.contains(key) {
+                continue;
+            }
+            for waiting in tokens.iter_mut().filter(|waiting| !waiting.answered) {
+                waiting.answered = true;
+                answer(&self.commands, waiting.ticket, status);
             }
         }
-        self.deliver(rest).await;
-        if !self.again.is_empty() {
-            let count = self.again.len();
-            tracing::error!(carrier = self.name, count, "messages could not be stored");
+        if status != Status::OK {
+            // The carrier sends again what is not kept.
+            for key in keys {
+                let kept = self.journal.parts(&key);
+                self.joiner.reduce(&key, kept);
+            }
         }
     }
 
@@ -262,25 +315,15 @@ impl Receipted {
         answer(&self.commands, self.ticket, status);
     }
 
-    /// The part of a job that went out in an earlier run. Of a message in several parts the host
-    /// cannot tell which were delivered then: it counts as delivered when all are, in this run.
+    /// The part of a job that went out in an earlier run.
     async fn recall(&self) -> Option<Part> {
         for id in &self.receipt.ids {
             for parts in 1..=usize::from(self.max_parts) {
                 let key = key(&self.carrier, id, parts);
                 let found = self.up.resolve(None, Key(key.into())).await;
-                let Some((found, job)) = found.and_then(|found| found.job.map(|job| (found, job)))
-                else {
-                    continue;
-                };
-                let sent = self.table.recalled(job, &self.carrier);
-                sent.recall(found.recipient, parts);
-                return Some(Part {
-                    sent,
-                    to: found.recipient,
-                    part: usize::from(found.part),
-                    number: String::new(),
-                });
+                if let Some(part) = found.and_then(|found| self.recalled(&found, id, parts)) {
+                    return Some(part);
+                }
             }
         }
         let ids = self.receipt.ids.join(" ");
@@ -290,6 +333,21 @@ impl Receipted {
             "a receipt of nothing that is known"
         );
         None
+    }
+
+    fn recalled(&self, found: &Ref, id: &str, parts: usize) -> Option<Part> {
+        let kept = found.kept.as_deref();
+        let sent = self.table.recalled(found.job?, &self.carrier, kept);
+        sent.recall(found.recipient, parts);
+        let known = sent.with(found.recipient, 0, |copy| {
+            copy.find(&plain_form(id), plain_form)
+        });
+        Some(Part {
+            sent,
+            to: found.recipient,
+            part: known.unwrap_or(usize::from(found.part)),
+            number: String::new(),
+        })
     }
 
     async fn report(&self, part: Part) -> Status {

@@ -46,7 +46,7 @@ pub(crate) struct Sent {
     pub(crate) job: JobId,
     carrier: String,
     copies: Mutex<BTreeMap<u16, Copy>>,
-    /// It went out in an earlier run: what was kept of it is not known here.
+    /// It went out in an earlier run, and nothing was kept of it.
     recalled: bool,
     /// One report at a time, so that what is kept only moves forward.
     reporting: tokio::sync::Mutex<()>,
@@ -66,7 +66,7 @@ impl Sent {
         })
     }
 
-    /// A job that went out in an earlier run.
+    /// A job that went out in an earlier run and of which nothing was kept.
     fn recalled(job: JobId, carrier: &str) -> Arc<Self> {
         Arc::new(Self {
             job,
@@ -231,14 +231,25 @@ impl Table {
         mine.into_iter().map(|(_, receipt)| receipt).collect()
     }
 
-    /// The job of an earlier run.
-    pub(crate) fn recalled(&self, job: JobId, carrier: &str) -> Arc<Sent> {
+    /// The job of an earlier run, with what was kept of it.
+    pub(crate) fn recalled(&self, job: JobId, carrier: &str, kept: Option<&[u8]>) -> Arc<Sent> {
         let mut inner = lock(&self.inner);
         if inner.recalled.len() >= MOST_EARLY {
             inner.recalled.clear();
         }
         let sent = inner.recalled.entry(job);
-        sent.or_insert_with(|| Sent::recalled(job, carrier)).clone()
+        let made = sent.or_insert_with(|| match kept {
+            Some(_) => Sent::new(job, carrier, kept),
+            None => Sent::recalled(job, carrier),
+        });
+        made.clone()
+    }
+
+    /// A job that is sent on: with what receipts have told of its parts since it was handed out.
+    pub(crate) fn resumed(&self, job: JobId, carrier: &str, kept: Option<&[u8]>) -> Arc<Sent> {
+        let known = lock(&self.inner).recalled.remove(&job);
+        let known = known.filter(|known| !known.recalled && kept.is_some());
+        known.unwrap_or_else(|| Sent::new(job, carrier, kept))
     }
 
     /// What a receipt belongs to. `numbers` are those it names, of which one is the recipient's.

@@ -1,23 +1,12 @@
 //! Whole messages to the users of the line they were sent to.
 
-use std::time::{Duration, Instant};
-
 use isthmus_gateway::{Address, Delivery, Handle, Message, Place, Refusal, Stored, UserId, Who};
 
-use super::{Inward, Waiting, answer, now};
+use super::{AGAIN, Inward, TIDY, Waiting, answer, now};
 use crate::address::{self, Peer};
 use crate::translate::concat::Whole;
 use crate::translate::repeat::Looks;
 use crate::translate::smpp::Status;
-
-/// When a message that was answered already and could not be stored is tried again.
-const AGAIN: Duration = Duration::from_secs(5);
-
-/// A message that must still be stored.
-pub(super) struct Again {
-    pub(super) whole: Whole<Waiting>,
-    pub(super) due: Instant,
-}
 
 /// A message and for whom it is.
 struct Addressed {
@@ -30,7 +19,13 @@ struct Addressed {
 pub(super) async fn deliver(inward: &mut Inward, messages: Vec<Whole<Waiting>>) {
     let mut addressed = Vec::new();
     let mut batch = Vec::new();
+    let mut ended = Vec::new();
     for whole in messages {
+        let some = whole.parts.len() < usize::from(whole.key.total);
+        if some && inward.journal.is_again(&whole.key, &whole.parts) {
+            ended.push((whole, Status::OK));
+            continue;
+        }
         match deliveries(inward, &whole).await {
             Ok((looks, deliveries)) => {
                 addressed.push(Addressed {
@@ -40,18 +35,34 @@ pub(super) async fn deliver(inward: &mut Inward, messages: Vec<Whole<Waiting>>) 
                 });
                 batch.extend(deliveries);
             }
-            Err(status) => settle(inward, whole, None, status),
+            Err(status) => ended.push((whole, status)),
         }
     }
-    if batch.is_empty() {
-        return;
+    if !batch.is_empty() {
+        // In this order on disk: a message that is stored can be told from a new one.
+        let changed = inward.repeats.changed(now());
+        inward.tidy.get_or_insert_with(|| now() + TIDY);
+        let recorded = inward.journal.seen(changed);
+        let mut results = inward.up.deliver(batch, false).await.into_iter();
+        for recorded in recorded {
+            if let Err(refusal) = recorded.await {
+                let carrier = &inward.name;
+                tracing::warn!(
+                    carrier,
+                    ?refusal,
+                    "a message may come twice after a restart"
+                );
+            }
+        }
+        for message in addressed {
+            let own: Vec<_> = results.by_ref().take(message.users).collect();
+            let status = status(&own, message.users);
+            let taken = status != Status::RECEIVER_TEMPORARY;
+            inward.repeats.answered(&message.looks, taken, now());
+            ended.push((message.whole, status));
+        }
     }
-    let mut results = inward.up.deliver(batch, false).await.into_iter();
-    for message in addressed {
-        let own: Vec<_> = results.by_ref().take(message.users).collect();
-        let status = status(&own, message.users);
-        settle(inward, message.whole, Some(&message.looks), status);
-    }
+    settle(inward, ended).await;
 }
 
 /// One delivery for each user of the line; or what to tell the carrier.
@@ -61,8 +72,8 @@ async fn deliveries(
 ) -> Result<(Looks, Vec<Delivery<'static>>), Status> {
     let carrier = &inward.name;
     let config = inward.config.clone();
-    let Some((number, line)) = config.line(&whole.destination) else {
-        let number = &whole.destination;
+    let Some((number, line)) = config.line(&whole.key.destination) else {
+        let number = &whole.key.destination;
         tracing::warn!(
             carrier,
             number,
@@ -71,9 +82,7 @@ async fn deliveries(
         return Err(Status::RECEIVER_PERMANENT);
     };
     let region = inward.region(number);
-    let first = whole.tokens.first();
-    let ton = first.map_or(0, |waiting| waiting.ton);
-    let peer = address::from_carrier(ton, &whole.source, &region);
+    let peer = address::from_carrier(whole.key.ton, &whole.key.source, &region);
     let from = peer.address();
     let mut handles: Vec<Handle> = line.users.iter().map(handle).collect();
     if line.open {
@@ -85,15 +94,14 @@ async fn deliveries(
         return Err(Status::RECEIVER_PERMANENT);
     }
     let looks = Looks {
-        source: whole.source.clone(),
-        destination: whole.destination.clone(),
-        reference: first
-            .is_some_and(|it| it.multipart)
-            .then_some(whole.reference),
+        source: whole.key.source.clone(),
+        destination: whole.key.destination.clone(),
+        reference: (whole.key.total > 0).then_some(whole.key.reference),
         text: whole.text.clone(),
     };
-    let bind = first.map_or(0, |waiting| waiting.ticket.bind);
-    let dedup = format!("{carrier}-{}", inward.repeats.key(&looks, bind));
+    // None: all of it was taken up from an earlier run.
+    let bind = whole.tokens.first().map(|waiting| waiting.ticket.bind);
+    let dedup = format!("{carrier}-{}", inward.repeats.key(&looks, bind, now()));
     let delivery = |user: &UserId| Delivery {
         user: *user,
         dedup: dedup.clone(),
@@ -151,25 +159,42 @@ fn status(results: &[Result<Stored, Refusal>], users: usize) -> Status {
     }
 }
 
-/// Answers what was not answered yet. A message of which a part was taken already is ours: it is
-/// tried again here.
-fn settle(inward: &mut Inward, whole: Whole<Waiting>, looks: Option<&Looks>, status: Status) {
-    let ours = whole.tokens.iter().any(|waiting| waiting.answered);
-    let again = status == Status::RECEIVER_TEMPORARY;
-    if let Some(looks) = looks {
-        let now = now();
-        inward.repeats.answered(looks, !again, now);
+/// Answers what was not answered yet, and keeps no longer what is stored.
+async fn settle(inward: &mut Inward, messages: Vec<(Whole<Waiting>, Status)>) {
+    let done = messages
+        .iter()
+        .filter(|(whole, status)| whole.key.total > 0 && *status != Status::RECEIVER_TEMPORARY);
+    let done: Vec<_> = done
+        .map(|(whole, _)| (whole.key.clone(), whole.parts.clone()))
+        .collect();
+    if !done.is_empty() {
+        inward.journal.done(done).await;
     }
-    let told = if ours { Status::OK } else { status };
-    let mut whole = whole;
-    for waiting in &mut whole.tokens {
-        if !waiting.answered {
-            waiting.answered = true;
+    for (whole, status) in messages {
+        // A message of which a part was taken is ours: there is nobody to whom it could be
+        // refused for good any more.
+        let ours = whole.tokens.iter().any(|waiting| waiting.answered);
+        let again = status == Status::RECEIVER_TEMPORARY;
+        let told = if ours && !again { Status::OK } else { status };
+        for waiting in whole.tokens.iter().filter(|waiting| !waiting.answered) {
             answer(&inward.commands, waiting.ticket, told);
         }
+        if again {
+            again_later(inward, &whole);
+        }
     }
-    if ours && again {
-        let due = now() + AGAIN;
-        inward.again.push(Again { whole, due });
+}
+
+/// What is kept of a message is tried again; the carrier sends the rest again.
+fn again_later(inward: &mut Inward, whole: &Whole<Waiting>) {
+    let kept = inward.journal.parts(&whole.key);
+    if kept.is_empty() {
+        return;
     }
+    let wait = if kept.len() == whole.parts.len() {
+        AGAIN
+    } else {
+        inward.config.join_timeout
+    };
+    inward.joiner.restore(whole.key.clone(), kept, now() + wait);
 }

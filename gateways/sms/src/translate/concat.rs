@@ -92,10 +92,28 @@ fn sar(sm: &Sm) -> Option<Part> {
     })
 }
 
+/// Parts by their numbers: octets and data coding.
+pub type Parts = BTreeMap<u8, (Vec<u8>, u8)>;
+
+/// What the parts of one message have in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// The type of number of who sent it.
+    pub ton: u8,
+    /// Who sent it.
+    pub source: String,
+    /// To whom.
+    pub destination: String,
+    /// Its reference.
+    pub reference: u16,
+    /// How many parts there are; 0: it is no message in parts.
+    pub total: u8,
+}
+
 /// A message of which something is missing.
 #[derive(Debug)]
 struct Partial<T> {
-    parts: BTreeMap<u8, (Vec<u8>, u8)>,
+    parts: Parts,
     due: Instant,
     /// What waits for its outcome.
     tokens: Vec<T>,
@@ -104,19 +122,15 @@ struct Partial<T> {
 /// A message with all its parts, or with those that came in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Whole<T> {
-    /// Who sent it, by the key given.
-    pub source: String,
-    /// To whom.
-    pub destination: String,
-    /// Its reference.
-    pub reference: u16,
+    /// Which.
+    pub key: Key,
+    /// The parts it is made of; none if it is no message in parts.
+    pub parts: Parts,
     /// The text, with marks for what is missing.
     pub text: String,
     /// What waits for its outcome.
     pub tokens: Vec<T>,
 }
-
-type Key = (String, String, u16, u8);
 
 /// Collects parts; `T` comes with each and is given back with the whole.
 #[derive(Debug)]
@@ -143,19 +157,20 @@ impl<T> Joiner<T> {
     /// ones, the one that has waited longest.
     pub fn add(
         &mut self,
-        source: &str,
+        (ton, source): (u8, &str),
         destination: &str,
         piece: Piece,
         part: Part,
         token: T,
         now: Instant,
     ) -> Option<Whole<T>> {
-        let key = (
-            source.to_owned(),
-            destination.to_owned(),
-            part.reference,
-            part.total,
-        );
+        let key = Key {
+            ton,
+            source: source.to_owned(),
+            destination: destination.to_owned(),
+            reference: part.reference,
+            total: part.total,
+        };
         let due = now + self.timeout;
         let partial = self.partial.entry(key.clone()).or_insert_with(|| Partial {
             parts: BTreeMap::new(),
@@ -185,16 +200,32 @@ impl<T> Joiner<T> {
         self.take(&key)
     }
 
-    /// Gives up any message.
-    pub fn any(&mut self) -> Option<Whole<T>> {
-        let key = self.partial.keys().next().cloned()?;
-        self.take(&key)
+    /// Puts parts back that were there before; they are given up when `due`.
+    pub fn restore(&mut self, key: Key, parts: Parts, due: Instant) {
+        let partial = self.partial.entry(key).or_insert_with(|| Partial {
+            parts: BTreeMap::new(),
+            due,
+            tokens: Vec::new(),
+        });
+        for (number, part) in parts {
+            partial.parts.entry(number).or_insert(part);
+        }
     }
 
-    /// What waits with incomplete messages.
-    pub fn tokens(&mut self) -> impl Iterator<Item = &mut T> {
-        let partial = self.partial.values_mut();
-        partial.flat_map(|partial| partial.tokens.iter_mut())
+    /// The incomplete messages, and what waits with each.
+    pub fn waiting(&mut self) -> impl Iterator<Item = (&Key, &Parts, &mut Vec<T>)> {
+        let partial = self.partial.iter_mut();
+        partial.map(|(key, partial)| (key, &partial.parts, &mut partial.tokens))
+    }
+
+    /// Leaves of a message only these parts, and of what waits nothing.
+    pub fn reduce(&mut self, key: &Key, parts: Parts) {
+        if parts.is_empty() {
+            self.partial.remove(key);
+        } else if let Some(partial) = self.partial.get_mut(key) {
+            partial.parts = parts;
+            partial.tokens.clear();
+        }
     }
 
     /// When the next message is given up.
@@ -204,18 +235,16 @@ impl<T> Joiner<T> {
 
     fn take(&mut self, key: &Key) -> Option<Whole<T>> {
         let partial = self.partial.remove(key)?;
-        let (source, destination, reference, total) = key.clone();
         Some(Whole {
-            source,
-            destination,
-            reference,
-            text: self.join(&partial.parts, total),
+            text: self.join(&partial.parts, key.total),
+            key: key.clone(),
+            parts: partial.parts,
             tokens: partial.tokens,
         })
     }
 
     /// Neighbours of one encoding are joined before they are read: others cut characters in two.
-    fn join(&self, parts: &BTreeMap<u8, (Vec<u8>, u8)>, total: u8) -> String {
+    fn join(&self, parts: &Parts, total: u8) -> String {
         let mut text = String::new();
         let mut run: Vec<u8> = Vec::new();
         let mut coding = None;

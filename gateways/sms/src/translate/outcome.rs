@@ -113,6 +113,13 @@ impl Copy {
         ids.filter(|id| !id.is_empty()).map(str::to_owned).collect()
     }
 
+    /// The part with this id, where `form` makes ids comparable.
+    pub fn find(&self, id: &str, form: impl Fn(&str) -> String) -> Option<usize> {
+        let ids = self.parts.iter().map(Part::id);
+        let fits = |known: Option<&str>| known.is_some_and(|known| form(known) == id);
+        ids.into_iter().position(fits)
+    }
+
     /// The carrier took a part.
     pub fn accepted(&mut self, part: usize, id: String) {
         if let Some(part @ Part::Waiting) = self.parts.get_mut(part) {

@@ -1,6 +1,7 @@
 //! A host that remembers what it is told, and a gateway that runs with it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,8 +29,11 @@ pub(crate) const JULIET: UserId = UserId(7);
 struct Memory {
     refs: HashMap<String, Ref>,
     dedup: HashMap<String, u32>,
+    kept: BTreeMap<String, Vec<u8>>,
+    jobs_kept: HashMap<JobId, Vec<u8>>,
     refusals: Vec<Refusal>,
     recalled: bool,
+    full: bool,
 }
 
 /// The host.
@@ -49,6 +53,16 @@ impl Host {
     /// The next delivery is refused like this.
     pub(crate) fn refuse(&self, refusal: Refusal) {
         self.memory().refusals.push(refusal);
+    }
+
+    /// Whether nothing can be kept.
+    pub(crate) fn full(&self, full: bool) {
+        self.memory().full = full;
+    }
+
+    /// The names under which something is kept.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.memory().kept.keys().cloned().collect()
     }
 
     /// Every job is taken back at the last moment.
@@ -125,15 +139,41 @@ impl Uplink for Host {
                 stanza: String::new(),
                 part,
                 recipient: report.to,
+                kept: None,
             };
             self.memory().refs.insert(key.clone(), known);
+        }
+        if let Some(kept) = &report.kept {
+            self.memory().jobs_kept.insert(report.job, kept.clone());
         }
         self.reports.push(report);
         ready(Ok(()))
     }
 
     fn resolve(&self, _user: Option<UserId>, key: Key<'_>) -> Later<Option<Ref>> {
-        ready(self.memory().refs.get(key.0.as_ref()).cloned())
+        let memory = self.memory();
+        let mut found = memory.refs.get(key.0.as_ref()).cloned();
+        if let Some(found) = &mut found {
+            let job = found.job.as_ref();
+            found.kept = job.and_then(|job| memory.jobs_kept.get(job).cloned());
+        }
+        ready(found)
+    }
+
+    fn keep(&self, name: &str, value: Option<Vec<u8>>) -> Later<Result<(), Refusal>> {
+        let mut memory = self.memory();
+        if memory.full {
+            return ready(Err(Refusal::Later("full".into())));
+        }
+        match value {
+            Some(value) => memory.kept.insert(name.to_owned(), value),
+            None => memory.kept.remove(name),
+        };
+        ready(Ok(()))
+    }
+
+    fn kept(&self, name: &str) -> Later<Result<Option<Vec<u8>>, Refusal>> {
+        ready(Ok(self.memory().kept.get(name).cloned()))
     }
 
     fn store_blob(&self, _name: &str, _mime: &str) -> Box<dyn BlobWriter> {
@@ -145,25 +185,19 @@ impl Uplink for Host {
     }
 }
 
-/// A gateway that is bound.
-pub(crate) struct Scene {
-    pub(crate) smsc: Arc<NodeSmsc>,
+/// A gateway that runs.
+pub(crate) struct Running {
     pub(crate) host: Host,
     sms: Arc<Sms>,
     up: Arc<dyn Uplink>,
     task: JoinHandle<Result<(), isthmus_gateway::Fault>>,
 }
 
-impl Scene {
-    pub(crate) async fn start() -> Self {
-        let smsc = Arc::new(NodeSmsc::start().await);
-        Self::with(smsc, Host::default(), json!({})).await
-    }
-
-    /// A gateway for this SMSC and host; `more` goes into the carrier's settings.
-    pub(crate) async fn with(smsc: Arc<NodeSmsc>, host: Host, more: serde_json::Value) -> Self {
+impl Running {
+    /// A gateway for the SMSC at this port; `more` goes into the carrier's settings.
+    pub(crate) fn start(port: u16, host: Host, more: &serde_json::Value) -> Self {
         let mut carrier = json!({
-            "host": "127.0.0.1", "port": smsc.port(), "system_id": "isthmus",
+            "host": "127.0.0.1", "port": port, "system_id": "isthmus",
             "password": PASSWORD, "response_timeout": 5,
         });
         for (key, value) in more.as_object().into_iter().flatten() {
@@ -177,9 +211,7 @@ impl Scene {
         let sms = Arc::new(Sms::new(config.expect("a sound configuration")));
         let up: Arc<dyn Uplink> = Arc::new(host.clone());
         let task = tokio::spawn(Arc::clone(&sms).start(Arc::clone(&up)));
-        smsc.expect(|event| *event == Happened::Bound).await;
         Self {
-            smsc,
             host,
             sms,
             up,
@@ -215,12 +247,59 @@ impl Scene {
     }
 
     /// Drains the gateway and waits for its end.
-    pub(crate) async fn drain(self) -> (Arc<NodeSmsc>, Host) {
+    pub(crate) async fn drain(self) -> Host {
         self.sms.drain(Instant::now() + Duration::from_secs(5));
         let ended = tokio::time::timeout(DEADLINE, self.task).await;
         let ended = ended.expect("it ends in time").expect("it does not panic");
         assert_eq!(ended, Ok(()));
-        (self.smsc, self.host)
+        self.host
+    }
+
+    /// Ends it as a kill does: at once, wherever it is.
+    async fn kill(self) -> Host {
+        self.task.abort();
+        let ended = self.task.await;
+        assert!(ended.is_err_and(|error| error.is_cancelled()));
+        self.host
+    }
+}
+
+/// A gateway that is bound.
+pub(crate) struct Scene {
+    pub(crate) smsc: Arc<NodeSmsc>,
+    gateway: Running,
+}
+
+impl Deref for Scene {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        &self.gateway
+    }
+}
+
+impl Scene {
+    pub(crate) async fn start() -> Self {
+        let smsc = Arc::new(NodeSmsc::start().await);
+        Self::with(smsc, Host::default(), json!({})).await
+    }
+
+    /// A gateway for this SMSC and host; `more` goes into the carrier's settings.
+    pub(crate) async fn with(smsc: Arc<NodeSmsc>, host: Host, more: serde_json::Value) -> Self {
+        let gateway = Running::start(smsc.port(), host, &more);
+        smsc.expect(|event| *event == Happened::Bound).await;
+        Self { smsc, gateway }
+    }
+
+    /// Drains the gateway and waits for its end.
+    pub(crate) async fn drain(self) -> (Arc<NodeSmsc>, Host) {
+        (self.smsc, self.gateway.drain().await)
+    }
+
+    /// The gateway is killed, and another one starts with what is on disk.
+    pub(crate) async fn killed(self) -> Self {
+        let host = self.gateway.kill().await;
+        Self::with(self.smsc, host, json!({})).await
     }
 
     /// A receipt of the message with this id, as from the recipient.

@@ -23,6 +23,19 @@ fn part(number: u8, octets: &[u8]) -> serde_json::Value {
     })
 }
 
+/// Until parts that came before this have been given up: a message of their kind that is new.
+async fn wait_until(scene: &Scene, why: &str) {
+    let mut pdu = part(1, b"\0x");
+    pdu["source_addr"] = json!("14169938001");
+    scene.smsc.deliver(&pdu);
+    assert_eq!(scene.smsc.delivered().await, 0, "{why}");
+    let delivery = scene.host.delivery().await;
+    assert_eq!(
+        delivery.message.body, "x[2/3 missing][3/3 missing]",
+        "{why}"
+    );
+}
+
 #[tokio::test]
 async fn a_text_is_stored_before_the_carrier_is_told() {
     let scene = Scene::start().await;
@@ -122,4 +135,90 @@ async fn what_comes_again_after_a_broken_connection_is_the_same() {
     assert_eq!(scene.smsc.delivered().await, 0);
     let (_, host) = scene.drain().await;
     assert!(host.deliveries.drain().is_empty());
+}
+
+#[tokio::test]
+async fn parts_that_were_answered_outlive_a_kill() {
+    let scene = Scene::start().await;
+    scene.smsc.deliver(&part(2, b"\0b"));
+    assert_eq!(scene.smsc.delivered().await, 0);
+    let scene = scene.killed().await;
+    scene.smsc.deliver(&part(3, b"\0c"));
+    assert_eq!(scene.smsc.delivered().await, 0);
+    let scene = scene.killed().await;
+    scene.smsc.deliver(&part(1, b"\0a"));
+    let delivery = scene.host.delivery().await;
+    assert_eq!(delivery.message.body, "abc");
+    assert_eq!(delivery.peer.id, THEIRS);
+    assert_eq!(scene.smsc.delivered().await, 0);
+    // The carrier has not read the last answer.
+    let scene = scene.killed().await;
+    scene.smsc.deliver(&part(1, b"\0a"));
+    assert_eq!(scene.smsc.delivered().await, 0);
+    wait_until(&scene, "nothing is given up as a message of its own").await;
+    let (_, host) = scene.drain().await;
+    assert!(host.deliveries.drain().is_empty());
+}
+
+#[tokio::test]
+async fn what_a_drain_leaves_is_given_up_in_time_by_the_next_run() {
+    let scene = Scene::start().await;
+    scene.smsc.deliver(&part(2, b"\0b"));
+    assert_eq!(scene.smsc.delivered().await, 0);
+    let (smsc, host) = scene.drain().await;
+    assert!(host.deliveries.drain().is_empty());
+    let scene = Scene::with(smsc, host, json!({})).await;
+    let delivery = scene.host.delivery().await;
+    assert_eq!(delivery.message.body, "[1/3 missing]b[3/3 missing]");
+    scene.drain().await;
+}
+
+#[tokio::test]
+async fn a_part_that_cannot_be_kept_is_sent_again() {
+    let scene = Scene::start().await;
+    scene.host.full(true);
+    scene.smsc.deliver(&part(1, b"\0a"));
+    assert_eq!(scene.smsc.delivered().await, 0x64);
+    scene.host.full(false);
+    assert_eq!(scene.host.names(), Vec::<String>::new());
+    for (number, octets) in [(1, b"\0a"), (2, b"\0b"), (3, b"\0c")] {
+        scene.smsc.deliver(&part(number, octets));
+        assert_eq!(scene.smsc.delivered().await, 0);
+    }
+    assert_eq!(scene.host.delivery().await.message.body, "abc");
+    scene.drain().await;
+}
+
+#[tokio::test]
+async fn parts_in_hand_are_kept_while_the_host_cannot_take_the_whole() {
+    let scene = Scene::start().await;
+    for (number, octets) in [(1, b"\0a"), (2, b"\0b")] {
+        scene.smsc.deliver(&part(number, octets));
+        assert_eq!(scene.smsc.delivered().await, 0);
+    }
+    scene.host.refuse(Refusal::Later("full".into()));
+    scene.smsc.deliver(&part(3, b"\0c"));
+    assert_eq!(scene.smsc.delivered().await, 0x64);
+    let scene = scene.killed().await;
+    scene.smsc.deliver(&part(3, b"\0c"));
+    assert_eq!(scene.smsc.delivered().await, 0);
+    assert_eq!(scene.host.delivery().await.message.body, "abc");
+    scene.drain().await;
+}
+
+#[tokio::test]
+async fn what_comes_again_after_a_kill_is_the_same() {
+    let scene = Scene::start().await;
+    scene.smsc.deliver(&text(digits(THEIRS), "ok"));
+    let first = scene.host.delivery().await;
+    assert_eq!(scene.smsc.delivered().await, 0);
+    let scene = scene.killed().await;
+    scene.smsc.deliver(&text(digits(THEIRS), "ok"));
+    assert_eq!(scene.smsc.delivered().await, 0);
+    assert!(scene.host.deliveries.drain().is_empty());
+    // Once more over the same bind: somebody says it again.
+    scene.smsc.deliver(&text(digits(THEIRS), "ok"));
+    assert_eq!(scene.smsc.delivered().await, 0);
+    assert_ne!(scene.host.delivery().await.dedup, first.dedup);
+    scene.drain().await;
 }

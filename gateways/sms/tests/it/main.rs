@@ -1,6 +1,7 @@
-//! The gateway against an SMSC that is no work of ours, with a host that is played.
+//! The gateway against SMSCs that are no work of ours, with a host that is played.
 
 mod host;
 mod inward;
 mod outward;
+mod second;
 mod session;

@@ -116,10 +116,74 @@ async fn a_late_receipt_finds_its_job_in_another_run() {
     for part in ids.iter().filter(|submit| submit.udh.is_some()) {
         scene.receipt(&part.id, DELIVERED);
         let report = scene.host.report().await;
-        assert_eq!((report.job, report.kept), (JobId(6), None));
+        assert_eq!(report.job, JobId(6));
         states.push(report.state);
     }
     assert_eq!(states, [State::Accepted, State::Delivered]);
+    scene.drain().await;
+}
+
+#[tokio::test]
+async fn receipts_on_both_sides_of_a_restart_end_in_one_delivery() {
+    let scene = Scene::start().await;
+    scene.send(8, &"y".repeat(400));
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(scene.smsc.submit().await.id);
+    }
+    assert_eq!(scene.host.report().await.state, State::Accepted);
+    scene.receipt(&ids[1], DELIVERED);
+    assert_eq!(scene.smsc.delivered().await, 0);
+    assert_eq!(scene.host.report().await.state, State::Accepted);
+
+    let scene = scene.killed().await;
+    scene.receipt(&ids[1], DELIVERED);
+    scene.receipt(&ids[2], DELIVERED);
+    for _ in 0..2 {
+        assert_eq!(scene.smsc.delivered().await, 0);
+    }
+    assert_eq!(scene.host.report().await.state, State::Accepted);
+
+    let scene = scene.killed().await;
+    scene.receipt(&ids[0], DELIVERED);
+    assert_eq!(scene.smsc.delivered().await, 0);
+    let report = scene.host.report().await;
+    assert_eq!((report.job, report.state), (JobId(8), State::Delivered));
+    for id in &ids {
+        scene.receipt(id, DELIVERED);
+        assert_eq!(scene.smsc.delivered().await, 0);
+    }
+    let (_, host) = scene.drain().await;
+    assert!(host.reports.drain().is_empty(), "it is delivered once");
+}
+
+#[tokio::test]
+async fn a_restart_between_parts_sends_the_rest() {
+    let scene = Scene::start().await;
+    scene.smsc.answers(&json!([{}, { "status": 0x08 }])).await;
+    let text = "w".repeat(400);
+    scene.send(9, &text);
+    let first = scene.smsc.submit().await.id;
+    scene.smsc.submit().await;
+    let report = scene.host.report().await;
+    assert!(matches!(report.state, State::Retry { .. }), "{report:?}");
+
+    let scene = scene.killed().await;
+    // Of the part that is out; the job is handed out again only after it.
+    scene.receipt(&first, DELIVERED);
+    assert_eq!(scene.smsc.delivered().await, 0);
+    scene.send_again(9, &text, 1, report.kept);
+    let mut ids = Vec::new();
+    for number in ["02", "03"] {
+        let submit = scene.smsc.submit().await;
+        assert!(submit.udh.is_some_and(|udh| udh.ends_with(number)));
+        ids.push(submit.id);
+    }
+    assert_eq!(scene.host.report().await.state, State::Accepted);
+    scene.receipt(&ids[0], DELIVERED);
+    assert_eq!(scene.host.report().await.state, State::Accepted);
+    scene.receipt(&ids[1], DELIVERED);
+    assert_eq!(scene.host.report().await.state, State::Delivered);
     scene.drain().await;
 }
 

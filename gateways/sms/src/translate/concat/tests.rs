@@ -28,7 +28,7 @@ fn parts(text: &str, reference: u8) -> Vec<Sm> {
 fn add(joiner: &mut Joiner<usize>, sm: &Sm, token: usize, now: Instant) -> Option<Whole<usize>> {
     let piece = piece(sm);
     let part = piece.part.expect("a part");
-    joiner.add("a", "b", piece, part, token, now)
+    joiner.add((1, "a"), "b", piece, part, token, now)
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn too_many_incomplete_messages_push_out_the_oldest() {
         let piece = piece(&sms[0]);
         let part = piece.part.expect("a part");
         let now = start + Duration::from_millis(u64::try_from(at).expect("small"));
-        let pushed = joiner.add(&at.to_string(), "b", piece, part, at, now);
+        let pushed = joiner.add((1, &at.to_string()), "b", piece, part, at, now);
         assert_eq!(
             pushed.map(|whole| whole.tokens),
             (at == MOST).then(|| vec![0])
