@@ -162,7 +162,8 @@ pub struct CopyReport {
 pub enum Reported {
     /// It holds; the inbound stanza that tells, if one does.
     Changed(Option<u64>),
-    /// It was known before, or contradicts what is known: nothing changed.
+    /// It was known before, or contradicts what is known: nothing changed, except what the gateway
+    /// keeps if it was known before.
     Stale,
     /// There is no such job or copy.
     Unknown,

@@ -66,7 +66,8 @@ pub struct Report {
     pub keys: Vec<String>,
     /// What is known.
     pub state: State,
-    /// What the gateway keeps for this job; `None` leaves it as it is.
+    /// What the gateway keeps for this job; `None` leaves it as it is. Taken with a state that is
+    /// known already, too, and not with one that is too late.
     pub kept: Option<Vec<u8>>,
     /// What it keeps for this user and this recipient; `None` leaves it as it is.
     pub peer_kept: Option<Vec<u8>>,
