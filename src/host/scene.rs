@@ -24,7 +24,8 @@ pub(crate) struct Scene {
     _dir: TempDir,
 }
 
-fn limits() -> Limits {
+/// Limits that no test reaches by accident.
+pub(crate) fn limits() -> Limits {
     Limits {
         history: 20,
         rooms_per_user: 10,

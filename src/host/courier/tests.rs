@@ -1,6 +1,16 @@
 //! The whole way of a message through the queue, with the loopback gateway as the network.
 
-use crate::host::scene::Scene;
+use std::sync::Arc;
+
+use isthmus_gateway::Uplink;
+use isthmus_loopback::{Config, Loopback};
+
+use super::CourierHost;
+use super::uplink::HostUplink;
+use crate::component::Tap;
+use crate::host::scene::{Scene, limits};
+use crate::host::{Access, Shared};
+use crate::store::{SqliteStore, Store};
 use crate::xmpp::ns;
 
 const REQUEST: &str = "<body>hello</body><request xmlns='urn:xmpp:receipts'/>";
@@ -75,4 +85,39 @@ async fn a_message_that_has_not_begun_can_be_changed_and_taken_back() {
     let late = "<retract xmlns='urn:xmpp:message-retract:1' id='d'/>";
     scene.send("ok%queue", "e", late);
     scene.expect_error("e", "not-acceptable").await;
+}
+
+#[tokio::test]
+async fn what_a_gateway_keeps_for_itself_is_its_own_and_outlives_a_restart() {
+    let dir = tempfile::tempdir().expect("a scratch directory");
+    let open = || -> Arc<dyn Store> {
+        let store = SqliteStore::open(&dir.path().join("isthmus.db"));
+        Arc::new(store.expect("a store"))
+    };
+    let uplink = |store: &Arc<dyn Store>, domain: &str| {
+        let gateway = Arc::new(Loopback::new(Config::default()));
+        let access = Arc::new(Access::new(&[], &[]));
+        let (outbox, tap) = Tap::new(domain);
+        let shared = Arc::new(Shared::new(Arc::clone(store), limits()));
+        let host = CourierHost::start(gateway, shared, access, outbox);
+        (HostUplink(host), tap)
+    };
+    let store = open();
+    let (up, _tap) = uplink(&store, "one.example.org");
+    let (other, _other_tap) = uplink(&store, "two.example.org");
+    let line = super::line_name("+15551230000");
+    let (parts, named) = (
+        up.keep("parts", Some(vec![1])),
+        up.keep(&line, Some(vec![2])),
+    );
+    assert_eq!((parts.await, named.await), (Ok(()), Ok(())));
+    assert_eq!(other.kept("parts").await, Ok(None));
+    // The host's own values are elsewhere.
+    let hosts = store.kept("", "one.example.org", &line).await;
+    assert_eq!(hosts.expect("an answer"), None);
+
+    let (again, _again_tap) = uplink(&open(), "one.example.org");
+    assert_eq!(again.kept("parts").await, Ok(Some(vec![1])));
+    assert_eq!(again.keep("parts", None).await, Ok(()));
+    assert_eq!(up.kept("parts").await, Ok(None));
 }

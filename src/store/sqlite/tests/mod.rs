@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::*;
 
 mod jobs;
+mod kept;
 mod opening;
 
 struct Place {
