@@ -64,3 +64,41 @@ impl Session for Unserved {
         self.closed = true;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Told(Vec<String>);
+
+    impl Sink for Told {
+        fn event(&mut self, event: Event<'_>) {
+            self.0.push(format!("{event:?}"));
+        }
+    }
+
+    #[test]
+    fn a_session_says_once_that_there_is_none_refuses_commands_and_ends_when_closed() {
+        let mut session = Unserved::new("mail has no live connection");
+        let mut told = Told::default();
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let now = Instant::now();
+        let credit = Credit::Events(1);
+        assert!(session.poll(&mut cx, now, credit, &mut told).is_pending());
+        assert!(session.poll(&mut cx, now, credit, &mut told).is_pending());
+        assert_eq!(told.0.len(), 1);
+        let line = Command::Raw {
+            line: "hello".into(),
+        };
+        session.command(Tag(1), line, now, &mut told);
+        assert!(
+            told.0.iter().all(|event| event.contains("Unsupported")),
+            "{:?}",
+            told.0
+        );
+        session.close(Close::Left);
+        assert!(session.poll(&mut cx, now, credit, &mut told).is_ready());
+        assert_eq!(told.0.len(), 2);
+    }
+}

@@ -10,28 +10,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use isthmus_kit::settings::{HostPort, Reader, Table, host_port};
+use serde_json::Value;
 
-pub use self::keys::{KEYS, Key};
-
-/// A value that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The path of the key below `[gateway.smtp]`.
-    pub key: String,
-    /// What is wrong and what was expected.
-    pub text: String,
-}
-
-/// Text that is not shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
-}
+pub use self::keys::KEYS;
+pub use isthmus_kit::settings::{Key, Problem, Secret};
 
 /// Whether the connection to the smarthost is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,35 +100,20 @@ impl Default for Config {
 impl Config {
     /// Reads the keys below `[gateway.smtp]`. All problems are told at once.
     pub fn from_value(value: &Value) -> Result<Self, Vec<Problem>> {
-        let empty = Map::new();
         let mut reader = Reader::default();
-        let table = match value {
-            Value::Object(table) => table,
-            Value::Null => &empty,
-            _ => {
-                reader.problem("", "expected a table");
-                &empty
-            }
-        };
-        for key in table.keys() {
-            if !KEYS.iter().any(|known| known.key == key) {
-                reader.problem(key, "there is no such key");
-            }
-        }
+        let table = reader.table(value);
+        let known = |key: &str| KEYS.iter().any(|known| known.key == key);
+        reader.unknown_keys(&table, "", known);
         let mut config = Self::default();
-        config.read_listeners(table, &mut reader);
-        config.smarthost = read_smarthost(table, &mut reader);
-        config.read_limits(table, &mut reader);
-        if reader.problems.is_empty() {
-            Ok(config)
-        } else {
-            Err(reader.problems)
-        }
+        config.read_listeners(&table, &mut reader);
+        config.smarthost = read_smarthost(&table, &mut reader);
+        config.read_limits(&table, &mut reader);
+        reader.finish(config)
     }
 
-    fn read_listeners(&mut self, table: &Map<String, Value>, reader: &mut Reader) {
-        self.listen = reader.sockets("listen", table.get("listen"));
-        self.lmtp = reader.sockets("lmtp", table.get("lmtp"));
+    fn read_listeners(&mut self, table: &Table, reader: &mut Reader) {
+        self.listen = sockets(reader, "listen", table.get("listen"));
+        self.lmtp = sockets(reader, "lmtp", table.get("lmtp"));
         let chain = reader.text("certificate", table.get("certificate"));
         let key = reader.text("key", table.get("key"));
         match (chain, key) {
@@ -169,18 +137,9 @@ impl Config {
         }
     }
 
-    fn read_limits(&mut self, table: &Map<String, Value>, reader: &mut Reader) {
-        let mut number = |key: &str, low: u64, high: u64| -> Option<u64> {
-            let value = table.get(key)?;
-            match value.as_u64() {
-                Some(n) if (low..=high).contains(&n) => Some(n),
-                _ => {
-                    reader.problem(key, &format!("expected a number from {low} to {high}"));
-                    None
-                }
-            }
-        };
-        let mut size = |key: &str, low: u64, high: u64, to: &mut usize| {
+    fn read_limits(&mut self, table: &Table, reader: &mut Reader) {
+        let mut number = |key: &str, low, high| reader.number(key, table.get(key), low, high);
+        let mut size = |key: &str, low, high, to: &mut usize| {
             if let Some(n) = number(key, low, high).and_then(|n| usize::try_from(n).ok()) {
                 *to = n;
             }
@@ -190,15 +149,15 @@ impl Config {
         size("max_connections", 1, 100_000, &mut self.max_connections);
         size("max_text", 1024, 1_048_576, &mut self.max_text);
         if let Some(n) = number("timeout", 5, 3600) {
-            self.timeout = Duration::from_secs(n);
+            self.timeout = Duration::from_secs(n.into());
         }
     }
 }
 
-fn read_smarthost(table: &Map<String, Value>, reader: &mut Reader) -> Option<Smarthost> {
+fn read_smarthost(table: &Table, reader: &mut Reader) -> Option<Smarthost> {
     let named = reader.text("smarthost", table.get("smarthost"));
     let place = named.as_deref().map(host_port);
-    let tls = reader.tls("tls", table.get("tls"));
+    let tls = tls_mode(reader, "tls", table.get("tls"));
     let verify = reader.flag("verify", table.get("verify")).unwrap_or(true);
     let authority = reader.text("authority", table.get("authority"));
     let user = reader.text("user", table.get("user"));
@@ -215,7 +174,7 @@ fn read_smarthost(table: &Map<String, Value>, reader: &mut Reader) -> Option<Sma
             None
         }
     };
-    let (host, port) = match place? {
+    let HostPort { host, port } = match place? {
         Some(place) => place,
         None => {
             reader.problem("smarthost", "expected \"host\" or \"host:port\"");
@@ -247,93 +206,36 @@ fn read_smarthost(table: &Map<String, Value>, reader: &mut Reader) -> Option<Sma
     })
 }
 
-/// Reads `host`, `host:port`, `[address]` or `[address]:port`.
-fn host_port(text: &str) -> Option<(String, Option<u16>)> {
-    let port = |digits: &str| digits.parse::<u16>().ok().filter(|&port| port > 0);
-    if let Some(rest) = text.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']')?;
-        host.parse::<std::net::Ipv6Addr>().ok()?;
-        let number = match rest {
-            "" => None,
-            rest => Some(port(rest.strip_prefix(':')?)?),
-        };
-        return Some((host.to_owned(), number));
+fn tls_mode(reader: &mut Reader, key: &str, value: Option<&Value>) -> Option<TlsMode> {
+    match value?.as_str() {
+        Some("implicit") => Some(TlsMode::Implicit),
+        Some("required") => Some(TlsMode::Required),
+        Some("preferred") => Some(TlsMode::Preferred),
+        Some("off") => Some(TlsMode::Off),
+        _ => {
+            let words = "expected \"implicit\", \"required\", \"preferred\" or \"off\"";
+            reader.problem(key, words);
+            None
+        }
     }
-    let (host, number) = match text.split_once(':') {
-        Some((host, digits)) => (host, Some(port(digits)?)),
-        None => (text, None),
+}
+
+fn sockets(reader: &mut Reader, key: &str, value: Option<&Value>) -> Vec<SocketAddr> {
+    let Some(value) = value else {
+        return Vec::new();
     };
-    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let is_host = !host.is_empty() && host.len() <= 253 && host.chars().all(good);
-    is_host.then(|| (host.to_owned(), number))
-}
-
-/// Collects problems while it reads.
-#[derive(Default)]
-struct Reader {
-    problems: Vec<Problem>,
-}
-
-impl Reader {
-    fn problem(&mut self, key: &str, text: &str) {
-        self.problems.push(Problem {
-            key: key.to_owned(),
-            text: text.to_owned(),
-        });
+    let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    let read: Vec<SocketAddr> = items
+        .iter()
+        .filter_map(|item| item.as_str()?.parse().ok())
+        .collect();
+    if read.len() != items.len() || !value.is_array() {
+        reader.problem(
+            key,
+            "expected a list of addresses such as \"127.0.0.1:2525\"",
+        );
     }
-
-    fn text(&mut self, key: &str, value: Option<&Value>) -> Option<String> {
-        let value = value?;
-        match value.as_str() {
-            Some(text) if !text.is_empty() && !text.contains(['\r', '\n', '\0']) => {
-                Some(text.to_owned())
-            }
-            _ => {
-                self.problem(key, "expected text of one line");
-                None
-            }
-        }
-    }
-
-    fn flag(&mut self, key: &str, value: Option<&Value>) -> Option<bool> {
-        let value = value?;
-        if value.as_bool().is_none() {
-            self.problem(key, "expected true or false");
-        }
-        value.as_bool()
-    }
-
-    fn tls(&mut self, key: &str, value: Option<&Value>) -> Option<TlsMode> {
-        match value?.as_str() {
-            Some("implicit") => Some(TlsMode::Implicit),
-            Some("required") => Some(TlsMode::Required),
-            Some("preferred") => Some(TlsMode::Preferred),
-            Some("off") => Some(TlsMode::Off),
-            _ => {
-                let words = "expected \"implicit\", \"required\", \"preferred\" or \"off\"";
-                self.problem(key, words);
-                None
-            }
-        }
-    }
-
-    fn sockets(&mut self, key: &str, value: Option<&Value>) -> Vec<SocketAddr> {
-        let Some(value) = value else {
-            return Vec::new();
-        };
-        let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
-        let read: Vec<SocketAddr> = items
-            .iter()
-            .filter_map(|item| item.as_str()?.parse().ok())
-            .collect();
-        if read.len() != items.len() || !value.is_array() {
-            self.problem(
-                key,
-                "expected a list of addresses such as \"127.0.0.1:2525\"",
-            );
-        }
-        read
-    }
+    read
 }
 
 #[cfg(test)]

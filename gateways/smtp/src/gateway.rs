@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::task::{Context, Poll};
 use std::time::Instant;
 
 use isthmus_gateway::{
-    Account, Address, AddressFault, Caps, Close, Command, Courier, Credit, Dialog, Event, Fault,
-    FaultKind, Field, Gateway, Identity, Later, Manifest, Parsed, Session, Sink, Step, Tag, Uplink,
-    User,
+    Account, Address, AddressFault, Caps, Courier, Dialog, Fault, FaultKind, Field, Gateway,
+    Identity, Later, Manifest, Parsed, Session, Step, Uplink, User,
 };
+use isthmus_kit::Unserved;
 use tokio::sync::Semaphore;
 
 use crate::address;
@@ -176,7 +175,7 @@ impl Gateway for Smtp {
         _network: &str,
         _kept: Option<&[u8]>,
     ) -> Box<dyn Session> {
-        Box::new(NoSession { told: false })
+        Box::new(Unserved::new("mail has no live connection"))
     }
 
     fn courier(&self) -> Option<&dyn Courier> {
@@ -201,58 +200,9 @@ impl Gateway for Smtp {
     }
 }
 
-/// Mail has no live face: the session says so and ends.
-struct NoSession {
-    told: bool,
-}
-
-fn no_session() -> Fault {
-    Fault::new(FaultKind::Unsupported, "mail has no live connection")
-}
-
-impl Session for NoSession {
-    fn command(&mut self, tag: Tag, _command: Command<'_>, _now: Instant, sink: &mut dyn Sink) {
-        sink.event(Event::Done {
-            tag,
-            result: Err(no_session()),
-        });
-    }
-
-    fn poll(
-        &mut self,
-        _cx: &mut Context<'_>,
-        _now: Instant,
-        _credit: Credit,
-        sink: &mut dyn Sink,
-    ) -> Poll<()> {
-        if !std::mem::replace(&mut self.told, true) {
-            sink.event(Event::Offline {
-                fault: no_session(),
-                retry: None,
-            });
-        }
-        Poll::Ready(())
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
-    }
-
-    fn close(&mut self, _why: Close) {}
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[derive(Default)]
-    struct Told(Vec<String>);
-
-    impl Sink for Told {
-        fn event(&mut self, event: Event<'_>) {
-            self.0.push(format!("{event:?}"));
-        }
-    }
 
     fn answer(name: &str) -> Result<Step, Fault> {
         register(&Dialog {
@@ -260,26 +210,6 @@ mod tests {
             fields: vec![name_field(Some(name.to_owned()))],
             ..Dialog::default()
         })
-    }
-
-    #[test]
-    fn a_session_says_that_there_is_none() {
-        let mut session = NoSession { told: false };
-        let mut told = Told::default();
-        let mut cx = Context::from_waker(std::task::Waker::noop());
-        let now = Instant::now();
-        assert!(
-            session
-                .poll(&mut cx, now, Credit::Events(1), &mut told)
-                .is_ready()
-        );
-        assert!(
-            session
-                .poll(&mut cx, now, Credit::Events(1), &mut told)
-                .is_ready()
-        );
-        assert_eq!(told.0.len(), 1);
-        assert!(told.0[0].contains("Unsupported"), "{:?}", told.0);
     }
 
     #[test]

@@ -1,17 +1,6 @@
 //! Every key of the configuration, documented: the sample is made from this.
 
-/// One documented key.
-#[derive(Clone, Copy, Debug)]
-pub struct Key {
-    /// Its path below `[gateway.smtp]`.
-    pub key: &'static str,
-    /// What holds without it, as TOML; empty: it has no default.
-    pub default: &'static str,
-    /// What it does, in lines of the sample.
-    pub doc: &'static str,
-    /// An example, as TOML.
-    pub example: &'static str,
-}
+use isthmus_kit::Key;
 
 /// Every key, in the order of the sample.
 pub const KEYS: &[Key] = &[
