@@ -1,12 +1,14 @@
 //! Events of the gateway. The dispatcher only matches; rooms and chats do the work.
 
-use isthmus_gateway::{Event, Facts, Fault, FaultKind, Key, Kind, Outcome, Place, Sink, Tag};
+use isthmus_gateway::{
+    Event, Facts, Fault, FaultKind, Key, Kind, Message, Outcome, Place, Sink, Tag,
+};
 
-use super::{Link, Pending, Session};
+use super::{Base, Link, Pending, Session};
 use crate::component::Class;
 use crate::host::chat;
 use crate::host::post::head;
-use crate::host::room::{Echo, Phase, Subject};
+use crate::host::room::{Echo, Phase, Room, Subject};
 use crate::store::Conversation;
 use crate::xmpp::ns;
 use crate::xmpp::write::{Sender, StanzaName};
@@ -14,19 +16,7 @@ use crate::xmpp::write::{Sender, StanzaName};
 impl Sink for Session {
     fn event(&mut self, event: Event<'_>) {
         match event {
-            Event::Message(message) => match &message.at {
-                Place::Room(name) => {
-                    if let Some(room) = self.rooms.find(&self.base, name) {
-                        room.said(&mut self.base, &message);
-                    }
-                }
-                Place::Contact(_) | Place::Occupant { .. } => {
-                    self.private = true;
-                    self.base.active = self.base.now;
-                    chat::received(&mut self.base, &mut self.rooms, &self.peers, &message);
-                }
-                Place::Network => self.notice(None, &message.body),
-            },
+            Event::Message(message) => self.said(&message),
             Event::Online(facts) => self.online(facts),
             Event::Offline { fault, retry } => self.offline(&fault, retry.is_some()),
             Event::Caps { at: None, caps } => self.base.facts.caps = caps,
@@ -36,31 +26,20 @@ impl Sink for Session {
                 tag, keys, altered, ..
             } => {
                 let key = keys.first().map(|Key(key)| key.as_ref());
-                self.echoed(
-                    tag,
-                    &Echo {
-                        key,
-                        altered: altered.as_deref(),
-                    },
-                );
+                let altered = altered.as_deref();
+                self.echoed(tag, &Echo { key, altered });
             }
             Event::Joined { room, asked, .. } => self.joined(&room, asked),
             Event::Names { room, some, last } => {
-                if let Some(room) = self.rooms.find(&self.base, &room) {
-                    room.named(&self.base, &some, last);
-                }
+                self.in_room(&room, |room, base| room.named(base, &some, last));
             }
             Event::Came { room, who, ranks } => {
-                if let Some(room) = self.rooms.find(&self.base, &room) {
-                    room.came(&self.base, &who.nick, ranks);
-                }
+                self.in_room(&room, |room, base| room.came(base, &who.nick, ranks));
             }
             Event::Left(left) => self.rooms.left(&self.base, &left),
             Event::Renamed { from, to } => self.renamed(&from, &to),
             Event::Ranks { room, changes, .. } => {
-                if let Some(room) = self.rooms.find(&self.base, &room) {
-                    room.ranked(&self.base, &changes);
-                }
+                self.in_room(&room, |room, base| room.ranked(base, &changes));
             }
             Event::Subject {
                 room,
@@ -69,20 +48,12 @@ impl Sink for Session {
                 time,
                 live,
             } => {
-                let by = by.map(Into::into);
-                let subject = Subject {
-                    text: text.into_owned(),
-                    by,
-                    time,
-                };
-                if let Some(room) = self.rooms.find(&self.base, &room) {
-                    room.set_subject(&mut self.base, subject, live);
-                }
+                let (text, by) = (text.into_owned(), by.map(Into::into));
+                let subject = Subject { text, by, time };
+                self.in_room(&room, |room, base| room.set_subject(base, subject, live));
             }
             Event::Flags { room, flags } => {
-                if let Some(room) = self.rooms.find(&self.base, &room) {
-                    room.flagged(&self.base, flags);
-                }
+                self.in_room(&room, |room, base| room.flagged(base, flags));
             }
             Event::Invited { room, by, reason } => {
                 self.invited(&room, &by.nick, reason.as_deref());
@@ -106,6 +77,25 @@ impl Sink for Session {
 }
 
 impl Session {
+    /// What happens in a room the user has no part in is nobody's business here.
+    fn in_room(&mut self, name: &str, act: impl FnOnce(&mut Room, &mut Base)) {
+        if let Some(room) = self.rooms.find(&self.base, name) {
+            act(room, &mut self.base);
+        }
+    }
+
+    fn said(&mut self, message: &Message<'_>) {
+        match &message.at {
+            Place::Room(name) => self.in_room(name, |room, base| room.said(base, message)),
+            Place::Contact(_) | Place::Occupant { .. } => {
+                self.private = true;
+                self.base.active = self.base.now;
+                chat::received(&mut self.base, &mut self.rooms, &self.peers, message);
+            }
+            Place::Network => self.notice(None, &message.body),
+        }
+    }
+
     fn online(&mut self, facts: Facts) {
         let before = std::mem::replace(&mut self.base.facts, facts);
         self.base.link = Link::Online;
