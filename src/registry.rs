@@ -11,28 +11,28 @@ pub const KINDS: &[GatewayKind] = &[
     #[cfg(feature = "irc")]
     GatewayKind {
         name: "irc",
-        keys: &irc::KEYS,
+        keys: isthmus_irc::KEYS,
         check: irc::check,
         build: irc::build,
     },
     #[cfg(feature = "smtp")]
     GatewayKind {
         name: "smtp",
-        keys: &smtp::KEYS,
+        keys: isthmus_smtp::KEYS,
         check: smtp::check,
         build: smtp::build,
     },
     #[cfg(feature = "sms")]
     GatewayKind {
         name: "sms",
-        keys: &sms::KEYS,
+        keys: isthmus_sms::KEYS,
         check: sms::check,
         build: sms::build,
     },
     #[cfg(feature = "exec")]
     GatewayKind {
         name: "exec",
-        keys: &exec::KEYS,
+        keys: isthmus_exec::KEYS,
         check: exec::check,
         build: exec::build,
     },
@@ -70,33 +70,6 @@ fn ready(made: Result<impl Gateway + 'static, String>) -> Later<Built> {
 /// What a gateway's package says of its keys and of its settings, in the words used here.
 macro_rules! kind {
     ($package:ident) => {
-        pub(super) const KEYS: [KeyDoc; $package::KEYS.len()] = {
-            const NONE: KeyDoc = KeyDoc {
-                key: "",
-                default: "",
-                doc: "",
-                example: "",
-            };
-            let mut keys = [NONE; $package::KEYS.len()];
-            let mut at = 0;
-            while at < keys.len() {
-                let $package::Key {
-                    key,
-                    default,
-                    doc,
-                    example,
-                } = $package::KEYS[at];
-                keys[at] = KeyDoc {
-                    key,
-                    default,
-                    doc,
-                    example,
-                };
-                at += 1;
-            }
-            keys
-        };
-
         pub(super) fn check(settings: &Value) -> Vec<(String, String)> {
             let problems = $package::Config::from_value(settings)
                 .err()

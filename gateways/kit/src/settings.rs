@@ -98,8 +98,22 @@ impl Reader {
 
     /// One line of text, not empty.
     pub fn text(&mut self, key: &str, value: Option<&Value>) -> Option<String> {
-        let one_line = |text: &&str| !text.is_empty() && !text.contains(['\r', '\n', '\0']);
-        let text = value?.as_str().filter(one_line);
+        self.line(key, value, |text| !text.is_empty())
+    }
+
+    /// One line of text, perhaps empty.
+    pub fn text_or_empty(&mut self, key: &str, value: Option<&Value>) -> Option<String> {
+        self.line(key, value, |_| true)
+    }
+
+    fn line(
+        &mut self,
+        key: &str,
+        value: Option<&Value>,
+        fits: impl Fn(&str) -> bool,
+    ) -> Option<String> {
+        let fits = |text: &&str| !text.contains(['\r', '\n', '\0']) && fits(text);
+        let text = value?.as_str().filter(fits);
         if text.is_none() {
             self.problem(key, "expected text of one line");
         }

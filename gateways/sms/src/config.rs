@@ -13,28 +13,10 @@ use std::time::Duration;
 use isthmus_kit::Trust;
 use serde_json::Value;
 
-pub use self::keys::{KEYS, Key};
+pub use self::keys::KEYS;
 use crate::address;
 use crate::translate::text::Alphabet;
-
-/// A value that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The path of the key below `[gateway.sms]`.
-    pub key: String,
-    /// What is wrong and what was expected.
-    pub text: String,
-}
-
-/// Text that is not shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
-}
+pub use isthmus_kit::settings::{Key, Problem, Secret};
 
 /// A carrier that is reached by SMPP.
 #[derive(Clone, Debug)]

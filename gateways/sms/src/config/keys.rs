@@ -1,17 +1,6 @@
 //! Every key of the configuration, documented: the sample is made from this.
 
-/// One documented key.
-#[derive(Clone, Copy, Debug)]
-pub struct Key {
-    /// Its path below `[gateway.sms]`; `NAME` stands for a name the operator chooses.
-    pub key: &'static str,
-    /// What holds without it, as TOML; empty: it has no default.
-    pub default: &'static str,
-    /// What it does, in one line.
-    pub doc: &'static str,
-    /// An example, as TOML.
-    pub example: &'static str,
-}
+use isthmus_kit::Key;
 
 const fn key(
     key: &'static str,

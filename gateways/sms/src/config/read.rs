@@ -4,30 +4,21 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use isthmus_kit::Trust;
-use serde_json::{Map, Value};
+use isthmus_kit::settings::{Problem, Reader, Secret, Table};
+use serde_json::Value;
 
-use super::{Carrier, Config, KEYS, Line, Problem, Secret};
+use super::{Carrier, Config, KEYS, Line};
 use crate::address;
 use crate::translate::text::Alphabet;
 
-type Table = Map<String, Value>;
-
 /// Reads all of it.
 pub(super) fn config(value: &Value) -> Result<Config, Vec<Problem>> {
-    let empty = Map::new();
     let mut reader = Reader::default();
-    let table = match value {
-        Value::Object(table) => table,
-        Value::Null => &empty,
-        _ => {
-            reader.problem("", "expected a table");
-            &empty
-        }
-    };
+    let table = &reader.table(value);
     let mut config = Config::default();
-    reader.unknown_keys(table, "");
-    if let Some(region) = reader.region("region", table.get("region")) {
-        config.region = region;
+    unknown_keys(&mut reader, table, "");
+    if let Some(code) = region(&mut reader, "region", table.get("region")) {
+        config.region = code;
     }
     let parts = reader.number("max_parts", table.get("max_parts"), 1, 255);
     if let Some(parts) = parts.and_then(|parts| u8::try_from(parts).ok()) {
@@ -37,9 +28,10 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Problem>> {
         config.join_timeout = Duration::from_secs(seconds.into());
     }
     let mut owners = BTreeMap::new();
-    for (name, path, entry) in reader.tables("carriers", table) {
-        let carrier = reader.carrier(&path, entry);
-        for line in reader.lines(
+    for (name, path, entry) in tables(&mut reader, "carriers", table) {
+        let carrier = carrier(&mut reader, &path, entry);
+        for line in lines(
+            &mut reader,
             &format!("{path}.lines"),
             entry.get("lines"),
             &carrier.region,
@@ -51,12 +43,19 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Problem>> {
         }
         config.carriers.insert(name, carrier);
     }
-    for (name, path, entry) in reader.tables("lines", table) {
+    for (name, path, entry) in tables(&mut reader, "lines", table) {
         let Some(number) = address::line(&name, "") else {
             reader.problem(&path, "expected a number such as \"+15551230000\"");
             continue;
         };
-        let line = reader.line(&path, entry, &mut owners, &number, &config.carriers);
+        let line = line(
+            &mut reader,
+            &path,
+            entry,
+            &mut owners,
+            &number,
+            &config.carriers,
+        );
         config.lines.insert(number, line);
     }
     // A line that only its carrier names has no users.
@@ -67,257 +66,205 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Problem>> {
             open: false,
         });
     }
-    if reader.problems.is_empty() {
-        Ok(config)
-    } else {
-        Err(reader.problems)
-    }
+    reader.finish(config)
 }
 
-/// Collects problems while it reads.
-#[derive(Default)]
-struct Reader {
-    problems: Vec<Problem>,
-}
-
-impl Reader {
-    fn problem(&mut self, key: &str, text: &str) {
-        self.problems.push(Problem {
-            key: key.to_owned(),
-            text: text.to_owned(),
+/// `path` is empty, or `carriers.NAME` or `lines.NUMBER`.
+fn unknown_keys(reader: &mut Reader, table: &Table, path: &str) {
+    let group = path.split('.').next().unwrap_or("");
+    for key in table.keys() {
+        let known = KEYS.iter().any(|known| {
+            let mut parts = known.key.split('.');
+            match (parts.next(), parts.nth(1)) {
+                (Some(first), None) => path.is_empty() && first == key,
+                (first, Some(last)) => first == Some(group) && last == key,
+                (None, None) => false,
+            }
         });
-    }
-
-    /// `path` is empty, or `carriers.NAME` or `lines.NUMBER`.
-    fn unknown_keys(&mut self, table: &Table, path: &str) {
-        let group = path.split('.').next().unwrap_or("");
-        for key in table.keys() {
-            let known = KEYS.iter().any(|known| {
-                let mut parts = known.key.split('.');
-                match (parts.next(), parts.nth(1)) {
-                    (Some(first), None) => path.is_empty() && first == key,
-                    (first, Some(last)) => first == Some(group) && last == key,
-                    (None, None) => false,
-                }
-            });
-            let is_group = path.is_empty() && (key == "carriers" || key == "lines");
-            if !known && !is_group {
-                let path = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
-                self.problem(&path, "there is no such key");
-            }
-        }
-    }
-
-    /// The tables of a group, with their names and paths.
-    fn tables<'a>(&mut self, group: &str, table: &'a Table) -> Vec<(String, String, &'a Table)> {
-        let Some(value) = table.get(group) else {
-            return Vec::new();
-        };
-        let Some(entries) = value.as_object() else {
-            self.problem(
-                group,
-                &format!("expected tables [gateway.sms.{group}.NAME]"),
-            );
-            return Vec::new();
-        };
-        let mut tables = Vec::new();
-        for (name, value) in entries {
-            let path = format!("{group}.{name}");
-            match value.as_object() {
-                Some(entry) => {
-                    self.unknown_keys(entry, &path);
-                    tables.push((name.clone(), path, entry));
-                }
-                None => self.problem(&path, "expected a table"),
-            }
-        }
-        tables
-    }
-
-    fn carrier(&mut self, path: &str, table: &Table) -> Carrier {
-        let key = |key: &str| format!("{path}.{key}");
-        let mut text = |name: &str, required: bool| {
-            let value = table.get(name);
-            if required && value.is_none() {
-                self.problem(&key(name), "is missing");
-            }
-            self.text(&key(name), value).unwrap_or_default()
-        };
-        let host = text("host", true);
-        let system_id = text("system_id", true);
-        let password = Secret(text("password", true));
-        let system_type = text("system_type", false);
-        let mut number = |name: &str, low: u32, high: u32, default: u32| {
-            let number = self.number(&key(name), table.get(name), low, high);
-            number.unwrap_or(default)
-        };
-        let port = number("port", 1, 65_535, 2775);
-        let window = number("window", 1, 1000, 10);
-        let keep_alive = number("keep_alive", 5, 3600, 30);
-        let response_timeout = number("response_timeout", 1, 600, 30);
-        Carrier {
-            host,
-            port: u16::try_from(port).unwrap_or(2775),
-            system_id,
-            password,
-            system_type,
-            window,
-            rate: self.rate(&key("rate"), table.get("rate")),
-            tls: self.tls(path, table),
-            alphabet: self.alphabet(&key("alphabet"), table.get("alphabet")),
-            plus: self.flag(&key("plus"), table.get("plus"), false),
-            region: self
-                .region(&key("region"), table.get("region"))
-                .unwrap_or_default(),
-            keep_alive: Duration::from_secs(keep_alive.into()),
-            response_timeout: Duration::from_secs(response_timeout.into()),
-        }
-    }
-
-    fn line(
-        &mut self,
-        path: &str,
-        table: &Table,
-        owners: &mut BTreeMap<String, String>,
-        number: &str,
-        carriers: &BTreeMap<String, Carrier>,
-    ) -> Line {
-        let carrier = match (owners.remove(number), carriers.len()) {
-            (Some(carrier), _) => carrier,
-            (None, 1) => carriers.keys().next().cloned().unwrap_or_default(),
-            (None, _) => {
-                self.problem(path, "no carrier has this number among its lines");
-                String::new()
-            }
-        };
-        let users = self.strings(&format!("{path}.users"), table.get("users"));
-        let mut pairs = Vec::new();
-        for user in users {
-            match user.split_once('@') {
-                Some((local, domain))
-                    if !local.is_empty() && !domain.is_empty() && !domain.contains(['/', '@']) =>
-                {
-                    pairs.push((local.to_lowercase(), domain.to_lowercase()));
-                }
-                _ => self.problem(
-                    &format!("{path}.users"),
-                    "expected names such as \"juliet@example.org\"",
-                ),
-            }
-        }
-        Line {
-            carrier,
-            users: pairs,
-            open: self.flag(&format!("{path}.open"), table.get("open"), false),
-        }
-    }
-
-    fn lines(&mut self, key: &str, value: Option<&Value>, region: &str) -> Vec<String> {
-        let mut lines = Vec::new();
-        for text in self.strings(key, value) {
-            match address::line(&text, region) {
-                Some(line) => lines.push(line),
-                None => self.problem(key, &format!("{text} is not a phone number")),
-            }
-        }
-        lines
-    }
-
-    fn tls(&mut self, path: &str, table: &Table) -> Option<Trust> {
-        let mut trust = Trust::Native;
-        if !self.flag(&format!("{path}.verify"), table.get("verify"), true) {
-            trust = Trust::Insecure;
-        }
-        let key = format!("{path}.pin");
-        if let Some(pin) = self.text(&key, table.get("pin")) {
-            let mut digest = [0; 32];
-            if hex::decode_to_slice(pin.replace(':', ""), &mut digest).is_ok() {
-                trust = Trust::Pin(digest);
+        let is_group = path.is_empty() && (key == "carriers" || key == "lines");
+        if !known && !is_group {
+            let path = if path.is_empty() {
+                key.clone()
             } else {
-                self.problem(&key, "expected a SHA-256 digest, 64 hexadecimal digits");
+                format!("{path}.{key}")
+            };
+            reader.problem(&path, "there is no such key");
+        }
+    }
+}
+
+/// The tables of a group, with their names and paths.
+fn tables<'a>(
+    reader: &mut Reader,
+    group: &str,
+    table: &'a Table,
+) -> Vec<(String, String, &'a Table)> {
+    let Some(value) = table.get(group) else {
+        return Vec::new();
+    };
+    let Some(entries) = value.as_object() else {
+        reader.problem(
+            group,
+            &format!("expected tables [gateway.sms.{group}.NAME]"),
+        );
+        return Vec::new();
+    };
+    let mut tables = Vec::new();
+    for (name, value) in entries {
+        let path = format!("{group}.{name}");
+        match value.as_object() {
+            Some(entry) => {
+                unknown_keys(reader, entry, &path);
+                tables.push((name.clone(), path, entry));
             }
+            None => reader.problem(&path, "expected a table"),
         }
-        let tls = self.flag(&format!("{path}.tls"), table.get("tls"), false);
-        tls.then_some(trust)
     }
+    tables
+}
 
-    fn alphabet(&mut self, key: &str, value: Option<&Value>) -> Alphabet {
-        match value.map(Value::as_str) {
-            None | Some(Some("gsm7")) => Alphabet::Gsm7,
-            Some(Some("latin1")) => Alphabet::Latin1,
-            Some(Some("utf-8")) => Alphabet::Utf8,
-            Some(_) => {
-                self.problem(key, "expected \"gsm7\", \"latin1\" or \"utf-8\"");
-                Alphabet::Gsm7
+fn carrier(reader: &mut Reader, path: &str, table: &Table) -> Carrier {
+    let key = |key: &str| format!("{path}.{key}");
+    let mut text = |name: &str, required: bool| {
+        let value = table.get(name);
+        if required && value.is_none() {
+            reader.problem(&key(name), "is missing");
+        }
+        reader.text_or_empty(&key(name), value).unwrap_or_default()
+    };
+    let host = text("host", true);
+    let system_id = text("system_id", true);
+    let password = Secret(text("password", true));
+    let system_type = text("system_type", false);
+    let mut number = |name: &str, low: u32, high: u32, default: u32| {
+        let number = reader.number(&key(name), table.get(name), low, high);
+        number.unwrap_or(default)
+    };
+    let port = number("port", 1, 65_535, 2775);
+    let window = number("window", 1, 1000, 10);
+    let keep_alive = number("keep_alive", 5, 3600, 30);
+    let response_timeout = number("response_timeout", 1, 600, 30);
+    Carrier {
+        host,
+        port: u16::try_from(port).unwrap_or(2775),
+        system_id,
+        password,
+        system_type,
+        window,
+        rate: rate(reader, &key("rate"), table.get("rate")),
+        tls: tls(reader, path, table),
+        alphabet: alphabet(reader, &key("alphabet"), table.get("alphabet")),
+        plus: reader
+            .flag(&key("plus"), table.get("plus"))
+            .unwrap_or(false),
+        region: region(reader, &key("region"), table.get("region")).unwrap_or_default(),
+        keep_alive: Duration::from_secs(keep_alive.into()),
+        response_timeout: Duration::from_secs(response_timeout.into()),
+    }
+}
+
+fn line(
+    reader: &mut Reader,
+    path: &str,
+    table: &Table,
+    owners: &mut BTreeMap<String, String>,
+    number: &str,
+    carriers: &BTreeMap<String, Carrier>,
+) -> Line {
+    let carrier = match (owners.remove(number), carriers.len()) {
+        (Some(carrier), _) => carrier,
+        (None, 1) => carriers.keys().next().cloned().unwrap_or_default(),
+        (None, _) => {
+            reader.problem(path, "no carrier has this number among its lines");
+            String::new()
+        }
+    };
+    let users = reader.strings(&format!("{path}.users"), table.get("users"));
+    let mut pairs = Vec::new();
+    for user in users {
+        match user.split_once('@') {
+            Some((local, domain))
+                if !local.is_empty() && !domain.is_empty() && !domain.contains(['/', '@']) =>
+            {
+                pairs.push((local.to_lowercase(), domain.to_lowercase()));
             }
+            _ => reader.problem(
+                &format!("{path}.users"),
+                "expected names such as \"juliet@example.org\"",
+            ),
         }
     }
+    Line {
+        carrier,
+        users: pairs,
+        open: reader
+            .flag(&format!("{path}.open"), table.get("open"))
+            .unwrap_or(false),
+    }
+}
 
-    fn rate(&mut self, key: &str, value: Option<&Value>) -> f64 {
-        match value.map(Value::as_f64) {
-            None => 0.0,
-            Some(Some(rate)) if (0.0..=100_000.0).contains(&rate) => rate,
-            Some(_) => {
-                self.problem(key, "expected a number from 0 to 100000");
-                0.0
-            }
+fn lines(reader: &mut Reader, key: &str, value: Option<&Value>, region: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for text in reader.strings(key, value) {
+        match address::line(&text, region) {
+            Some(line) => lines.push(line),
+            None => reader.problem(key, &format!("{text} is not a phone number")),
         }
     }
+    lines
+}
 
-    fn region(&mut self, key: &str, value: Option<&Value>) -> Option<String> {
-        let text = self.text(key, Some(value?))?.to_ascii_uppercase();
-        let good = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
-        if !good {
-            self.problem(key, "expected a country such as \"US\"");
-        }
-        good.then_some(text)
+fn tls(reader: &mut Reader, path: &str, table: &Table) -> Option<Trust> {
+    let mut trust = Trust::Native;
+    if !reader
+        .flag(&format!("{path}.verify"), table.get("verify"))
+        .unwrap_or(true)
+    {
+        trust = Trust::Insecure;
     }
-
-    fn number(&mut self, key: &str, value: Option<&Value>, low: u32, high: u32) -> Option<u32> {
-        let number = value?.as_u64().and_then(|n| u32::try_from(n).ok());
-        let number = number.filter(|n| (low..=high).contains(n));
-        if number.is_none() {
-            self.problem(key, &format!("expected a number from {low} to {high}"));
-        }
-        number
-    }
-
-    fn flag(&mut self, key: &str, value: Option<&Value>, default: bool) -> bool {
-        match value.map(Value::as_bool) {
-            None => default,
-            Some(Some(flag)) => flag,
-            Some(None) => {
-                self.problem(key, "expected true or false");
-                default
-            }
+    let key = format!("{path}.pin");
+    if let Some(pin) = reader.text(&key, table.get("pin")) {
+        let mut digest = [0; 32];
+        if hex::decode_to_slice(pin.replace(':', ""), &mut digest).is_ok() {
+            trust = Trust::Pin(digest);
+        } else {
+            reader.problem(&key, "expected a SHA-256 digest, 64 hexadecimal digits");
         }
     }
+    let tls = reader
+        .flag(&format!("{path}.tls"), table.get("tls"))
+        .unwrap_or(false);
+    tls.then_some(trust)
+}
 
-    fn text(&mut self, key: &str, value: Option<&Value>) -> Option<String> {
-        match value?.as_str() {
-            Some(text) if !text.contains(['\r', '\n', '\0']) => Some(text.to_owned()),
-            _ => {
-                self.problem(key, "expected text of one line");
-                None
-            }
+fn alphabet(reader: &mut Reader, key: &str, value: Option<&Value>) -> Alphabet {
+    match value.map(Value::as_str) {
+        None | Some(Some("gsm7")) => Alphabet::Gsm7,
+        Some(Some("latin1")) => Alphabet::Latin1,
+        Some(Some("utf-8")) => Alphabet::Utf8,
+        Some(_) => {
+            reader.problem(key, "expected \"gsm7\", \"latin1\" or \"utf-8\"");
+            Alphabet::Gsm7
         }
     }
+}
 
-    fn strings(&mut self, key: &str, value: Option<&Value>) -> Vec<String> {
-        let Some(value) = value else {
-            return Vec::new();
-        };
-        let items = value.as_array().map(|items| {
-            let texts = items.iter().map(|item| item.as_str().map(str::to_owned));
-            texts.collect::<Option<Vec<_>>>()
-        });
-        items.flatten().unwrap_or_else(|| {
-            self.problem(key, "expected a list of texts");
-            Vec::new()
-        })
+fn rate(reader: &mut Reader, key: &str, value: Option<&Value>) -> f64 {
+    match value.map(Value::as_f64) {
+        None => 0.0,
+        Some(Some(rate)) if (0.0..=100_000.0).contains(&rate) => rate,
+        Some(_) => {
+            reader.problem(key, "expected a number from 0 to 100000");
+            0.0
+        }
     }
+}
+
+fn region(reader: &mut Reader, key: &str, value: Option<&Value>) -> Option<String> {
+    let text = reader.text(key, Some(value?))?.to_ascii_uppercase();
+    let good = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
+    if !good {
+        reader.problem(key, "expected a country such as \"US\"");
+    }
+    good.then_some(text)
 }
