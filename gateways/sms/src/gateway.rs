@@ -18,9 +18,9 @@ use crate::config::Config;
 use crate::courier::{Jobs, Outlet};
 use crate::inward::Inward;
 use crate::line;
-use crate::session::Unserved;
 use crate::track::Table;
 use crate::transport::{Bind, Link, Transport};
+use isthmus_kit::Unserved;
 
 /// Messages and receipts of one carrier that wait to be taken; beyond that the carrier is asked
 /// to send again.
@@ -136,7 +136,7 @@ impl Gateway for Sms {
         _network: &str,
         _kept: Option<&[u8]>,
     ) -> Box<dyn Session> {
-        Box::new(Unserved::default())
+        Box::new(Unserved::new("SMS has no sessions"))
     }
 
     fn courier(&self) -> Option<&dyn Courier> {

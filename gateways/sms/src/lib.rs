@@ -10,7 +10,6 @@ mod courier;
 mod gateway;
 mod inward;
 mod line;
-mod session;
 mod track;
 pub mod translate;
 mod transport;
