@@ -15,7 +15,8 @@
 //! Only `Queued` and `Begun` are still to be sent; a process that was killed hands out both
 //! again, so a copy can reach the network twice only if it was begun and not reported. Each
 //! change is committed before it is answered. What the sender is told (receipt, error) is written
-//! in the same transaction, as an inbound stanza: he is told once, whatever is killed when.
+//! in the same transaction, as an inbound stanza: he is told once, whatever is killed when. Only who
+//! got a receipt for what the next station took is told once more if it comes back from there.
 //!
 //! Inward, a message is acknowledged to the foreign side after `deliver` has resolved, and its row
 //! is removed after the XMPP server has proven to have the stanza.
@@ -74,8 +75,10 @@ impl CopyState {
 pub enum Told {
     /// That its outcome is not known.
     Unknown = 1,
-    /// That it arrived, or that it will not: nothing follows.
-    Outcome = 2,
+    /// That it arrived, at the next station at least. From there it may still come back.
+    Arrived = 2,
+    /// That it will not arrive: nothing follows.
+    Failed = 3,
 }
 
 /// A message to be sent.

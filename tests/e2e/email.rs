@@ -247,10 +247,14 @@ async fn refused_by_the_other_side(scene: &Scene) {
     );
 }
 
-/// Postfix takes a mail that it cannot pass on: the bounce becomes an error on that message.
+/// Postfix takes a mail that it cannot pass on: the bounce becomes an error on that message, though
+/// a receipt has told that the next station had it.
 async fn returned(scene: &Scene) {
     let somebody = format!(r"somebody\40{LOST}@{MAIL}");
-    let id = scene.juliet.chat(&somebody, "anybody there?");
+    let id = scene
+        .juliet
+        .message_with("chat", &somebody, "anybody there?", RECEIPT);
+    scene.juliet.expect(|s| is_receipt(s, &id)).await;
     let error = scene
         .juliet
         .expect(|s| s.id() == id && s.type_() == "error")

@@ -268,6 +268,10 @@ impl Run {
                 (_, [Heard::Unknown]) if self.network.sent(&name) == 0 => true,
                 (Fate::Mute, [Heard::Unknown]) => true,
                 (Fate::Mute, _) => false,
+                // The receipt told of the next station only, and from there it came back.
+                (Fate::Both, [Heard::Receipt, last] | [Heard::Unknown, Heard::Receipt, last]) => {
+                    !self.receipts && *last == own
+                }
                 (_, [last] | [Heard::Unknown, last]) => match fate {
                     Fate::Delivered | Fate::Late => *last == Heard::Receipt,
                     Fate::Failed => *last == own,

@@ -48,13 +48,13 @@ pub(super) fn tell(
             let stanza = sender
                 .receipt
                 .then(|| receipt(&sender.origin, domain, id))??;
-            Some((Told::Outcome, stanza))
+            Some((Told::Arrived, stanza))
         }
         State::Failed(fault) => {
             let (condition, kind) = stanza_error(fault.kind);
             let text = failure(fault);
             Some((
-                Told::Outcome,
+                Told::Failed,
                 error(&sender.origin, domain, condition, kind, &text)?,
             ))
         }

@@ -233,13 +233,30 @@ async fn a_sender_is_told_once_and_an_unknown_outcome_may_become_known() {
     let told = |reported: &Reported| matches!(reported, Reported::Changed(Some(_)));
     let unknown = telling(id, CopyState::Unknown, Told::Unknown);
     assert!(told(&reported(&store, unknown).await));
-    let delivered = telling(id, CopyState::Delivered, Told::Outcome);
+    let delivered = telling(id, CopyState::Delivered, Told::Arrived);
     assert!(told(&reported(&store, delivered).await));
-    let read = telling(id, CopyState::Read, Told::Outcome);
+    let read = telling(id, CopyState::Read, Told::Arrived);
     assert_eq!(reported(&store, read).await, Reported::Changed(None));
-    let failed = telling(id, CopyState::Failed, Told::Outcome);
+    let failed = telling(id, CopyState::Failed, Told::Failed);
     assert_eq!(reported(&store, failed).await, Reported::Stale);
     assert_eq!(inbound(&store).await, ["Unknown", "Delivered"]);
+}
+
+#[tokio::test]
+async fn who_got_a_receipt_is_told_when_the_message_comes_back_and_nobody_a_second_receipt() {
+    let place = Place::new();
+    let store = place.open();
+    let id = add(&store, "a", &["one"]).await;
+    let accepted = telling(id, CopyState::Accepted, Told::Arrived);
+    reported(&store, accepted).await;
+    let failed = telling(id, CopyState::Failed, Told::Failed);
+    reported(&store, failed).await;
+    assert_eq!(inbound(&store).await, ["Accepted", "Failed"]);
+    let id = add(&store, "b", &["one"]).await;
+    let accepted = telling(id, CopyState::Accepted, Told::Arrived);
+    reported(&store, accepted).await;
+    let delivered = telling(id, CopyState::Delivered, Told::Arrived);
+    assert_eq!(reported(&store, delivered).await, Reported::Changed(None));
 }
 
 #[tokio::test]
@@ -249,7 +266,7 @@ async fn who_took_a_message_back_is_told_nothing_more() {
     let id = add(&store, "a", &["one"]).await;
     assert_eq!(store.recall(USER, GATEWAY, "a").await, Ok(Recall::Done));
     for state in CopyState::ALL {
-        let late = reported(&store, telling(id, state, Told::Outcome)).await;
+        let late = reported(&store, telling(id, state, Told::Failed)).await;
         assert_eq!(late, Reported::Stale, "{state:?}");
     }
     assert_eq!(inbound(&store).await, Vec::<String>::new());
