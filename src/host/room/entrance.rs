@@ -49,6 +49,7 @@ impl Room {
             subject_owed: true,
             cursor: Cursor::Waiting,
             shown: Mark(0),
+            doubtful: false,
         };
         if self.phase == Phase::Inside && self.archive_known {
             resource.begin(self.archive);
@@ -121,14 +122,7 @@ impl Room {
     /// The archive of this room is known now; `None`: it has none.
     pub(crate) fn archived(&mut self, base: &mut Base, conversation: Option<&Conversation>) {
         self.archive_known = true;
-        self.archive = conversation.map(|conversation| {
-            let last = conversation.last;
-            Archive {
-                id: conversation.id,
-                last,
-                heard: last,
-            }
-        });
+        self.archive = conversation.map(Archive::new);
         self.open_door();
         if self.phase == Phase::Wanted && !self.resources.is_empty() {
             self.ask(base);
@@ -159,6 +153,13 @@ impl Room {
         } = resource;
         let origin = Origin::entrance(&jid, &self.local, &wished, entrance);
         base.answer_fault(&origin, fault);
+    }
+
+    /// A resource has given a sign of life.
+    pub(crate) fn is_alive(&mut self, jid: &str) {
+        if let Some(resource) = self.resources.iter_mut().find(|it| it.jid == jid) {
+            resource.doubtful = false;
+        }
     }
 
     /// Everybody is out: the service ends or the network is gone for good (XEP-0045 §17.3).

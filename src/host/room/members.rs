@@ -232,6 +232,7 @@ impl Room {
     /// The stream is up again: tells anew what may not have arrived.
     pub(crate) fn stream_up(&mut self, base: &Base, confirmed: Mark) {
         let anew = self.told.after(confirmed);
+        self.unproven(confirmed);
         for resource in &mut self.resources {
             let shown = match resource.cursor {
                 Cursor::Waiting => continue,

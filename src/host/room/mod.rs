@@ -42,7 +42,7 @@ use self::told::Told;
 use crate::component::Mark;
 use crate::host::ids::Ids;
 use crate::host::names::{Names, NickId};
-use crate::store::ConversationId;
+use crate::store::{Conversation, ConversationId};
 
 /// How far the user's connection is in the room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +80,9 @@ pub(crate) struct Resource {
     pub(crate) cursor: Cursor,
     /// Behind which its entrance was told; unconfirmed at a cut, it is told anew.
     pub(crate) shown: Mark,
+    /// The stream was cut and it has given no sign of life since: what it is sent may go nowhere,
+    /// and not every server says so.
+    pub(crate) doubtful: bool,
 }
 
 /// The archive of a room.
@@ -91,6 +94,25 @@ pub(crate) struct Archive {
     pub(crate) last: i64,
     /// The highest row some resource has been shown and did not bounce.
     pub(crate) heard: i64,
+}
+
+impl Archive {
+    fn new(conversation: &Conversation) -> Self {
+        let (id, last) = (conversation.id, conversation.last);
+        let heard = last;
+        Self { id, last, heard }
+    }
+}
+
+/// One of the newest messages.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    /// A hash of its id.
+    id: u64,
+    /// Its row in the archive.
+    row: i64,
+    /// Behind what it was shown, if it was.
+    shown: Option<Mark>,
 }
 
 /// One room of one user.
@@ -117,8 +139,8 @@ pub(crate) struct Room {
     /// The user's own former nicknames, the newest last: one may have to be told anew.
     former: Vec<Arc<str>>,
     ids: Ids,
-    /// Ids and rows of the newest messages, to find what bounced.
-    recent: std::collections::VecDeque<(u64, i64)>,
+    /// The newest messages, to find what bounced and what had arrived when the stream was cut.
+    recent: std::collections::VecDeque<Recent>,
     /// When a room nobody sits in any more is left.
     pub(crate) leave_at: Option<std::time::Instant>,
 }

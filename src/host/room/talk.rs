@@ -5,8 +5,8 @@ use std::hash::{Hash, Hasher};
 
 use isthmus_gateway::{Key, Message, Time};
 
-use super::{Cursor, Room};
-use crate::component::Class;
+use super::{Cursor, Recent, Room};
+use crate::component::{Class, Mark};
 use crate::host::chat::{self, Spoken};
 use crate::host::post::head;
 use crate::host::session::{Base, Sent};
@@ -35,8 +35,8 @@ impl Room {
             at: delayed.then_some(at),
         };
         let content = |xml: &mut Xml<'_>| chat::write_message(xml, message, &spoken);
-        self.show(base, &nick, &id, &content);
-        self.record(base, &nick, &id, at, &content);
+        let shown = self.show(base, &nick, &id, &content);
+        self.record(base, &nick, &id, at, shown, &content);
     }
 
     /// The network shows the user's own message in its place.
@@ -57,8 +57,8 @@ impl Room {
         };
         // The sender knows his message by the id he gave it (XEP-0045 §7.4, `muc#stable_id`).
         let own = sent.origin.id.clone().unwrap_or_else(|| id.clone());
-        self.show(base, &nick, &own, &content);
-        self.record(base, &nick, &own, base.now_ms, &content);
+        let shown = self.show(base, &nick, &own, &content);
+        self.record(base, &nick, &own, base.now_ms, shown, &content);
     }
 
     /// The room's bare JID.
@@ -66,7 +66,14 @@ impl Room {
         format!("{}@{}", self.local, base.outbox.domain())
     }
 
-    fn show(&mut self, base: &Base, nick: &str, id: &str, content: &impl Fn(&mut Xml<'_>)) {
+    /// Shows a message to who sees everything; returns the mark it stands behind.
+    fn show(
+        &mut self,
+        base: &Base,
+        nick: &str,
+        id: &str,
+        content: &impl Fn(&mut Xml<'_>),
+    ) -> Option<Mark> {
         // Without an archive nothing would show it to who is still entering: he gets it early.
         let archived = self.archive.is_some();
         let sees = |cursor| cursor == Cursor::Live || (!archived && cursor != Cursor::Waiting);
@@ -75,7 +82,8 @@ impl Room {
             resource: Some(nick),
         };
         let (class, name) = (Class::Message, StanzaName::Message);
-        if self.resources.iter().any(|resource| sees(resource.cursor)) {
+        let seen = self.resources.iter().any(|resource| sees(resource.cursor));
+        seen.then(|| {
             base.outbox.push(|batch| {
                 for resource in self.resources.iter().filter(|r| sees(r.cursor)) {
                     let to = &resource.jid;
@@ -85,8 +93,8 @@ impl Room {
                         content,
                     );
                 }
-            });
-        }
+            })
+        })
     }
 
     fn record(
@@ -95,9 +103,10 @@ impl Room {
         nick: &str,
         id: &str,
         at: i64,
+        shown: Option<Mark>,
         content: &impl Fn(&mut Xml<'_>),
     ) {
-        let heard = self.live().next().is_some();
+        let heard = self.live().any(|resource| !resource.doubtful);
         let Some(archive) = &mut self.archive else {
             return;
         };
@@ -124,7 +133,11 @@ impl Room {
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
-        self.recent.push_back((hash(&id), number));
+        self.recent.push_back(Recent {
+            id: hash(&id),
+            row: number,
+            shown,
+        });
         base.shared.store.append(
             archive.id,
             Row {
@@ -147,8 +160,29 @@ impl Room {
         let hash = hash(id);
         self.recent
             .iter()
-            .find(|(known, _)| *known == hash)
-            .map(|&(_, row)| row)
+            .find(|known| known.id == hash)
+            .map(|known| known.row)
+    }
+
+    /// The stream was cut. What had not arrived by then is sent again, but whom it is sent to may
+    /// be gone with his server, and not every server says so: whoever enters next is shown it,
+    /// unless somebody gives a sign of life before (COMPAT(jabberd2 2.7): drops without a word).
+    pub(super) fn unproven(&mut self, confirmed: Mark) {
+        let Some(archive) = &mut self.archive else {
+            return;
+        };
+        let arrived = |known: &&Recent| known.shown.is_some_and(|mark| mark <= confirmed);
+        let proven = match self.recent.iter().rev().find(arrived) {
+            Some(known) => known.row,
+            None => self
+                .recent
+                .front()
+                .map_or(archive.last, |known| known.row - 1),
+        };
+        archive.heard = archive.heard.min(proven);
+        for resource in &mut self.resources {
+            resource.doubtful = true;
+        }
     }
 }
 

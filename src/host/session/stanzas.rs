@@ -35,6 +35,11 @@ impl Session {
         let Some(incoming) = self.read(stanza) else {
             return;
         };
+        if incoming.origin.is_some()
+            && let Some(room) = self.rooms.find(&self.base, &incoming.to.id)
+        {
+            room.is_alive(&incoming.from);
+        }
         match stanza.kind() {
             StanzaKind::Message => self.message(incoming),
             StanzaKind::Presence => self.presence(incoming),
