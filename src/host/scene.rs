@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use isthmus_loopback::{Config, Loopback};
+use isthmus_loopback::{Config, Control, Loopback};
 use tempfile::TempDir;
 
-use crate::component::{Inbound, Tap};
+use crate::component::{Inbound, Outbox, Tap};
 use crate::host::{Access, Domain, Limits, Reader, Shared};
 use crate::queue::Tuning;
 use crate::store::{SqliteStore, Store};
@@ -21,6 +21,9 @@ pub(crate) struct Scene {
     tap: Tap,
     pub(crate) seen: Vec<Element>,
     pub(crate) store: Arc<dyn Store>,
+    /// The foreign side.
+    pub(crate) control: Control,
+    outbox: Outbox,
     _dir: TempDir,
 }
 
@@ -66,18 +69,34 @@ impl Scene {
             ..Tuning::default()
         };
         let shared = Arc::new(Shared::new(Arc::clone(&store), limits()).with_queue(tuning));
-        let gateway = Arc::new(Loopback::new(config));
+        let gateway = Loopback::new(config);
+        let control = gateway.control();
+        let gateway = Arc::new(gateway);
         let allow = [BareJid::parse("example.org").expect("a JID")];
         let domain = Domain::new(gateway, shared, Access::new(&allow, &[]));
         let (outbox, tap) = Tap::new("loop.example.org");
-        domain.attach(outbox);
+        domain.attach(outbox.clone());
         Self {
             reader: Reader(domain),
             tap,
             seen: Vec::new(),
             store,
+            control,
+            outbox,
             _dir: dir,
         }
+    }
+
+    /// Breaks the stream; what has been read was confirmed.
+    pub(crate) fn cut(&self) {
+        self.tap.cut();
+        self.reader.down();
+    }
+
+    /// Brings the stream up again.
+    pub(crate) fn up(&self) {
+        self.tap.up();
+        self.reader.up(self.outbox.confirmed());
     }
 
     /// Hands over a stanza as the server would.

@@ -27,6 +27,9 @@ mod subject;
 mod talk;
 mod told;
 
+#[cfg(all(test, feature = "loopback"))]
+mod tests;
+
 use std::sync::Arc;
 
 use isthmus_gateway::{RoomFlags, Tag};
