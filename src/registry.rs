@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use isthmus_gateway::{Gateway, Later};
 
-use crate::config::{Built, GatewayConfig, GatewayKind, KeyDoc, Place};
+use crate::config::{Built, GatewayConfig, GatewayKind, Key, Place};
 
 /// The gateway kinds of this build, in the order of the sample.
 pub const KINDS: &[GatewayKind] = &[
@@ -164,8 +164,8 @@ mod loopback {
         default: &'static str,
         doc: &'static str,
         example: &'static str,
-    ) -> KeyDoc {
-        KeyDoc {
+    ) -> Key {
+        Key {
             key,
             default,
             doc,
@@ -173,7 +173,7 @@ mod loopback {
         }
     }
 
-    pub(super) const KEYS: &[KeyDoc] = &[
+    pub(super) const KEYS: &[Key] = &[
         key(
             "echo",
             "true",

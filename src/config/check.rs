@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::reader::{Notes, Reader, found, kind, quoted, split};
 use super::{
-    Allowed, Config, GatewayConfig, GatewayKind, KeyDoc, Limits, LogConfig, LogFormat, Problems,
+    Allowed, Config, GatewayConfig, GatewayKind, Key, Limits, LogConfig, LogFormat, Problems,
     ServerConfig, ServerTls, Settings, StoreConfig, address,
 };
 use crate::secret::Secret;
@@ -433,7 +433,7 @@ fn gateway(draft: Draft, shared: &Shared, server_domain: &str) -> Option<Gateway
 }
 
 /// A variable becomes what its key is documented to be; an unknown key stays text.
-fn from_environment(doc: Option<&KeyDoc>, text: &str) -> Json {
+fn from_environment(doc: Option<&Key>, text: &str) -> Json {
     let Some(doc) = doc else {
         return Json::from(text);
     };

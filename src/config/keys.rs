@@ -1,54 +1,54 @@
 //! Every key that does not belong to a gateway kind, documented once.
 
-use super::KeyDoc;
+use super::Key;
 
 /// `[component]`.
-pub(super) const COMPONENT: &[KeyDoc] = &[
-    KeyDoc {
+pub(super) const COMPONENT: &[Key] = &[
+    Key {
         key: "server",
         default: "\"127.0.0.1:5347\"",
         doc: "Where the XMPP server listens for components: host:port.",
         example: "server = \"xmpp.example.org:5347\"",
     },
-    KeyDoc {
+    Key {
         key: "secret",
         default: "",
         doc: "The secret that the XMPP server has for the component.\n\
               A gateway may have its own. The environment is a better place than this file.",
         example: "secret = \"change me\"",
     },
-    KeyDoc {
+    Key {
         key: "secret_file",
         default: "",
         doc: "A file that holds the secret, instead of secret.",
         example: "secret_file = \"component.secret\"",
     },
-    KeyDoc {
+    Key {
         key: "server_domain",
         default: "",
         doc: "The XMPP server's own domain; without it the first gateway's domain less its\n\
               first label.",
         example: "server_domain = \"example.org\"",
     },
-    KeyDoc {
+    Key {
         key: "tls",
         default: "false",
         doc: "TLS from the first byte, where the server's listener has it.",
         example: "tls = true",
     },
-    KeyDoc {
+    Key {
         key: "tls_name",
         default: "",
         doc: "The name that the listener's certificate must have; without it the host of server.",
         example: "tls_name = \"xmpp.example.org\"",
     },
-    KeyDoc {
+    Key {
         key: "ca_file",
         default: "",
         doc: "Authorities (PEM) to trust for that certificate, besides the system's.",
         example: "ca_file = \"authorities.pem\"",
     },
-    KeyDoc {
+    Key {
         key: "stanza_limit",
         default: "65536",
         doc: "Largest stanza that is sent, in bytes (10000 to 1048576). Keep it below the\n\
@@ -58,7 +58,7 @@ pub(super) const COMPONENT: &[KeyDoc] = &[
 ];
 
 /// `[store]`.
-pub(super) const STORE: &[KeyDoc] = &[KeyDoc {
+pub(super) const STORE: &[Key] = &[Key {
     key: "path",
     default: "\"isthmus.db\"",
     doc: "The database (SQLite). The key that seals secrets is kept beside it, in <path>.key:\n\
@@ -67,14 +67,14 @@ pub(super) const STORE: &[KeyDoc] = &[KeyDoc {
 }];
 
 /// `[log]`.
-pub(super) const LOG: &[KeyDoc] = &[
-    KeyDoc {
+pub(super) const LOG: &[Key] = &[
+    Key {
         key: "format",
         default: "\"human\"",
         doc: "\"human\" or \"json\".",
         example: "format = \"json\"",
     },
-    KeyDoc {
+    Key {
         key: "level",
         default: "\"info\"",
         doc: "error, warn, info, debug or trace, also by module. Live: changes with SIGHUP.",
@@ -83,65 +83,65 @@ pub(super) const LOG: &[KeyDoc] = &[
 ];
 
 /// `[limits]`.
-pub(super) const LIMITS: &[KeyDoc] = &[
-    KeyDoc {
+pub(super) const LIMITS: &[Key] = &[
+    Key {
         key: "networks_per_user",
         default: "20",
         doc: "Networks that one user may be connected to at once, per gateway (1 to 10000).\n\
               All limits are live: they change with SIGHUP, for what begins after it.",
         example: "networks_per_user = 20",
     },
-    KeyDoc {
+    Key {
         key: "rooms_per_user",
         default: "200",
         doc: "Rooms that one user may be in at once, per network (1 to 100000).",
         example: "rooms_per_user = 200",
     },
-    KeyDoc {
+    Key {
         key: "sessions",
         default: "20000",
         doc: "Sessions (a user on a network) of all users together (1 to 10000000).",
         example: "sessions = 20000",
     },
-    KeyDoc {
+    Key {
         key: "received_stanza",
         default: "262144",
         doc: "Largest stanza that is accepted, in bytes (10000 to 16777216).",
         example: "received_stanza = 262144",
     },
-    KeyDoc {
+    Key {
         key: "history",
         default: "20",
         doc: "Messages shown to who joins a room without saying how many (0 to 1000).",
         example: "history = 20",
     },
-    KeyDoc {
+    Key {
         key: "inbox",
         default: "256",
         doc: "Stanzas that may wait for one session before its user is told to wait\n\
               (16 to 65536).",
         example: "inbox = 256",
     },
-    KeyDoc {
+    Key {
         key: "stanzas_per_second",
         default: "50",
         doc: "Stanzas accepted from one user each second, over time (1 to 100000).",
         example: "stanzas_per_second = 50",
     },
-    KeyDoc {
+    Key {
         key: "stanzas_burst",
         default: "1000",
         doc: "Stanzas accepted from one user at once (10 to 1000000).",
         example: "stanzas_burst = 1000",
     },
-    KeyDoc {
+    Key {
         key: "attachment",
         default: "26214400",
         doc: "Largest attachment from a network that is kept, in bytes (1024 to 1073741824).\n\
               Attachments are files in attachments/, beside the database: back up both.",
         example: "attachment = 26214400",
     },
-    KeyDoc {
+    Key {
         key: "attachments_total",
         default: "10737418240",
         doc: "Disk that all attachments may take, in bytes (0 to 1125899906842624). What comes\n\
@@ -151,44 +151,44 @@ pub(super) const LIMITS: &[KeyDoc] = &[
 ];
 
 /// The keys that `[gateway.NAME]` has whatever its kind.
-pub(super) const GATEWAY: &[KeyDoc] = &[
-    KeyDoc {
+pub(super) const GATEWAY: &[Key] = &[
+    Key {
         key: "domain",
         default: "",
         doc: "The domain that the gateway serves; the XMPP server must know it as a component.",
         example: "domain = \"KIND.example.org\"",
     },
-    KeyDoc {
+    Key {
         key: "kind",
         default: "",
         doc: "The kind of gateway; without it the table's name.",
         example: "kind = \"KIND\"",
     },
-    KeyDoc {
+    Key {
         key: "allow",
         default: "",
         doc: "Who may use it: domains and JIDs; without it all users of server_domain. Live.",
         example: "allow = [\"example.org\", \"guest@example.net\"]",
     },
-    KeyDoc {
+    Key {
         key: "admins",
         default: "[]",
         doc: "JIDs of those who may administer it. Live.",
         example: "admins = [\"admin@example.org\"]",
     },
-    KeyDoc {
+    Key {
         key: "server",
         default: "",
         doc: "As in [component], for this gateway.",
         example: "server = \"xmpp.example.org:5347\"",
     },
-    KeyDoc {
+    Key {
         key: "secret",
         default: "",
         doc: "As in [component], for this gateway.",
         example: "secret = \"change me\"",
     },
-    KeyDoc {
+    Key {
         key: "secret_file",
         default: "",
         doc: "As in [component], for this gateway.",
@@ -197,7 +197,7 @@ pub(super) const GATEWAY: &[KeyDoc] = &[
 ];
 
 /// The tables with fixed names, in the order of the sample.
-pub(super) const TABLES: &[(&str, &[KeyDoc])] = &[
+pub(super) const TABLES: &[(&str, &[Key])] = &[
     ("component", COMPONENT),
     ("store", STORE),
     ("log", LOG),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use isthmus_gateway::{Gateway, Later};
-pub use isthmus_kit::Key as KeyDoc;
+pub use isthmus_kit::Key;
 use serde_json::Value;
 
 /// A kind of gateway, as far as the configuration goes.
@@ -13,7 +13,7 @@ pub struct GatewayKind {
     /// What `kind` says; also the default name of the table.
     pub name: &'static str,
     /// The keys that only this kind has.
-    pub keys: &'static [KeyDoc],
+    pub keys: &'static [Key],
     /// Checks those keys: the path below the table and what was found and expected, for each
     /// problem.
     pub check: fn(&Value) -> Vec<(String, String)>,
@@ -37,7 +37,7 @@ pub struct Place<'a> {
 
 impl GatewayKind {
     /// The documentation of a key, by its path; names chosen by the operator match `NAME`.
-    pub(super) fn doc(&self, path: &[&str]) -> Option<&'static KeyDoc> {
+    pub(super) fn doc(&self, path: &[&str]) -> Option<&'static Key> {
         self.keys.iter().find(|doc| {
             let mut parts = doc.key.split('.');
             let same = path.iter().all(|part| {
@@ -51,7 +51,7 @@ impl GatewayKind {
 }
 
 /// True when the default or the example of a key is a value that begins so.
-pub(super) fn takes(doc: &KeyDoc, begin: char) -> bool {
+pub(super) fn takes(doc: &Key, begin: char) -> bool {
     let example = doc
         .example
         .split_once('=')

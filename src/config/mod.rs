@@ -25,7 +25,7 @@ use crate::secret::Secret;
 use crate::xmpp::BareJid;
 
 pub use address::Allowed;
-pub use kind::{Built, GatewayKind, KeyDoc, Place};
+pub use kind::{Built, GatewayKind, Key, Place};
 pub use load::load;
 pub use problem::{Problem, Problems};
 pub use reload::{Change, applied, changes};

@@ -1,6 +1,6 @@
 //! The annotated sample, printed from the documentation of the keys.
 
-use super::{GatewayKind, KeyDoc, keys};
+use super::{GatewayKind, Key, keys};
 
 /// Keys that have to be set; all others stand in the sample as comments.
 const REQUIRED: &[&str] = &["component.secret", "gateway.irc.domain"];
@@ -46,7 +46,7 @@ fn gateway(out: &mut String, kind: &GatewayKind) {
     out.push_str(&part.replace("KIND", kind.name));
 }
 
-fn key(out: &mut String, table: &str, doc: &KeyDoc, name: &str) {
+fn key(out: &mut String, table: &str, doc: &Key, name: &str) {
     // The first key of a table stands right below its name.
     let last = out.lines().last().unwrap_or_default();
     if !last.trim_start_matches('#').starts_with('[') {

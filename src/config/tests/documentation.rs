@@ -54,12 +54,12 @@ fn every_documented_default_and_example_is_accepted() {
 }
 
 /// The last part of a key.
-fn last(doc: &KeyDoc) -> &'static str {
+fn last(doc: &Key) -> &'static str {
     doc.key.rsplit('.').next().unwrap_or("")
 }
 
 /// The table a key stands in, below its own; names an operator chooses are chosen.
-fn parent(doc: &KeyDoc) -> String {
+fn parent(doc: &Key) -> String {
     let parent = doc.key.rsplit_once('.').map_or("", |(parent, _)| parent);
     match parent {
         "" => String::new(),
@@ -69,7 +69,7 @@ fn parent(doc: &KeyDoc) -> String {
 }
 
 /// The examples of a gateway belong together: one is tried among all others.
-fn accepts(table: &str, docs: &[KeyDoc], doc: &KeyDoc, line: &str) {
+fn accepts(table: &str, docs: &[Key], doc: &Key, line: &str) {
     let folder = Folder::new();
     for (name, text) in [("component.secret", "x"), ("authorities.pem", "")] {
         folder.file(name, text);

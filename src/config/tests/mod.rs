@@ -26,32 +26,32 @@ const KINDS: &[GatewayKind] = &[
     },
 ];
 
-const GARDEN: &[KeyDoc] = &[
-    KeyDoc {
+const GARDEN: &[Key] = &[
+    Key {
         key: "tls",
         default: "\"on\"",
         doc: "",
         example: "tls = \"on\"",
     },
-    KeyDoc {
+    Key {
         key: "lines",
         default: "5",
         doc: "",
         example: "lines = 5",
     },
-    KeyDoc {
+    Key {
         key: "hosts",
         default: "\"any\"",
         doc: "",
         example: "hosts = [\"a.example\"]",
     },
-    KeyDoc {
+    Key {
         key: "beds.NAME.password",
         default: "",
         doc: "",
         example: "password = \"x\"",
     },
-    KeyDoc {
+    Key {
         key: "beds.NAME.verify",
         default: "true",
         doc: "",
