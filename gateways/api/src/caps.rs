@@ -17,11 +17,18 @@ pub struct Caps {
     pub edit: bool,
     /// A sent message can be taken back.
     pub retract: bool,
+    /// Somebody else's message can be taken back by who may (`Command::Retract`).
+    pub moderate: bool,
     /// Reactions are carried.
     pub react: bool,
+    /// Reactions of one user to one message, at most; 0: as many as he likes.
+    pub react_max: u32,
+    /// The only reactions there are; empty: any.
+    pub react_with: Vec<String>,
     /// Replies keep a reference to what they answer.
     pub reply: bool,
-    /// The network confirms that the recipient got a message.
+    /// The network confirms that the recipient got a message: `Event::Delivered` from a session,
+    /// `State::Delivered` from a courier.
     pub receipts: bool,
     /// The network says that the recipient read a message.
     pub read: bool,
@@ -29,6 +36,9 @@ pub struct Caps {
     pub attachments: bool,
     /// One message may hold several lines.
     pub multiline: bool,
+    /// Stretches of a text can look different: signs such as `*` leave a body that is sent, and
+    /// its `style` tells what they meant.
+    pub style: bool,
     /// Messages have a subject.
     pub subject: bool,
     /// Presence of contacts can be watched.

@@ -87,13 +87,16 @@ pub enum Command<'a> {
         /// The new text.
         body: Text<'a>,
     },
-    /// Take a sent message back.
+    /// Take a message back: the user's own, or with `Caps::moderate` anybody's.
     Retract {
         /// Where it was sent.
         #[serde(borrow)]
         to: Place<'a>,
         /// Which one.
         key: Key<'a>,
+        /// Why.
+        #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+        reason: Option<Text<'a>>,
     },
     /// Replace the user's reactions to a message.
     React {
@@ -104,6 +107,14 @@ pub enum Command<'a> {
         key: Key<'a>,
         /// All reactions that now hold.
         with: Vec<Text<'a>>,
+    },
+    /// Tell that a message that asked for it (`Message::confirm`) has arrived.
+    Delivered {
+        /// Where it stands.
+        #[serde(borrow)]
+        to: Place<'a>,
+        /// Which one.
+        key: Key<'a>,
     },
     /// Tell that everything up to a message was read.
     Read {

@@ -160,6 +160,14 @@ pub enum Event<'a> {
         /// All reactions that now hold.
         with: Vec<Text<'a>>,
     },
+    /// The user's message has reached who it was for.
+    Delivered {
+        /// Where it was sent.
+        #[serde(borrow)]
+        at: Place<'a>,
+        /// Which.
+        key: Key<'a>,
+    },
     /// Somebody has read everything up to a message.
     Read {
         /// Where it stands.

@@ -10,6 +10,13 @@ use crate::{Place, Text, Time};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Key<'a>(#[serde(borrow)] pub Text<'a>);
 
+impl Key<'_> {
+    /// The same id, owning it.
+    pub fn into_owned(self) -> Key<'static> {
+        Key(Text::Owned(self.0.into_owned()))
+    }
+}
+
 /// Who says something.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Who<'a> {
@@ -33,6 +40,19 @@ impl<'a> Who<'a> {
         Self {
             nick: nick.into(),
             ..Self::default()
+        }
+    }
+}
+
+impl Who<'_> {
+    /// The same, owning what is known of him.
+    pub fn into_owned(self) -> Who<'static> {
+        let own = |text: Text<'_>| Text::Owned(text.into_owned());
+        Who {
+            nick: own(self.nick),
+            account: self.account.map(own),
+            handle: self.handle.map(own),
+            name: self.name.map(own),
         }
     }
 }
@@ -132,6 +152,9 @@ pub struct Message<'a> {
     /// It was not typed by a person: never answered by a machine.
     #[serde(default)]
     pub auto: bool,
+    /// Its sender wants to know when it arrives (`Command::Delivered`).
+    #[serde(default)]
+    pub confirm: bool,
     /// Its id on the network.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub key: Option<Key<'a>>,
@@ -172,6 +195,7 @@ impl<'a> Message<'a> {
             mine: false,
             action: false,
             auto: false,
+            confirm: false,
             key: None,
             body: body.into(),
             style: Cow::Borrowed(&[]),
@@ -182,6 +206,34 @@ impl<'a> Message<'a> {
             blobs: Vec::new(),
             folded: None,
             trust: Trust::Network,
+        }
+    }
+}
+
+impl Message<'_> {
+    /// The same message, owning what it says.
+    pub fn into_owned(self) -> Message<'static> {
+        let own = |text: Text<'_>| Text::Owned(text.into_owned());
+        Message {
+            at: self.at.into_owned(),
+            who: self.who.into_owned(),
+            mine: self.mine,
+            action: self.action,
+            auto: self.auto,
+            confirm: self.confirm,
+            key: self.key.map(Key::into_owned),
+            body: own(self.body),
+            style: Cow::Owned(self.style.into_owned()),
+            time: self.time,
+            reply: self.reply.map(|reply| Reply {
+                key: reply.key.into_owned(),
+                who: own(reply.who),
+            }),
+            thread: self.thread.map(own),
+            subject: self.subject.map(own),
+            blobs: self.blobs.into_iter().map(Blob::into_owned).collect(),
+            folded: self.folded.map(own),
+            trust: self.trust,
         }
     }
 }

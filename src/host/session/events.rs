@@ -64,6 +64,7 @@ impl Sink for Session {
             | Event::Edit { .. }
             | Event::Retract { .. }
             | Event::React { .. }
+            | Event::Delivered { .. }
             | Event::Read { .. }
             | Event::Typing { .. }
             | Event::Contact { .. }

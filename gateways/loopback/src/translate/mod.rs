@@ -141,8 +141,9 @@ impl World {
         match command {
             Command::Send(message) => self.send(me, tag, &message),
             Command::Edit { to, key, body } => self.edit(me, &to, &key, &body),
-            Command::Retract { to, key } => self.retract(me, &to, &key),
+            Command::Retract { to, key, reason } => self.retract(me, &to, &key, reason.as_deref()),
             Command::React { to, key, with } => self.react(me, &to, &key, &with),
+            Command::Delivered { to, key } => self.delivered(me, &to, &key),
             Command::Read { to, key } => self.read(me, &to, &key),
             Command::Typing { to, on } => self.typing(me, &to, on),
             Command::Away { text } => self.away(me, text.as_deref()),

@@ -151,7 +151,7 @@ impl World {
     }
 
     /// A room the client is in and governs.
-    fn governed(&mut self, me: ClientId, room: &str) -> Result<&mut Room, Fault> {
+    pub(super) fn governed(&mut self, me: ClientId, room: &str) -> Result<&mut Room, Fault> {
         let nick = fold(&self.nick_of(me));
         let room = self.joined(me, room)?;
         match room.members.get(&nick) {

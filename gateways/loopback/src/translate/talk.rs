@@ -35,13 +35,19 @@ impl World {
         let mut keys = Vec::new();
         for (n, part) in self.parts(&message.body).into_iter().enumerate() {
             let key = self.next_key();
-            let said = part_of(message, n == 0, &nick, part, &key);
+            let mut said = part_of(message, n == 0, &nick, part, &key);
+            // Who has read what is said in a room is nobody's business.
+            said.confirm = self.config.caps.receipts && !matches!(message.to, Place::Room(_));
             let heard = audience.hear.iter();
             for (to, place) in heard {
                 let at = place.clone();
                 self.push(*to, Event::Message(Message { at, ..said.clone() }));
             }
             for (to, place) in &audience.echo {
+                if said.confirm {
+                    let (at, key) = (place.clone(), Key(key.clone().into()));
+                    self.behind.push((*to, Event::Delivered { at, key }));
+                }
                 let answer = answer(&said, place);
                 self.behind.push((*to, Event::Message(answer)));
             }
@@ -226,17 +232,45 @@ impl World {
         Ok(Answer::Now(Outcome::Accepted))
     }
 
-    pub(super) fn retract(&mut self, me: ClientId, to: &Place<'_>, key: &Key<'_>) -> Ended {
-        self.must(|caps| caps.retract)?;
+    /// Who governs a room may take anybody's message back.
+    pub(super) fn retract(
+        &mut self,
+        me: ClientId,
+        to: &Place<'_>,
+        key: &Key<'_>,
+        reason: Option<&str>,
+    ) -> Ended {
         let audience = self.audience(me, to)?;
-        self.own(me, to, key)?;
+        match self.own(me, to, key) {
+            Err(fault) if fault.kind == FaultKind::NotPrivileged => {
+                self.must(|caps| caps.moderate)?;
+                let Place::Room(room) = to else {
+                    return Err(fault);
+                };
+                self.governed(me, room)?;
+            }
+            owned => {
+                self.must(|caps| caps.retract)?;
+                owned?;
+            }
+        }
         self.spread(me, audience, |at, by, suffix| Event::Retract {
             at,
             key: suffixed(key, suffix),
             by,
-            text: None,
+            text: reason.map(|reason| reason.to_owned().into()),
         });
         Ok(Answer::Now(Outcome::Accepted))
+    }
+
+    pub(super) fn delivered(&mut self, me: ClientId, to: &Place<'_>, key: &Key<'_>) -> Ended {
+        self.must(|caps| caps.receipts)?;
+        let audience = self.audience(me, to)?;
+        self.spread(me, audience, |at, _, _| Event::Delivered {
+            at,
+            key: suffixed(key, ""),
+        });
+        FINISHED
     }
 
     pub(super) fn react(

@@ -27,11 +27,16 @@ fn every_command(place: &Place<'static>) -> Vec<Command<'static>> {
         Command::Retract {
             to: to(),
             key: key(),
+            reason: None,
         },
         Command::React {
             to: to(),
             key: key(),
             with: vec!["+".into()],
+        },
+        Command::Delivered {
+            to: to(),
+            key: key(),
         },
         Command::Read {
             to: to(),
@@ -136,10 +141,11 @@ fn sort(command: &Command<'_>) -> u8 {
         Command::History { .. } => 21,
         Command::Block { .. } => 22,
         Command::Raw { .. } => 23,
+        Command::Delivered { .. } => 24,
     }
 }
 
-const SORTS: usize = 24;
+const SORTS: usize = 25;
 
 #[test]
 fn every_command_ends_exactly_once_wherever_it_is_given() {
