@@ -49,6 +49,40 @@ pub struct Row {
     pub nick: String,
     /// The message's XML as it was sent, without `to`.
     pub stanza: Vec<u8>,
+    /// Its id on the foreign network, where it has one.
+    pub key: Option<String>,
+}
+
+/// What a foreign id refers to, for a message that passed a live session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewReference {
+    /// Whose message: a bare JID.
+    pub user: String,
+    /// The gateway's domain.
+    pub gateway: String,
+    /// The conversation's address.
+    pub peer: String,
+    /// The foreign id.
+    pub key: String,
+    /// The id under which the user's clients know it.
+    pub stanza: String,
+    /// The user wrote it.
+    pub mine: bool,
+    /// When it may be forgotten, in milliseconds since the Unix epoch.
+    pub until: i64,
+}
+
+/// A message that is known on both sides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its id on the foreign network.
+    pub key: String,
+    /// The id under which the user's clients know it.
+    pub stanza: String,
+    /// The user wrote it.
+    pub mine: bool,
+    /// Who said it, where it was said in a room.
+    pub nick: Option<String>,
 }
 
 /// Which rows to read: the newest `newest` of those that the other three let through.
@@ -127,6 +161,30 @@ pub trait Store: jobs::Jobs + Send + Sync {
 
     /// Reads a page of rows, in ascending order of their numbers.
     fn rows(&self, id: ConversationId, page: Page) -> Later<Result<Vec<Row>, StoreFault>>;
+
+    /// Queues other XML for a message that is archived: what it said is gone then.
+    fn rewrite(&self, id: ConversationId, stanza_id: &str, stanza: Vec<u8>);
+
+    /// Queues what a foreign id refers to, for a message that passed a live session.
+    fn refer(&self, reference: NewReference);
+
+    /// The message that a user's clients know by this id, in one conversation of his.
+    fn known(
+        &self,
+        user: &str,
+        gateway: &str,
+        peer: &str,
+        id: &str,
+    ) -> Later<Result<Option<Known>, StoreFault>>;
+
+    /// The stanza of a user that a foreign id refers to, in one conversation of his.
+    fn known_by_key(
+        &self,
+        user: &str,
+        gateway: &str,
+        peer: &str,
+        key: &str,
+    ) -> Later<Result<Option<Known>, StoreFault>>;
 
     /// Bytes queued and not yet committed. A producer slows down by it: it stays high while
     /// the disk refuses.

@@ -11,7 +11,8 @@ use isthmus::store::jobs::{
     CopyReport, Inward, Jobs, NewJob, Numbered, OpenJob, Recall, Reference, Reported,
 };
 use isthmus::store::{
-    Conversation, ConversationId, Later, Page, Row, SpoolEntry, Store, StoreFault,
+    Conversation, ConversationId, Known, Later, NewReference, Page, Row, SpoolEntry, Store,
+    StoreFault,
 };
 
 use crate::dice::Dice;
@@ -112,6 +113,30 @@ impl Store for MemoryStore {
         };
         let from = rows.len().saturating_sub(page.newest);
         self.later(Ok(rows[from..].to_vec()))
+    }
+
+    fn rewrite(&self, _id: ConversationId, _stanza_id: &str, _stanza: Vec<u8>) {}
+
+    fn refer(&self, _reference: NewReference) {}
+
+    fn known(
+        &self,
+        _user: &str,
+        _gateway: &str,
+        _peer: &str,
+        _id: &str,
+    ) -> Later<Result<Option<Known>, StoreFault>> {
+        self.later(Ok(None))
+    }
+
+    fn known_by_key(
+        &self,
+        _user: &str,
+        _gateway: &str,
+        _peer: &str,
+        _key: &str,
+    ) -> Later<Result<Option<Known>, StoreFault>> {
+        self.later(Ok(None))
     }
 
     fn backlog(&self) -> usize {

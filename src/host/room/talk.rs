@@ -146,6 +146,7 @@ impl Room {
                 at,
                 nick,
                 stanza,
+                key: None,
             },
         );
     }

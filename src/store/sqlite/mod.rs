@@ -5,6 +5,7 @@
 
 mod jobs;
 mod queue;
+mod references;
 mod schema;
 mod sql;
 mod writer;
@@ -22,7 +23,10 @@ use tokio::sync::oneshot;
 
 use self::queue::{Ask, Asked, Queue, Write};
 use super::seal::{Key, Owner, key_path};
-use super::{Conversation, ConversationId, Later, Page, Row, SpoolEntry, Store, StoreFault};
+use super::{
+    Conversation, ConversationId, Known, Later, NewReference, Page, Row, SpoolEntry, Store,
+    StoreFault,
+};
 use crate::secret::Secret;
 
 /// A store in one SQLite file, in WAL mode with `synchronous=FULL`.
@@ -112,6 +116,46 @@ impl Store for SqliteStore {
 
     fn rows(&self, id: ConversationId, page: Page) -> Later<Result<Vec<Row>, StoreFault>> {
         self.ask(move |db| sql::rows(db, id, page).map_err(|e| sql::fault(&e)))
+    }
+
+    fn rewrite(&self, id: ConversationId, stanza_id: &str, stanza: Vec<u8>) {
+        self.queue.write(Write::Rewrite {
+            conversation: id,
+            id: stanza_id.to_owned(),
+            stanza,
+        });
+    }
+
+    fn refer(&self, reference: NewReference) {
+        self.queue.write(Write::Refer(reference));
+    }
+
+    fn known(
+        &self,
+        user: &str,
+        gateway: &str,
+        peer: &str,
+        id: &str,
+    ) -> Later<Result<Option<Known>, StoreFault>> {
+        let (user, gateway) = (user.to_owned(), gateway.to_owned());
+        let (peer, id) = (peer.to_owned(), id.to_owned());
+        self.ask(move |db| {
+            references::known(db, &user, &gateway, &peer, &id).map_err(|e| sql::fault(&e))
+        })
+    }
+
+    fn known_by_key(
+        &self,
+        user: &str,
+        gateway: &str,
+        peer: &str,
+        key: &str,
+    ) -> Later<Result<Option<Known>, StoreFault>> {
+        let (user, gateway) = (user.to_owned(), gateway.to_owned());
+        let (peer, key) = (peer.to_owned(), key.to_owned());
+        self.ask(move |db| {
+            references::known_by_key(db, &user, &gateway, &peer, &key).map_err(|e| sql::fault(&e))
+        })
     }
 
     fn backlog(&self) -> usize {

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::store::seal::Owner;
-use crate::store::{ConversationId, Row, StoreFault};
+use crate::store::{ConversationId, NewReference, Row, StoreFault};
 
 /// Questions that may wait at once.
 const QUESTIONS: usize = 65_536;
@@ -44,13 +44,22 @@ pub(super) enum Write {
         owner: Owner,
         value: Option<Vec<u8>>,
     },
+    Rewrite {
+        conversation: ConversationId,
+        id: String,
+        stanza: Vec<u8>,
+    },
+    Refer(NewReference),
 }
 
 impl Write {
     /// Bytes it holds in memory, about.
     pub(super) fn bytes(&self) -> usize {
         let held = match self {
-            Self::Append { row, .. } => row.id.len() + row.nick.len() + row.stanza.len(),
+            Self::Append { row, .. } => {
+                let key = row.key.as_ref().map_or(0, String::len);
+                row.id.len() + row.nick.len() + row.stanza.len() + key
+            }
             Self::SpoolPut { lane, blob, .. } => lane.len() + blob.len(),
             Self::SpoolRemove { lane, .. } => lane.len(),
             Self::Keep { owner, value } => {
@@ -58,6 +67,10 @@ impl Write {
                     + owner.gateway.len()
                     + owner.name.len()
                     + value.as_ref().map_or(0, Vec::len)
+            }
+            Self::Rewrite { id, stanza, .. } => id.len() + stanza.len(),
+            Self::Refer(it) => {
+                it.user.len() + it.gateway.len() + it.peer.len() + it.key.len() + it.stanza.len()
             }
         };
         held + size_of::<Job>()
@@ -70,6 +83,8 @@ impl Write {
             Self::SpoolPut { .. } => "spool entry",
             Self::SpoolRemove { .. } => "spool removal",
             Self::Keep { .. } => "kept value",
+            Self::Rewrite { .. } => "rewritten row",
+            Self::Refer(_) => "reference",
         }
     }
 }

@@ -18,6 +18,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_archive.sql"),
     include_str!("../migrations/0002_spool_kept_sealed.sql"),
     include_str!("../migrations/0003_jobs.sql"),
+    include_str!("../migrations/0004_references.sql"),
 ];
 
 pub(super) fn open(path: &Path, busy: Duration) -> Result<Connection, StoreFault> {

@@ -4,6 +4,7 @@
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::queue::Write;
+use super::references;
 use crate::store::seal::Owner;
 use crate::store::{Conversation, ConversationId, Page, Row, StoreFault};
 
@@ -45,6 +46,12 @@ pub(super) fn write(db: &Connection, write: &Write) -> rusqlite::Result<()> {
         Write::SpoolPut { lane, number, blob } => spool_put(db, lane, *number, blob),
         Write::SpoolRemove { lane, upto } => spool_remove(db, lane, *upto),
         Write::Keep { owner, value } => keep(db, owner, value.as_deref()),
+        Write::Rewrite {
+            conversation,
+            id,
+            stanza,
+        } => references::rewrite(db, *conversation, id, stanza),
+        Write::Refer(reference) => references::refer(db, reference),
     }
 }
 
@@ -79,8 +86,8 @@ pub(super) fn conversation(
 
 fn append(db: &Connection, conversation: ConversationId, row: &Row) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "INSERT INTO message (conversation, number, stanza_id, at, nick, stanza) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO message (conversation, number, stanza_id, at, nick, stanza, key) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
     .execute(params![
         conversation.0,
@@ -88,7 +95,8 @@ fn append(db: &Connection, conversation: ConversationId, row: &Row) -> rusqlite:
         row.id,
         row.at,
         row.nick,
-        row.stanza
+        row.stanza,
+        row.key
     ])?;
     Ok(())
 }
@@ -114,7 +122,7 @@ pub(super) fn rows(
     }
     let newest = i64::try_from(page.newest).unwrap_or(i64::MAX);
     let mut statement = db.prepare_cached(
-        "SELECT number, stanza_id, at, nick, stanza FROM message \
+        "SELECT number, stanza_id, at, nick, stanza, key FROM message \
          WHERE conversation = ?1 AND number > ?2 AND number <= ?3 AND at >= ?4 \
          ORDER BY number DESC LIMIT ?5",
     )?;
@@ -131,6 +139,7 @@ pub(super) fn rows(
                 at: row.get(2)?,
                 nick: row.get(3)?,
                 stanza: row.get(4)?,
+                key: row.get(5)?,
             })
         },
     )?;

@@ -8,7 +8,8 @@ use isthmus::store::jobs::{
     CopyReport, Inward, Jobs, NewJob, Numbered, OpenJob, Recall, Reference, Reported,
 };
 use isthmus::store::{
-    Conversation, ConversationId, Later, Page, Row, SpoolEntry, SqliteStore, Store, StoreFault,
+    Conversation, ConversationId, Known, Later, NewReference, Page, Row, SpoolEntry, SqliteStore,
+    Store, StoreFault,
 };
 
 /// When the program dies.
@@ -239,6 +240,34 @@ impl Store for Mortal {
 
     fn append(&self, id: ConversationId, row: Row) {
         self.write(|store| store.append(id, row));
+    }
+
+    fn rewrite(&self, id: ConversationId, stanza_id: &str, stanza: Vec<u8>) {
+        self.write(|store| store.rewrite(id, stanza_id, stanza));
+    }
+
+    fn refer(&self, reference: NewReference) {
+        self.write(|store| store.refer(reference));
+    }
+
+    fn known(
+        &self,
+        user: &str,
+        gateway: &str,
+        peer: &str,
+        id: &str,
+    ) -> Later<Result<Option<Known>, StoreFault>> {
+        self.read(|store| store.known(user, gateway, peer, id))
+    }
+
+    fn known_by_key(
+        &self,
+        user: &str,
+        gateway: &str,
+        peer: &str,
+        key: &str,
+    ) -> Later<Result<Option<Known>, StoreFault>> {
+        self.read(|store| store.known_by_key(user, gateway, peer, key))
     }
 
     fn backlog(&self) -> usize {

@@ -7,6 +7,7 @@ use super::*;
 mod jobs;
 mod kept;
 mod opening;
+mod references;
 
 struct Place {
     _folder: tempfile::TempDir,
@@ -54,6 +55,7 @@ fn row(number: i64) -> Row {
         at: number * 1000,
         nick: "ferris".to_owned(),
         stanza: format!("<message>{number}</message>").into_bytes(),
+        key: None,
     }
 }
 
