@@ -1,8 +1,8 @@
 //! What several gateways need and the contract must not hold.
 //!
 //! Connections ([`dial`], [`tls`]), patience ([`backoff`], [`bucket`]) and cutting text to a
-//! network's size ([`split`]), reading settings ([`settings`]), lists without air ([`lean`]). Nothing
-//! of one network is in here.
+//! network's size ([`split`]), styled text ([`style`]), reading settings ([`settings`]), lists without
+//! air ([`lean`]). Nothing of one network is in here.
 
 pub mod backoff;
 pub mod bucket;
@@ -10,6 +10,7 @@ pub mod dial;
 pub mod lean;
 pub mod settings;
 pub mod split;
+pub mod style;
 pub mod tls;
 mod unserved;
 
