@@ -115,6 +115,8 @@ fn limits(config: &Config) -> Limits {
         stanzas_burst: limits.stanzas_burst,
         attachment: limits.attachment,
         attachments_total: limits.attachments_total,
+        attachment_age: limits.attachment_age,
+        receipt_timeout: limits.receipt_timeout,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use figment::value::{Dict, Value};
 use serde_json::Value as Json;
@@ -238,6 +239,12 @@ impl Check<'_> {
             stanzas_burst: reader.number("stanzas_burst", 10..=1_000_000) as u32,
             attachment: reader.number("attachment", 1024..=1_073_741_824),
             attachments_total: reader.number("attachments_total", 0..=1_125_899_906_842_624),
+            attachment_age: Duration::from_secs(
+                86_400 * reader.number("attachment_days", 0..=36_500),
+            ),
+            receipt_timeout: Duration::from_secs(
+                3600 * reader.number("receipt_timeout_hours", 1..=4_320),
+            ),
         };
         reader.finish();
         limits

@@ -148,6 +148,19 @@ pub(super) const LIMITS: &[Key] = &[
               with one beyond it is not taken for now; nothing is removed.",
         example: "attachments_total = 10737418240",
     },
+    Key {
+        key: "attachment_days",
+        default: "0",
+        doc: "Days after which an attachment is removed (0 to 36500; 0: never).",
+        example: "attachment_days = 90",
+    },
+    Key {
+        key: "receipt_timeout_hours",
+        default: "72",
+        doc: "Hours until a receipt that does not come is no longer waited for, on networks that\n\
+              confirm deliveries (1 to 4320). One that comes later still counts.",
+        example: "receipt_timeout_hours = 72",
+    },
 ];
 
 /// The keys that `[gateway.NAME]` has whatever its kind.

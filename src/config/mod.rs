@@ -20,6 +20,7 @@ mod tests;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::secret::Secret;
 use crate::xmpp::BareJid;
@@ -95,6 +96,10 @@ pub struct Limits {
     pub attachment: u64,
     /// Disk that all kept attachments may take, bytes.
     pub attachments_total: u64,
+    /// How long an attachment is kept; zero: for ever.
+    pub attachment_age: Duration,
+    /// How long a receipt is waited for after a message was accepted.
+    pub receipt_timeout: Duration,
 }
 
 /// `[gateway.NAME]` with what it takes over from `[component]`.

@@ -143,6 +143,12 @@ impl Domain {
         *self.sessions.borrow()
     }
 
+    /// The store-and-forward face, once there is one.
+    #[cfg(test)]
+    pub(crate) fn courier(&self) -> Option<&Arc<CourierHost>> {
+        self.courier.get()
+    }
+
     fn tell_all(&self, tell: impl Fn(&mut super::inbox::Notices)) {
         for (_, inbox) in self.table().live() {
             inbox.notify(&tell);

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use crate::component::{Inbound, Outbox, Tap};
 use crate::host::{Access, Domain, Limits, Reader, Shared};
 use crate::queue::Tuning;
+use crate::store::jobs::NewJob;
 use crate::store::{SqliteStore, Store};
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::BareJid;
@@ -39,6 +40,8 @@ pub(crate) fn limits() -> Limits {
         stanzas_burst: 1000,
         attachment: 1024,
         attachments_total: 1_048_576,
+        attachment_age: std::time::Duration::ZERO,
+        receipt_timeout: std::time::Duration::from_secs(3600),
     }
 }
 
@@ -60,13 +63,18 @@ impl Scene {
 
     /// With a network of these settings.
     pub(crate) fn with(config: Config) -> Self {
+        Self::tuned(config, Tuning::default())
+    }
+
+    /// With a queue of this tuning, its retries apart.
+    pub(crate) fn tuned(config: Config, tuning: Tuning) -> Self {
         let dir = tempfile::tempdir().expect("a scratch directory");
         let store = SqliteStore::open(&dir.path().join("isthmus.db")).expect("a store");
         let store: Arc<dyn Store> = Arc::new(store);
         let tuning = Tuning {
             retry: 10,
             retry_max: 20,
-            ..Tuning::default()
+            ..tuning
         };
         let shared = Arc::new(Shared::new(Arc::clone(&store), limits()).with_queue(tuning));
         let gateway = Loopback::new(config);
@@ -109,6 +117,12 @@ impl Scene {
         self.give(&format!(
             "<iq from='{from}' to='loop.example.org' type='{kind}' id='{id}'>{payload}</iq>"
         ));
+    }
+
+    /// Puts a message into the queue, as if a stanza had asked for it.
+    pub(crate) async fn hand_out(&self, job: NewJob) {
+        let courier = self.reader.0.courier().expect("a gateway with a queue");
+        courier.take(job).await.expect("taken");
     }
 
     pub(crate) fn send(&self, to: &str, id: &str, payload: &str) {

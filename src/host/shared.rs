@@ -3,6 +3,7 @@
 use std::hash::Hasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use isthmus_gateway::{User, UserId};
 use siphasher::sip::SipHasher13;
@@ -37,6 +38,10 @@ pub struct Limits {
     pub attachment: u64,
     /// Disk that all kept attachments may take, in bytes.
     pub attachments_total: u64,
+    /// How long attachments are kept; zero: until somebody removes them.
+    pub attachment_age: Duration,
+    /// How long a receipt is waited for after a message was accepted.
+    pub receipt_timeout: Duration,
 }
 
 /// What all sessions of the program share.

@@ -6,11 +6,21 @@
 //!              ┌────────── retry ──────────┐
 //!              ▼                           │
 //!   add ──▶ Queued ──begin──▶ Begun ───────┤──▶ Accepted ──▶ Delivered ──▶ Read
-//!              │                 │         │        │
-//!              │ recall          │ killed  │        └──▶ Failed
-//!              ▼                 ▼         ├──▶ Failed
-//!           Recalled          (begun again)└──▶ Unknown ──▶ any of the others
+//!              │                 │         │     │  │
+//!              │ recall          │ killed  │     │  └──▶ Failed
+//!              ▼                 ▼         │     │ silence
+//!           Recalled          (begun again)├──▶ Failed
+//!                                          │     ▼
+//!                                          └──▶ Unknown ──▶ any of the three others
 //! ```
+//!
+//! Silence is the host's word, not a report: of a copy that the next station took, on a network
+//! that confirms deliveries, nothing was heard in time. Its sender is not told, for nothing is
+//! known; a receipt that comes later still counts, as long as the foreign ids are remembered.
+//!
+//! Each copy has its own outcome and its own retries. A message is handed out again when all copies
+//! whose turn it was have been reported on and the first of those that wait is due; the others
+//! cannot begin then.
 //!
 //! Only `Queued` and `Begun` are still to be sent; a process that was killed hands out both
 //! again, so a copy can reach the network twice only if it was begun and not reported. Each
@@ -135,6 +145,10 @@ pub struct OpenJob {
     pub kept: Option<Vec<u8>>,
     /// What the gateway keeps for the user and the first recipient.
     pub peer_kept: Option<Vec<u8>>,
+    /// Copies that were handed out and not reported on since.
+    pub turn: Vec<u16>,
+    /// Why it waits: what was said when it was last tried.
+    pub fault: String,
 }
 
 /// What became of a copy.
@@ -154,8 +168,12 @@ pub struct CopyReport {
     pub kept: Option<Vec<u8>>,
     /// What it keeps for user and recipient; `None` leaves it.
     pub peer_kept: Option<Vec<u8>>,
+    /// Now.
+    pub now: i64,
     /// With `Queued`: when to try again.
     pub due: i64,
+    /// With `Queued`: why, in words.
+    pub fault: String,
     /// What its sender is told, unless he has been told as much: a stanza.
     pub tell: Option<(Told, Vec<u8>)>,
 }
@@ -175,8 +193,8 @@ pub enum Reported {
 /// What came of taking a message back, or changing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recall {
-    /// In time.
-    Done,
+    /// In time, for this message.
+    Done(u64),
     /// It had begun.
     TooLate,
     /// There is no such message.
@@ -275,7 +293,8 @@ pub trait Jobs: Send + Sync {
         message: Vec<u8>,
     ) -> Later<Result<Recall, StoreFault>>;
 
-    /// Messages of one user that are still to be sent, oldest first.
+    /// Messages of one user that are still to be sent, oldest first; behind them those of which
+    /// it is not known whether they arrived.
     fn jobs_of(
         &self,
         user: &str,
@@ -318,6 +337,10 @@ pub trait Jobs: Send + Sync {
 
     /// The user behind a number.
     fn user_of(&self, number: i64) -> Later<Result<Option<String>, StoreFault>>;
+
+    /// Ends the waiting for news of copies that were accepted before that time; how many.
+    fn end_silence(&self, gateway: &str, before: i64, now: i64)
+    -> Later<Result<usize, StoreFault>>;
 
     /// Forgets what is past its time.
     fn forget_past(&self, now: i64) -> Later<Result<(), StoreFault>>;

@@ -36,6 +36,8 @@ fn limits(attachment: u64, attachments_total: u64) -> Limits {
         stanzas_burst: 100,
         attachment,
         attachments_total,
+        attachment_age: std::time::Duration::ZERO,
+        receipt_timeout: std::time::Duration::from_secs(3600),
     }
 }
 

@@ -283,6 +283,10 @@ impl Jobs for MemoryStore {
         none()
     }
 
+    fn end_silence(&self, _: &str, _: i64, _: i64) -> Later<Result<usize, StoreFault>> {
+        none()
+    }
+
     fn forget_past(&self, _: i64) -> Later<Result<(), StoreFault>> {
         none()
     }

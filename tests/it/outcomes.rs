@@ -306,6 +306,8 @@ fn limits() -> Limits {
         stanzas_burst: 1000,
         attachment: 1024,
         attachments_total: 1_048_576,
+        attachment_age: std::time::Duration::ZERO,
+        receipt_timeout: std::time::Duration::from_secs(3600),
     }
 }
 

@@ -363,5 +363,7 @@ fn limits() -> Limits {
         stanzas_burst: 10_000,
         attachment: 1024,
         attachments_total: 1_048_576,
+        attachment_age: std::time::Duration::ZERO,
+        receipt_timeout: std::time::Duration::from_secs(3600),
     }
 }

@@ -1,8 +1,9 @@
 //! The foreign side in the hands of a test. Everything happens before a call returns: sessions are
 //! woken and find the events at their next `poll`.
 
-use isthmus_gateway::{Event, Ranks, RoomFlags, Why};
+use isthmus_gateway::{Event, JobId, Ranks, RoomFlags, Why};
 
+use crate::courier::Ledger;
 use crate::transport::Wire;
 
 /// Plays the people and servers of the foreign side. Networks are named as in localparts (empty:
@@ -10,6 +11,7 @@ use crate::transport::Wire;
 #[derive(Clone)]
 pub struct Control {
     pub(crate) wire: Wire,
+    pub(crate) ledger: Ledger,
 }
 
 impl Control {
@@ -100,6 +102,16 @@ impl Control {
     pub fn flood(&self, network: &str, room: &str, lines: usize) {
         self.wire
             .with(|world| world.foreign_flood(network, room, lines));
+    }
+
+    /// Copies that were sent, by job and recipient, in order.
+    pub fn sent(&self) -> Vec<(JobId, u16)> {
+        self.ledger.sent()
+    }
+
+    /// Jobs at hand that the host has taken back.
+    pub fn recalled(&self) -> Vec<JobId> {
+        self.ledger.recalled()
     }
 
     /// What a room is at this moment; `None`: there is no such room.

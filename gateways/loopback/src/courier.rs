@@ -28,10 +28,29 @@ pub(crate) struct Jobs {
     submit: mpsc::UnboundedSender<Job<'static>>,
     /// Taken by the one `run`.
     submitted: Mutex<Option<mpsc::UnboundedReceiver<Job<'static>>>>,
-    open: Arc<Mutex<BTreeMap<JobId, Phase>>>,
+    pub(crate) ledger: Ledger,
     drained: watch::Sender<bool>,
     /// Counts reports, so that one job can wait for another's.
     reported: watch::Sender<u64>,
+}
+
+/// What becomes of jobs.
+#[derive(Clone, Default)]
+pub(crate) struct Ledger {
+    open: Arc<Mutex<BTreeMap<JobId, Phase>>>,
+    sent: Arc<Mutex<Vec<(JobId, u16)>>>,
+}
+
+impl Ledger {
+    pub(crate) fn sent(&self) -> Vec<(JobId, u16)> {
+        lock(&self.sent).clone()
+    }
+
+    pub(crate) fn recalled(&self) -> Vec<JobId> {
+        let open = lock(&self.open);
+        let recalled = open.iter().filter(|(_, phase)| **phase == Phase::Recalled);
+        recalled.map(|(&id, _)| id).collect()
+    }
 }
 
 /// How far a job has come.
@@ -52,7 +71,7 @@ impl Jobs {
             delay: Duration::from_millis(config.delay_ms),
             submit,
             submitted: Mutex::new(Some(submitted)),
-            open: Arc::default(),
+            ledger: Ledger::default(),
             drained: watch::Sender::new(false),
             reported: watch::Sender::new(0),
         }
@@ -88,13 +107,13 @@ impl Jobs {
                 body: job.message.body.to_string(),
                 attempt: job.attempt,
                 delay: self.delay,
-                open: self.open.clone(),
+                ledger: self.ledger.clone(),
                 reported: self.reported.clone(),
                 up: up.clone(),
             };
             copies.spawn(copy.run());
         }
-        let (open, id) = (self.open.clone(), job.id);
+        let (open, id) = (self.ledger.open.clone(), job.id);
         tasks.spawn(async move {
             while copies.join_next().await.is_some() {}
             lock(&open).remove(&id);
@@ -131,13 +150,13 @@ impl Courier for Loopback {
     }
 
     fn submit(&self, job: Job<'static>, _up: Arc<dyn Uplink>) {
-        lock(&self.jobs.open).insert(job.id, Phase::Waiting);
+        lock(&self.jobs.ledger.open).insert(job.id, Phase::Waiting);
         // Nobody listens only after a drain; the host hands the job out again at its next start.
         let _ = self.jobs.submit.send(job);
     }
 
     fn recall(&self, job: JobId) -> Later<bool> {
-        let mut open = lock(&self.jobs.open);
+        let mut open = lock(&self.jobs.ledger.open);
         let recalled = match open.get_mut(&job) {
             Some(phase @ (Phase::Waiting | Phase::Recalled)) => {
                 *phase = Phase::Recalled;
@@ -158,7 +177,7 @@ struct Copy {
     body: String,
     attempt: u16,
     delay: Duration,
-    open: Arc<Mutex<BTreeMap<JobId, Phase>>>,
+    ledger: Ledger,
     reported: watch::Sender<u64>,
     up: Arc<dyn Uplink>,
 }
@@ -166,7 +185,7 @@ struct Copy {
 impl Copy {
     async fn run(self) {
         let name = self.address.id.to_ascii_lowercase();
-        if lock(&self.open).get(&self.job) == Some(&Phase::Recalled) {
+        if lock(&self.ledger.open).get(&self.job) == Some(&Phase::Recalled) {
             return;
         }
         if let Some(fault) = refused(&self.address) {
@@ -224,13 +243,17 @@ impl Copy {
     /// Passes the point of no return; false: it was taken back in time.
     async fn begin(&self) -> bool {
         {
-            let mut open = lock(&self.open);
+            let mut open = lock(&self.ledger.open);
             match open.get(&self.job) {
                 Some(Phase::Recalled) => return false,
                 _ => open.insert(self.job, Phase::Begun),
             };
         }
-        self.up.begin(self.job, self.to, self.keys()).await
+        let begun = self.up.begin(self.job, self.to, self.keys()).await;
+        if begun {
+            lock(&self.ledger.sent).push((self.job, self.to));
+        }
+        begun
     }
 
     /// Reports, again after a while where the host is too busy.

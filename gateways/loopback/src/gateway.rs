@@ -52,6 +52,7 @@ impl Loopback {
     pub fn control(&self) -> Control {
         Control {
             wire: self.wire.clone(),
+            ledger: self.jobs.ledger.clone(),
         }
     }
 }

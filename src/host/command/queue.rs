@@ -35,12 +35,13 @@ pub(super) static COMMANDS: [Command; 2] = [
     },
 ];
 
-const COLUMNS: [(&str, &str); 5] = [
+const COLUMNS: [(&str, &str); 6] = [
     ("id", "Number"),
     ("to", "To"),
     ("state", "State"),
     ("attempts", "Attempts"),
     ("next", "Next attempt"),
+    ("why", "Why"),
 ];
 
 fn jobs(desk: &Arc<Desk>, user: &BareJid) -> Later<Result<Vec<OpenJob>, Fault>> {
@@ -56,12 +57,20 @@ fn list(desk: &Arc<Desk>, user: &BareJid) -> Later<Result<Told, Fault>> {
         let more = jobs.len() > SHOWN;
         jobs.truncate(SHOWN);
         let now = now_ms();
-        let text = match jobs.len() {
+        let open = jobs.iter().filter(|job| state(job) != Standing::Unknown);
+        let open = open.count();
+        let mut text = match open {
             0 => "no message waits".to_owned(),
             _ if more => format!("the {SHOWN} oldest messages that wait"),
             1 => "1 message waits".to_owned(),
             count => format!("{count} messages wait"),
         };
+        if open < jobs.len() {
+            let unknown = jobs.len() - open;
+            text.push_str(&format!(
+                "; of {unknown} it is not known whether they arrived"
+            ));
+        }
         Ok(Told {
             text,
             columns: COLUMNS.to_vec(),
@@ -71,25 +80,41 @@ fn list(desk: &Arc<Desk>, user: &BareJid) -> Later<Result<Told, Fault>> {
 }
 
 fn row(desk: &Desk, job: &OpenJob, now: i64) -> Vec<String> {
-    let begun = is_begun(job);
-    let next = match begun {
-        true => "-".to_owned(),
-        false => when(job.due.saturating_sub(now)),
+    let (state, next) = match state(job) {
+        Standing::Waits => ("waits", when(job.due.saturating_sub(now))),
+        Standing::Begun => ("being sent", "-".to_owned()),
+        Standing::Unknown => ("outcome not known", "-".to_owned()),
     };
     vec![
         job.id.to_string(),
         recipients(desk, job),
-        if begun { "being sent" } else { "waits" }.to_owned(),
+        state.to_owned(),
         job.attempt.to_string(),
         next,
+        job.fault.clone(),
     ]
 }
 
-/// Whether it is beyond recall.
-fn is_begun(job: &OpenJob) -> bool {
-    !job.copies
-        .iter()
-        .any(|(_, state)| *state == CopyState::Queued)
+/// How a message stands, all copies considered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Some copy can be taken back.
+    Waits,
+    /// It is beyond recall.
+    Begun,
+    /// It is not to be sent any more, and it is not known whether it arrived.
+    Unknown,
+}
+
+fn state(job: &OpenJob) -> Standing {
+    let has = |wanted| job.copies.iter().any(|(_, state)| *state == wanted);
+    if has(CopyState::Queued) {
+        Standing::Waits
+    } else if has(CopyState::Begun) {
+        Standing::Begun
+    } else {
+        Standing::Unknown
+    }
 }
 
 fn recipients(desk: &Desk, job: &OpenJob) -> String {
@@ -118,7 +143,8 @@ fn which(desk: &Arc<Desk>, user: &BareJid) -> Later<Result<Vec<Field>, Fault>> {
     let (jobs, desk) = (jobs(desk, user), Arc::clone(desk));
     Box::pin(async move {
         let jobs = jobs.await?;
-        let jobs = jobs.iter().filter(|job| !is_begun(job)).take(SHOWN);
+        let jobs = jobs.iter().filter(|job| state(job) == Standing::Waits);
+        let jobs = jobs.take(SHOWN);
         let option = |job: &OpenJob| {
             let id = job.id.to_string();
             let label = format!("{id}: {}", recipients(&desk, job));
@@ -140,6 +166,7 @@ fn cancel(desk: &Arc<Desk>, user: &BareJid, answers: Answers) -> Later<Result<To
     let id = answers.get("id").and_then(|id| id.parse::<u64>().ok());
     let (store, domain) = (&desk.shared.store, desk.outbox.domain());
     let recalled = id.map(|id| (id, store.recall_job(user.as_str(), domain, id)));
+    let courier = desk.courier.clone();
     Box::pin(async move {
         let Some((id, recalled)) = recalled else {
             let text = "messages have numbers; \u{201c}queue\u{201d} lists them";
@@ -147,10 +174,15 @@ fn cancel(desk: &Arc<Desk>, user: &BareJid, answers: Answers) -> Later<Result<To
         };
         let fault = |kind, text| Err(Fault::new(kind, text));
         match recalled.await.map_err(|fault| store_fault(&fault))? {
-            Recall::Done => Ok(Told {
-                text: format!("message {id} was taken back: it will not be sent"),
-                ..Told::default()
-            }),
+            Recall::Done(job) => {
+                if let Some(courier) = courier {
+                    courier.recalled(job).await;
+                }
+                Ok(Told {
+                    text: format!("message {id} was taken back: it will not be sent"),
+                    ..Told::default()
+                })
+            }
             Recall::TooLate => {
                 let text = format!("message {id} is on its way: it cannot be taken back any more");
                 fault(FaultKind::NotExpressible, text)

@@ -1,6 +1,9 @@
 //! Commands from end to end, with the loopback gateway as the network.
 
+use isthmus_loopback::Config;
+
 use crate::host::scene::Scene;
+use crate::queue::Tuning;
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 
@@ -148,4 +151,70 @@ async fn a_session_belongs_to_who_began_it_and_ends_once() {
     let unknown = scene.execute(JULIET, "f", "node='nothing'", "").await;
     let error = unknown.child("error", ns::COMPONENT).expect("an error");
     assert!(error.child("item-not-found", ns::STANZA_ERRORS).is_some());
+}
+
+/// A cell of the table in the answer to `queue`.
+fn cell(answer: &Element, row: usize, name: &str) -> String {
+    let form = stage(answer).child("x", ns::DATA_FORMS).expect("a table");
+    let mut items = form.children().filter(|it| it.is("item", ns::DATA_FORMS));
+    let item = items.nth(row).expect("a row");
+    let mut fields = item.children();
+    let field = fields.find(|it| it.attr("var") == Some(name));
+    let value = field.and_then(|field| field.child("value", ns::DATA_FORMS));
+    value.expect("a value").text().into_owned()
+}
+
+#[tokio::test]
+async fn a_message_that_is_taken_back_gives_its_place_to_the_next() {
+    let config = Config {
+        delay_ms: 600_000,
+        ..Config::default()
+    };
+    let tuning = Tuning {
+        window: 1,
+        ..Tuning::default()
+    };
+    for way in ["command", "retraction"] {
+        let mut scene = Scene::tuned(config.clone(), tuning.clone());
+        scene.send("hold%queue", "m1", "<body>one</body>");
+        scene.send("hold%queue", "m2", "<body>two</body>");
+        let attempts = async |scene: &mut Scene, row, wanted: &str| loop {
+            let listed = scene.execute(JULIET, "l", "node='queue'", "").await;
+            if cell(&listed, row, "attempts") == wanted {
+                return cell(&listed, row, "id");
+            }
+        };
+        let first = attempts(&mut scene, 0, "1").await;
+        attempts(&mut scene, 1, "0").await;
+        if way == "command" {
+            scene.chat("c", &format!("queue cancel {first}"));
+            assert!(scene.words().await.contains("was taken back"));
+        } else {
+            let retract = "<retract xmlns='urn:xmpp:message-retract:1' id='m1'/>";
+            scene.send("hold%queue", "r", retract);
+        }
+        attempts(&mut scene, 0, "1").await;
+        let recalled = scene.control.recalled();
+        assert_eq!(recalled.len(), 1, "{way}: the gateway was told");
+        assert_eq!(recalled[0].0.to_string(), first, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_tells_why_a_message_waits_and_when_it_is_tried_again() {
+    let config = Config {
+        delay_ms: 600_000,
+        ..Config::default()
+    };
+    let mut scene = Scene::with(config);
+    scene.send("retry%queue", "m", "<body>hello</body>");
+    let listed = loop {
+        let listed = scene.execute(JULIET, "l", "node='queue'", "").await;
+        if !cell(&listed, 0, "why").is_empty() {
+            break listed;
+        }
+    };
+    assert_eq!(cell(&listed, 0, "why"), "the network does not answer");
+    assert_eq!(cell(&listed, 0, "next"), "in 10 min");
+    assert_eq!(cell(&listed, 0, "state"), "waits");
 }

@@ -23,24 +23,25 @@ impl Courier for Handout {
         Box::pin(async move {
             let up = Arc::new(HostUplink(Arc::clone(&host)));
             let id = open.id;
+            let copies = u16::try_from(open.copies.len()).unwrap_or(u16::MAX);
             match host.job_of(open).await {
                 Ok(job) => match host.gateway.courier() {
                     Some(courier) => courier.submit(job, up),
                     None => host.dispatch.done(id),
                 },
                 Err(fault) => {
-                    let state = State::Failed(fault);
-                    let job = JobId(id);
-                    let report = Report {
-                        job,
-                        to: 0,
-                        keys: Vec::new(),
-                        state,
-                        kept: None,
-                        peer_kept: None,
-                    };
-                    // Refused only if there is no such job any more.
-                    let _ = up.report(report).await;
+                    for to in 0..copies {
+                        let report = Report {
+                            job: JobId(id),
+                            to,
+                            keys: Vec::new(),
+                            state: State::Failed(fault.clone()),
+                            kept: None,
+                            peer_kept: None,
+                        };
+                        // Refused only if there is no such job any more.
+                        let _ = up.report(report).await;
+                    }
                 }
             }
         })
@@ -50,11 +51,13 @@ impl Courier for Handout {
         let host = Arc::clone(&self.0);
         Box::pin(async move {
             let up = HostUplink(Arc::clone(&host));
-            for (to, (_, copy)) in job.copies.iter().enumerate() {
+            for (to, (_, copy)) in (0u16..).zip(&job.copies) {
                 let state = match (*copy, expired) {
+                    // It waits for a time of its own.
+                    (CopyState::Queued, false) if !job.turn.contains(&to) => continue,
                     // The gateway may still have it: it must not begin what is handed out anew.
                     (CopyState::Queued, false) => {
-                        if !host.given_up(JobId(job.id), to).await {
+                        if !host.given_up(JobId(job.id), to.into()).await {
                             continue;
                         }
                         let fault = Fault::new(FaultKind::TimedOut, "");
@@ -66,7 +69,7 @@ impl Courier for Handout {
                 };
                 let report = Report {
                     job: JobId(job.id),
-                    to: u16::try_from(to).unwrap_or(u16::MAX),
+                    to,
                     keys: Vec::new(),
                     state,
                     kept: None,

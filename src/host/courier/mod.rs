@@ -31,6 +31,7 @@ use super::access::Access;
 use super::shared::{Shared, now_ms};
 use crate::component::Outbox;
 use crate::queue::{Dispatch, Inwards, Tuning};
+use crate::store::StoreFault;
 use crate::xmpp::jid::BareJid;
 
 /// Stanzas that may wait for the store at a time, per gateway.
@@ -123,12 +124,34 @@ impl CourierHost {
         self.dispatch.tuning()
     }
 
+    /// Gives up waiting for receipts that do not come, where the network has any.
+    async fn end_silence(&self) -> Result<(), StoreFault> {
+        if !self.gateway.manifest().caps.receipts {
+            return Ok(());
+        }
+        let (now, domain) = (now_ms(), self.outbox.domain());
+        let patience = i64::try_from(self.shared.limits().receipt_timeout.as_millis());
+        let before = now.saturating_sub(patience.unwrap_or(i64::MAX));
+        let ended = self.shared.store.end_silence(domain, before, now).await?;
+        if ended > 0 {
+            tracing::info!(
+                domain,
+                ended,
+                "no receipt came in time: outcomes are not known"
+            );
+        }
+        Ok(())
+    }
+
     /// Forgets what is past its time, now and then.
     fn keep_tidy(self: &Arc<Self>) {
         let (host, mut stop) = (Arc::clone(self), self.stop.subscribe());
         tokio::spawn(async move {
             let hour = std::time::Duration::from_secs(3600);
             loop {
+                if let Err(fault) = host.end_silence().await {
+                    tracing::warn!(%fault, "what nothing was heard of is waited for");
+                }
                 if let Err(fault) = host.shared.store.forget_past(now_ms()).await {
                     tracing::warn!(%fault, "what is past its time stays for now");
                 }

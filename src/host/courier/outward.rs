@@ -61,7 +61,14 @@ impl CourierHost {
         if let Some(retract) = stanza.child("retract", ns::RETRACT) {
             let id = retract.attr("id").unwrap_or_default();
             let recalled = self.shared.store.recall(user.as_str(), domain, id);
-            return Box::pin(async move { recall_outcome(recalled.await, "taken back") });
+            let host = Arc::clone(self);
+            return Box::pin(async move {
+                let recalled = recalled.await;
+                if let Ok(Recall::Done(job)) = recalled {
+                    host.recalled(job).await;
+                }
+                recall_outcome(recalled, "taken back")
+            });
         }
         let Some(text) = text_of(stanza) else {
             return Box::pin(async { Ok(()) });
@@ -88,7 +95,7 @@ impl CourierHost {
             .and_then(|reply| reply.attr("id"));
         match reply {
             None => match self.new_job(origin, user, to, &message, stanza) {
-                Ok(job) => self.add(job),
+                Ok(job) => self.take(job),
                 Err(fault) => Box::pin(async move { Err(fault) }),
             },
             Some(id) => {
@@ -103,13 +110,14 @@ impl CourierHost {
                         message.reply = Some(isthmus_gateway::Reply { key, who });
                     }
                     let job = host.new_job(&origin, &user, to, &message, &stanza)?;
-                    host.add(job).await
+                    host.take(job).await
                 })
             }
         }
     }
 
-    fn add(self: &Arc<Self>, job: NewJob) -> isthmus_gateway::Later<Result<(), Fault>> {
+    /// Takes a job; resolves when it is on disk.
+    pub(crate) fn take(self: &Arc<Self>, job: NewJob) -> isthmus_gateway::Later<Result<(), Fault>> {
         let (lane, due) = (job.lane.clone(), job.now);
         let added = self.shared.store.job_add(job);
         let host = Arc::clone(self);
@@ -186,7 +194,7 @@ fn recall_outcome(
     done: &str,
 ) -> Result<(), Fault> {
     match recall.map_err(|fault| store_fault(&fault))? {
-        Recall::Done => Ok(()),
+        Recall::Done(_) => Ok(()),
         Recall::TooLate => {
             let text = format!("the message is on its way already: it cannot be {done} any more");
             Err(Fault::new(FaultKind::NotExpressible, text))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use isthmus_gateway::Uplink;
+use isthmus_gateway::{Address, JobId, Kind, Uplink};
 use isthmus_loopback::{Config, Loopback};
 
 use super::CourierHost;
@@ -10,6 +10,7 @@ use super::uplink::HostUplink;
 use crate::component::Tap;
 use crate::host::scene::{Scene, limits};
 use crate::host::{Access, Shared};
+use crate::store::jobs::NewJob;
 use crate::store::{SqliteStore, Store};
 use crate::xmpp::ns;
 
@@ -120,4 +121,41 @@ async fn what_a_gateway_keeps_for_itself_is_its_own_and_outlives_a_restart() {
     assert_eq!(again.kept("parts").await, Ok(Some(vec![1])));
     assert_eq!(again.keep("parts", None).await, Ok(()));
     assert_eq!(up.kept("parts").await, Ok(None));
+}
+
+#[tokio::test]
+async fn of_several_recipients_only_the_one_that_failed_is_tried_again() {
+    let mut scene = Scene::open();
+    // The gateway has answered before: its tasks run.
+    scene.send("ok%queue", "a", REQUEST);
+    scene.expect_receipt("a").await;
+    let to = ["ok", "retry", "fail-too_large"].map(|name| {
+        let to = Address::new(Kind::Contact, name, "queue");
+        serde_json::to_string(&to).expect("JSON")
+    });
+    let first = scene.store.job(1).await.expect("an answer").expect("a job");
+    let job = NewJob {
+        user: first.user,
+        number: 7,
+        gateway: "loop.example.org".to_owned(),
+        stanza_id: "b".to_owned(),
+        to: to.to_vec(),
+        lane: "lane".to_owned(),
+        origin: String::from_utf8(first.origin)
+            .expect("JSON")
+            .replace("\"a\"", "\"b\"")
+            .into_bytes(),
+        message: first.message,
+        now: 0,
+        expires: i64::MAX,
+    };
+    scene.hand_out(job).await;
+    scene.expect_error("b", "policy-violation").await;
+    scene.expect_receipt("b").await;
+    scene.expect_receipt("b").await;
+    let sent = scene.control.sent();
+    let of = |to| sent.iter().filter(|&&sent| sent == (JobId(2), to)).count();
+    assert_eq!((of(0), of(1), of(2)), (1, 1, 1), "{sent:?}");
+    let job = scene.store.job(2).await.expect("an answer").expect("a job");
+    assert_eq!(job.attempt, 3, "the second recipient was tried three times");
 }

@@ -11,6 +11,7 @@ use super::blob;
 use super::told::{self, Sender};
 use super::{CourierHost, REMEMBER_MS};
 use crate::host::chat::{LATE_MS, Spoken, write_message};
+use crate::host::fault::words;
 use crate::host::ids::Ids;
 use crate::host::shared::now_ms;
 use crate::store::StoreFault;
@@ -46,7 +47,8 @@ impl Uplink for HostUplink {
         Box::pin(async move {
             let begun = match begun.await {
                 Ok(true) => return true,
-                Ok(false) => host.not_begun(job.0).await,
+                // It was taken back, or changed and is handed out anew, or it is not its turn.
+                Ok(false) => host.settle(job.0, true).await,
                 Err(fault) => Err(fault),
             };
             if let Err(fault) = begun {
@@ -309,49 +311,46 @@ impl CourierHost {
             .map_err(later)?
             .ok_or(Refusal::Unknown)?;
         let row = self.copy_report(&job, report)?;
-        let (state, due) = (row.state, row.due);
+        // Only what was out can be handed out again by this.
+        let out = !job.turn.is_empty() || row.state == CopyState::Queued;
         let reported = self.shared.store.copy_report(row).await.map_err(later)?;
         match reported {
             Reported::Changed(told) => {
                 if told.is_some() {
                     self.inwards.added();
                 }
-                match state {
-                    CopyState::Queued => self.dispatch.again(id, due),
-                    _ => self.settle(id).await.map_err(later)?,
-                }
-                Ok(())
+                self.settle(id, out).await.map_err(later)
             }
             Reported::Stale => Ok(()),
             Reported::Unknown => Err(Refusal::Unknown),
         }
     }
 
-    /// What was handed out must not be sent: it was taken back, or changed and is handed out anew.
-    async fn not_begun(&self, id: u64) -> Result<(), StoreFault> {
-        let job = self.shared.store.job(id).await?;
-        let queued = job.is_some_and(|job| {
-            job.copies
-                .iter()
-                .any(|(_, state)| *state == CopyState::Queued)
-        });
-        if queued {
-            self.dispatch.again(id, now_ms());
-            return Ok(());
+    /// A message was taken back by its sender: the gateway need not hold it any more. Whatever the
+    /// gateway knows of it, it cannot begin.
+    pub(crate) async fn recalled(&self, id: u64) {
+        if let Some(courier) = self.gateway.courier() {
+            courier.recall(JobId(id)).await;
         }
-        self.settle(id).await
+        if let Err(fault) = self.settle(id, false).await {
+            // It is looked at again when it is handed out, or its lease ends.
+            tracing::warn!(%fault, job = id, "a message that was taken back is kept for now");
+        }
     }
 
-    /// Ends the handing out of a job none of whose copies is to be sent any more.
-    async fn settle(&self, id: u64) -> Result<(), StoreFault> {
+    /// What comes after an answer to the queue. No copy is out: the message waits again (`again`),
+    /// or is done with when none of its copies is to be sent any more.
+    async fn settle(&self, id: u64, again: bool) -> Result<(), StoreFault> {
         let job = self.shared.store.job(id).await?;
-        let open = job.is_some_and(|job| {
-            job.copies
-                .iter()
-                .any(|(_, state)| matches!(state, CopyState::Queued | CopyState::Begun))
-        });
-        if !open {
+        let Some(job) = job else {
             self.dispatch.done(id);
+            return Ok(());
+        };
+        let has = |wanted| job.copies.iter().any(|(_, state)| *state == wanted);
+        if !has(CopyState::Queued) && !has(CopyState::Begun) {
+            self.dispatch.done(id);
+        } else if again && job.turn.is_empty() {
+            self.dispatch.again(id, job.due);
         }
         Ok(())
     }
@@ -364,7 +363,9 @@ impl CourierHost {
         let now = now_ms();
         let mut state = report.state;
         let mut due = now;
+        let mut why = String::new();
         if let State::Retry { after, fault } = &state {
+            why = words(fault).to_owned();
             let wait = i64::try_from(*after)
                 .unwrap_or(i64::MAX)
                 .max(self.tuning().wait(job.attempt));
@@ -391,7 +392,9 @@ impl CourierHost {
             until: now + REMEMBER_MS,
             kept: report.kept,
             peer_kept: report.peer_kept,
+            now,
             due,
+            fault: why,
         })
     }
 }

@@ -52,6 +52,8 @@ impl Rows {
             expires: i64::MAX,
             kept: None,
             peer_kept: None,
+            turn: Vec::new(),
+            fault: String::new(),
         };
         jobs.insert(id, job);
         id
@@ -172,6 +174,9 @@ impl Jobs for Rows {
         unused()
     }
     fn user_of(&self, _: i64) -> Later<Result<Option<String>, StoreFault>> {
+        unused()
+    }
+    fn end_silence(&self, _: &str, _: i64, _: i64) -> Later<Result<usize, StoreFault>> {
         unused()
     }
     fn forget_past(&self, _: i64) -> Later<Result<(), StoreFault>> {

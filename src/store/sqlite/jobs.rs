@@ -31,10 +31,11 @@ fn add(db: &Connection, job: &NewJob) -> Sql<u64> {
         job.expires
     ])?;
     let id = db.last_insert_rowid();
-    let mut copy =
-        db.prepare_cached("INSERT INTO copy (job, number, address, state) VALUES (?1, ?2, ?3, 0)")?;
+    let mut copy = db.prepare_cached(
+        "INSERT INTO copy (job, number, address, state, since) VALUES (?1, ?2, ?3, 0, ?4)",
+    )?;
     for (number, address) in job.to.iter().enumerate() {
-        copy.execute(params![id, number as i64, address])?;
+        copy.execute(params![id, number as i64, address, job.now])?;
     }
     Ok(id as u64)
 }
@@ -46,11 +47,14 @@ fn number(db: &Connection, user: i64, number: i64) -> Sql<()> {
 }
 
 const OPEN: &str = "SELECT j.id, u.jid, j.lane, j.stanza_id, j.origin, j.message, j.attempt, \
-     j.due, j.created, j.expires, j.kept, j.user, j.gateway \
+     j.due, j.created, j.expires, j.kept, j.user, j.gateway, j.fault \
      FROM job j JOIN user u ON u.id = j.user";
 
 /// A due time that says: changed since it was last handed out. It is due at once, too.
 const CHANGED: i64 = -1;
+
+/// A copy `c` of a job `j` that was handed out and not reported on since.
+const TURN: &str = "(c.state = 1 OR (c.state = 0 AND c.due <= j.due)) AND c.tried < j.attempt";
 
 const STILL: &str = "EXISTS (SELECT 1 FROM copy c WHERE c.job = j.id AND c.state <= 1)";
 
@@ -60,6 +64,14 @@ fn open_job(db: &Connection, row: &SqlRow<'_>) -> Sql<OpenJob> {
         .prepare_cached("SELECT address, state FROM copy WHERE job = ?1 ORDER BY number")?
         .query_map([id], |row| Ok((row.get(0)?, state(row.get(1)?))))?
         .collect::<Sql<Vec<(String, CopyState)>>>()?;
+    let turn = format!(
+        "SELECT c.number FROM copy c JOIN job j ON j.id = c.job WHERE c.job = ?1 AND {TURN} \
+         ORDER BY c.number"
+    );
+    let turn = db
+        .prepare_cached(&turn)?
+        .query_map([id], |row| row.get(0))?
+        .collect::<Sql<Vec<u16>>>()?;
     let (user, gateway): (i64, i64) = (row.get(11)?, row.get(12)?);
     let peer_kept = match copies.first() {
         Some((address, _)) => peer_kept(db, user, gateway, address)?,
@@ -79,6 +91,8 @@ fn open_job(db: &Connection, row: &SqlRow<'_>) -> Sql<OpenJob> {
         expires: row.get(9)?,
         kept: row.get(10)?,
         peer_kept,
+        turn,
+        fault: row.get(13)?,
     })
 }
 
@@ -105,8 +119,10 @@ fn open_jobs(db: &Connection, gateway: &str, after: u64, most: usize) -> Sql<Vec
 
 fn jobs_of(db: &Connection, user: &str, gateway: &str, most: usize) -> Sql<Vec<OpenJob>> {
     let (user, gateway) = (user_id(db, user)?, gateway_id(db, gateway)?);
-    let sql =
-        format!("{OPEN} WHERE {STILL} AND j.gateway = ?1 AND j.user = ?2 ORDER BY j.id LIMIT ?3");
+    let sql = format!(
+        "{OPEN} WHERE EXISTS (SELECT 1 FROM copy c WHERE c.job = j.id AND c.state <= 2) \
+         AND j.gateway = ?1 AND j.user = ?2 ORDER BY {STILL} DESC, j.id LIMIT ?3"
+    );
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query(params![gateway, user, most as i64])?;
     let mut jobs = Vec::new();
@@ -138,8 +154,9 @@ fn begin(db: &Connection, job: u64, copy: u16, keys: &[String], until: i64) -> S
     // What was handed out before a change is the old text: it must not be sent.
     let begun = db
         .prepare_cached(
+            // Nor may a copy that waits for a later attempt.
             "UPDATE copy SET state = 1 WHERE job = ?1 AND number = ?2 AND state <= 1 \
-             AND NOT EXISTS (SELECT 1 FROM job WHERE id = ?1 AND due = ?3)",
+             AND EXISTS (SELECT 1 FROM job WHERE id = ?1 AND due <> ?3 AND copy.due <= job.due)",
         )?
         .execute(params![job as i64, copy, CHANGED])?;
     if begun == 1 {
@@ -194,12 +211,12 @@ fn report(db: &Connection, report: &CopyReport) -> Sql<Reported> {
     if !moves {
         return Ok(Reported::Stale);
     }
-    db.prepare_cached("UPDATE copy SET state = ?3 WHERE job = ?1 AND number = ?2")?
-        .execute(params![job, copy, report.state as i64])?;
+    db.prepare_cached("UPDATE copy SET state = ?3, since = ?4 WHERE job = ?1 AND number = ?2")?
+        .execute(params![job, copy, report.state as i64, report.now])?;
     if report.state == CopyState::Queued {
-        db.prepare_cached("UPDATE job SET due = ?2 WHERE id = ?1")?
-            .execute(params![job, report.due])?;
+        wait(db, report)?;
     }
+    next_turn(db, job)?;
     if let Some(kept) = &report.peer_kept {
         keep_peer(db, user, gateway, &address, kept)?;
     }
@@ -210,6 +227,40 @@ fn report(db: &Connection, report: &CopyReport) -> Sql<Reported> {
     db.prepare_cached("UPDATE copy SET told = ?3 WHERE job = ?1 AND number = ?2")?
         .execute(params![job, copy, *told as i64])?;
     Ok(Reported::Changed(Some(inbound_add(db, gateway, stanza)?)))
+}
+
+/// A copy is tried again later.
+fn wait(db: &Connection, report: &CopyReport) -> Sql<()> {
+    let job = report.job as i64;
+    db.prepare_cached(
+        "UPDATE copy SET due = ?3, tried = (SELECT attempt FROM job WHERE id = ?1) \
+         WHERE job = ?1 AND number = ?2",
+    )?
+    .execute(params![job, report.copy, report.due])?;
+    db.prepare_cached("UPDATE job SET fault = ?2 WHERE id = ?1")?
+        .execute(params![job, report.fault])?;
+    Ok(())
+}
+
+/// When no copy is out any more, the message waits for the first that is due.
+fn next_turn(db: &Connection, job: i64) -> Sql<()> {
+    let sql = format!(
+        "UPDATE job AS j SET due = (SELECT min(c.due) FROM copy c WHERE c.job = j.id \
+         AND c.state = 0) WHERE j.id = ?1 AND j.due <> {CHANGED} \
+         AND EXISTS (SELECT 1 FROM copy c WHERE c.job = j.id AND c.state = 0 AND c.due > 0) \
+         AND NOT EXISTS (SELECT 1 FROM copy c WHERE c.job = j.id AND {TURN})"
+    );
+    db.prepare_cached(&sql)?.execute([job])?;
+    Ok(())
+}
+
+fn end_silence(db: &Connection, gateway: &str, before: i64, now: i64) -> Sql<usize> {
+    let gateway = gateway_id(db, gateway)?;
+    db.prepare_cached(
+        "UPDATE copy SET state = 2, since = ?3 WHERE state = 3 AND since < ?2 \
+         AND EXISTS (SELECT 1 FROM job WHERE job.id = copy.job AND job.gateway = ?1)",
+    )?
+    .execute([gateway, before, now])
 }
 
 fn inbound_add(db: &Connection, gateway: i64, stanza: &[u8]) -> Sql<u64> {
@@ -291,7 +342,7 @@ fn take_back(db: &Connection, job: i64) -> Sql<Recall> {
         .prepare_cached("UPDATE copy SET state = 7, told = 2 WHERE job = ?1 AND state = 0")?
         .execute([job])?;
     Ok(if recalled > 0 {
-        Recall::Done
+        Recall::Done(job as u64)
     } else {
         Recall::TooLate
     })
@@ -311,7 +362,9 @@ fn change(
         Some((job, false)) => {
             db.prepare_cached("UPDATE job SET message = ?2, due = ?3 WHERE id = ?1")?
                 .execute(params![job, message, CHANGED])?;
-            Ok(Recall::Done)
+            db.prepare_cached("UPDATE copy SET due = 0 WHERE job = ?1")?
+                .execute([job])?;
+            Ok(Recall::Done(job as u64))
         }
     }
 }
@@ -562,6 +615,16 @@ impl Jobs for SqliteStore {
 
     fn user_of(&self, number: i64) -> Later<Result<Option<String>, StoreFault>> {
         self.jobs(move |db| user_of(db, number))
+    }
+
+    fn end_silence(
+        &self,
+        gateway: &str,
+        before: i64,
+        now: i64,
+    ) -> Later<Result<usize, StoreFault>> {
+        let gateway = gateway.to_owned();
+        self.jobs(move |db| end_silence(db, &gateway, before, now))
     }
 
     fn forget_past(&self, now: i64) -> Later<Result<(), StoreFault>> {

@@ -19,6 +19,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_spool_kept_sealed.sql"),
     include_str!("../migrations/0003_jobs.sql"),
     include_str!("../migrations/0004_references.sql"),
+    include_str!("../migrations/0005_copies.sql"),
 ];
 
 pub(super) fn open(path: &Path, busy: Duration) -> Result<Connection, StoreFault> {

@@ -187,6 +187,15 @@ impl Jobs for Mortal {
         self.read(|store| store.user_of(number))
     }
 
+    fn end_silence(
+        &self,
+        gateway: &str,
+        before: i64,
+        now: i64,
+    ) -> Later<Result<usize, StoreFault>> {
+        self.commit(|store| store.end_silence(gateway, before, now))
+    }
+
     fn forget_past(&self, now: i64) -> Later<Result<(), StoreFault>> {
         self.commit(|store| store.forget_past(now))
     }

@@ -76,6 +76,8 @@ impl Run {
                 stanzas_burst: 1_000_000,
                 attachment: 1024,
                 attachments_total: 1_048_576,
+                attachment_age: std::time::Duration::ZERO,
+                receipt_timeout: std::time::Duration::from_secs(3600),
             },
             names: Names::new(),
             given: Given::new(),

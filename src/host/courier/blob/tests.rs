@@ -51,6 +51,8 @@ impl Scene {
             stanzas_burst: 10,
             attachment,
             attachments_total,
+            attachment_age: std::time::Duration::ZERO,
+            receipt_timeout: std::time::Duration::from_secs(3600),
         };
         let shared = Shared::new(Arc::clone(&self.store), limits);
         Arc::new(shared.with_attachments(self.open()))

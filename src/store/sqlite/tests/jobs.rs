@@ -33,7 +33,9 @@ fn report(job: u64, copy: u16, state: CopyState) -> CopyReport {
         until: 5_000,
         kept: None,
         peer_kept: None,
+        now: 200,
         due: 0,
+        fault: String::new(),
         tell: None,
     }
 }
@@ -116,6 +118,8 @@ async fn a_message_is_read_back_as_it_was_taken_after_a_restart() {
         expires: 1_000,
         kept: None,
         peer_kept: None,
+        turn: Vec::new(),
+        fault: String::new(),
     };
     assert_eq!(the_job(&store, id).await, expected);
     let other = store.jobs_open("other.example.org", 0, 10).await;
@@ -182,7 +186,11 @@ async fn begin_is_refused_to_a_copy_that_was_taken_back_or_has_ended() {
     // A process that was killed begins again.
     assert!(begin(&store, id, 0, &["k"]).await);
     let recalled = store.recall(USER, GATEWAY, "a").await;
-    assert_eq!(recalled, Ok(Recall::Done), "the second copy was in time");
+    assert_eq!(
+        recalled,
+        Ok(Recall::Done(id)),
+        "the second copy was in time"
+    );
     assert!(!begin(&store, id, 1, &["never"]).await);
     assert_eq!(store.reference(GATEWAY, "never").await, Ok(None));
     reported(&store, report(id, 0, CopyState::Accepted)).await;
@@ -264,7 +272,7 @@ async fn who_took_a_message_back_is_told_nothing_more() {
     let place = Place::new();
     let store = place.open();
     let id = add(&store, "a", &["one"]).await;
-    assert_eq!(store.recall(USER, GATEWAY, "a").await, Ok(Recall::Done));
+    assert_eq!(store.recall(USER, GATEWAY, "a").await, Ok(Recall::Done(id)));
     for state in CopyState::ALL {
         let late = reported(&store, telling(id, state, Told::Failed)).await;
         assert_eq!(late, Reported::Stale, "{state:?}");
@@ -280,7 +288,7 @@ async fn a_message_can_be_changed_until_it_begins() {
     let change = |text: &str| store.change(USER, GATEWAY, "a", text.into());
     assert_eq!(change("early").await, Ok(Recall::Unknown));
     let id = add(&store, "a", &["one"]).await;
-    assert_eq!(change("second").await, Ok(Recall::Done));
+    assert_eq!(change("second").await, Ok(Recall::Done(id)));
     assert_eq!(the_job(&store, id).await.message, b"second");
     let other = store.change("romeo@example.org", GATEWAY, "a", b"his".to_vec());
     assert_eq!(other.await, Ok(Recall::Unknown), "it is not his");
@@ -297,7 +305,7 @@ async fn what_was_handed_out_before_a_change_must_not_begin() {
     let id = add(&store, "a", &["one"]).await;
     store.job_lease(id).await.expect("an answer");
     let changed = store.change(USER, GATEWAY, "a", b"second".to_vec()).await;
-    assert_eq!(changed, Ok(Recall::Done));
+    assert_eq!(changed, Ok(Recall::Done(id)));
     assert!(
         !begin(&store, id, 0, &["k"]).await,
         "the first text is not to be sent"
@@ -496,4 +504,59 @@ async fn a_database_of_version_two_is_upgraded_and_takes_messages() {
         .query_row("SELECT user FROM job", [], |row| row.get(0))
         .expect("a row");
     assert_eq!(user, 41, "the user that was known");
+}
+
+#[tokio::test]
+async fn silence_ends_in_unknown_and_a_receipt_that_comes_later_still_counts() {
+    let place = Place::new();
+    let store = place.open();
+    let id = add(&store, "a", &["one"]).await;
+    reported(&store, report(id, 0, CopyState::Accepted)).await;
+    // Accepted at 200.
+    let elsewhere = store.end_silence("other.example.org", 900, 900).await;
+    assert_eq!(elsewhere, Ok(0));
+    assert_eq!(store.end_silence(GATEWAY, 200, 900).await, Ok(0));
+    assert_eq!(store.end_silence(GATEWAY, 201, 900).await, Ok(1));
+    assert_eq!(states(&store, id).await, [CopyState::Unknown]);
+    assert_eq!(inbound(&store).await, Vec::<String>::new());
+    assert_eq!(open(&store, 0, 10).await, Vec::<u64>::new());
+    let known = store.jobs_of(USER, GATEWAY, 10).await.expect("jobs");
+    assert_eq!(known.len(), 1, "it can be looked at");
+    let delivered = telling(id, CopyState::Delivered, Told::Arrived);
+    let told = reported(&store, delivered).await;
+    assert!(matches!(told, Reported::Changed(Some(_))), "{told:?}");
+    assert_eq!(inbound(&store).await, ["Delivered"]);
+    assert_eq!(store.jobs_of(USER, GATEWAY, 10).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn each_copy_waits_for_its_own_time() {
+    let place = Place::new();
+    let store = place.open();
+    let id = add(&store, "a", &["one", "two", "three"]).await;
+    let lease = || async { store.job_lease(id).await.expect("an answer") };
+    assert_eq!(lease().await.expect("a job").turn, [0, 1, 2]);
+    let retry = |copy, due| CopyReport {
+        due,
+        fault: format!("busy {copy}"),
+        ..report(id, copy, CopyState::Queued)
+    };
+    reported(&store, retry(0, 700)).await;
+    let job = the_job(&store, id).await;
+    assert_eq!((job.turn, job.due), (vec![1, 2], 100), "two are still out");
+    assert!(!begin(&store, id, 0, &[]).await, "it is not its turn");
+    assert!(begin(&store, id, 1, &[]).await);
+    reported(&store, report(id, 1, CopyState::Accepted)).await;
+    reported(&store, retry(2, 500)).await;
+    let job = the_job(&store, id).await;
+    assert_eq!((job.turn, job.due), (vec![], 500));
+    assert_eq!(job.fault, "busy 2");
+    let second = lease().await.expect("a job");
+    assert_eq!((second.turn, second.attempt), (vec![2], 2));
+    assert!(!begin(&store, id, 0, &[]).await, "it is due later");
+    assert!(!begin(&store, id, 1, &[]).await, "it is done with");
+    assert!(begin(&store, id, 2, &[]).await);
+    reported(&store, report(id, 2, CopyState::Failed)).await;
+    assert_eq!(the_job(&store, id).await.due, 700);
+    assert_eq!(lease().await.expect("a job").turn, [0]);
 }

@@ -30,7 +30,9 @@ fn report(job: u64, state: CopyState, kept: &str) -> CopyReport {
         kept: Some(kept.as_bytes().to_vec()),
         peer_kept: None,
         tell: None,
+        now: 1,
         due: 1,
+        fault: String::new(),
     }
 }
 
