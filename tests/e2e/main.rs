@@ -4,6 +4,7 @@
 //! independent XMPP client and one of the other network say what they saw. Waits are for words, with a deadline.
 
 mod attach;
+mod attach_tls;
 mod conversation;
 mod crash;
 mod double;
@@ -14,6 +15,7 @@ mod hostile;
 mod kill;
 mod loopback_everywhere;
 mod plugin;
+mod registration;
 mod reload;
 mod restart_irc;
 mod restart_xmpp;

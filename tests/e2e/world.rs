@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use isthmus_test_support::node::escape;
 use isthmus_test_support::{IrcServer, Isthmus, Stanza, XmppClient, XmppServer, xmpp_server};
 use tokio::time::Instant;
 
@@ -213,4 +214,19 @@ pub(crate) fn error_text(stanza: &Stanza) -> String {
         .child("error")
         .map(|error| error.text_of("text").to_owned());
     error.unwrap_or_default()
+}
+
+/// The form of a registration (XEP-0077 §3.1), filled in.
+pub(crate) fn register_form(fields: &[(&str, &str)]) -> String {
+    let field = |(name, value): &(&str, &str)| {
+        format!(
+            "<field var='{name}'><value>{}</value></field>",
+            escape(value)
+        )
+    };
+    let fields: String = fields.iter().map(field).collect();
+    format!(
+        "<query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'>\
+         <field var='FORM_TYPE'><value>jabber:iq:register</value></field>{fields}</x></query>"
+    )
 }

@@ -28,6 +28,9 @@ use crate::transport::send::{Sender, Sent};
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// Longest name of a thread that is kept, in bytes.
+const LONGEST_THREAD: usize = 256;
+
 /// A job and whom to tell.
 type Submitted = (Job<'static>, Arc<dyn Uplink>);
 
@@ -226,7 +229,12 @@ impl Copy<'_> {
                 (self.retry(fault, None, ""), None)
             }
             Sent::Refused { code, text, stage } => {
-                let fault = status::fault(code, &text, stage);
+                let mut fault = status::fault(code, &text, stage);
+                if stage == status::Stage::Login {
+                    tracing::warn!(answer = fault.text, "the smarthost does not let us log in");
+                    // The sender is to know that it is not his own password.
+                    fault.text = format!("the mail server refuses this gateway: {}", fault.text);
+                }
                 // What is said before the mail is spoken of is the operator's to mend.
                 let later = code < 500 || stage == status::Stage::Connect;
                 let state = if later {
@@ -278,13 +286,18 @@ impl Copy<'_> {
 
     /// Reports, again after a while where the host is too busy.
     async fn report(&self, state: State, peer_kept: Option<Vec<u8>>) {
+        // An answer belongs to the same thread.
+        let thread = self.job.message.thread.as_ref();
+        let thread = thread
+            .filter(|thread| state == State::Accepted && thread.len() <= LONGEST_THREAD)
+            .map(|thread| thread.as_bytes().to_vec());
         for _ in 0..TRIES {
             let report = Report {
                 job: self.job.id,
                 to: self.token.to,
                 keys: self.keys.clone(),
                 state: state.clone(),
-                kept: None,
+                kept: thread.clone(),
                 peer_kept: peer_kept.clone(),
             };
             match self.up.report(report).await {

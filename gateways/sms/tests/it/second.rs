@@ -1,134 +1,46 @@
 //! The gateway against a second SMSC, whose authors have read SMPP on their own: that of the
-//! `smpp34` package, in this process.
+//! `smpp34` package.
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use async_trait::async_trait;
 use isthmus_gateway::{JobId, State};
-use isthmus_test_support::inbox::Inbox;
-use isthmus_test_support::port::Port;
-use isthmus_test_support::smsc::PASSWORD;
+use isthmus_test_support::SecondSmsc;
+use isthmus_test_support::second_smsc::Submission;
 use serde_json::json;
-use smpp34::server::ESME;
-use smpp34::{
-    SmppConnectionInformation, SmppError, SmppServer, SmppServerListener, TlvTag, bind_transceiver,
-    bind_transceiver_resp, submit_sm, submit_sm_resp,
-};
-use tokio::sync::mpsc;
 
-use crate::host::{DEADLINE, Host, JULIET, OURS, Running, THEIRS, digits};
-
-/// What the SMSC sees.
-#[derive(Default)]
-struct Seen {
-    submits: Inbox<submit_sm>,
-    count: Mutex<u32>,
-}
-
-struct Listener {
-    seen: Arc<Seen>,
-    bound: mpsc::UnboundedSender<ESME>,
-}
-
-#[async_trait]
-impl SmppServerListener for Listener {
-    async fn on_bind_transceiver(
-        &self,
-        request: bind_transceiver,
-        _: &SmppConnectionInformation,
-        _: &String,
-    ) -> bind_transceiver_resp {
-        if request.system_id == "isthmus" && request.password == PASSWORD {
-            request.accept("second".to_owned(), Some(0x34))
-        } else {
-            request.reject(SmppError::ESME_RINVPASWD)
-        }
-    }
-
-    async fn on_esme_bound(&self, esme: ESME, _: &String) {
-        // Who waits for it has gone only with a test that has failed.
-        let _ = self.bound.send(esme);
-    }
-
-    async fn on_submit_sm(
-        &self,
-        request: submit_sm,
-        _: &SmppConnectionInformation,
-        _: &String,
-    ) -> submit_sm_resp {
-        self.seen.submits.push(request.clone());
-        let mut count = self
-            .seen
-            .count
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *count += 1;
-        request.accept(format!("m{count}"))
-    }
-}
+use crate::host::{Host, JULIET, OURS, Running, THEIRS, digits};
 
 /// The SMSC, and the gateway that is bound to it.
 struct Scene {
-    seen: Arc<Seen>,
-    esme: ESME,
+    smsc: SecondSmsc,
     gateway: Running,
-    server: SmppServer,
-    _port: Port,
 }
 
 impl Scene {
     async fn start() -> Self {
-        let seen = Arc::new(Seen::default());
-        let (to_us, mut bound) = mpsc::unbounded_channel();
-        let port = Port::reserve();
-        let listener = Arc::new(Listener {
-            seen: Arc::clone(&seen),
-            bound: to_us,
-        });
-        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let mut server = SmppServer::new(address, port.number(), listener);
-        server.start().await;
-        let gateway = Running::start(port.number(), Host::default(), &json!({}));
-        let esme = tokio::time::timeout(DEADLINE, bound.recv()).await;
-        Self {
-            esme: esme.expect("a bind in time").expect("the SMSC lives"),
-            seen,
-            gateway,
-            server,
-            _port: port,
-        }
+        let smsc = SecondSmsc::start().await;
+        let gateway = Running::start(smsc.port(), Host::default(), &json!({}));
+        smsc.bound().await;
+        Self { smsc, gateway }
     }
 
-    async fn submit(&self) -> submit_sm {
-        let submit = self.seen.submits.take(DEADLINE, |_| true).await;
-        submit.unwrap_or_else(|error| panic!("no submission: {error}"))
+    async fn submit(&self) -> Submission {
+        self.smsc.submit().await
     }
 
     async fn receipt(&self, id: &str) {
-        let message = self.esme.deliver_sm().esm_class(4);
-        let message = message.source_addr(digits(THEIRS)).source_addr_ton(1);
-        let message = message.destination_addr(digits(OURS)).dest_addr_ton(1);
-        let answer = message
-            .short_message(format!("id:{id} stat:DELIVRD err:000").into_bytes())
-            .tlv(TlvTag::ReceiptedMessageId, format!("{id}\0").into_bytes())
-            .tlv(TlvTag::MessageStateTlv, [2])
-            .send()
-            .await;
-        assert!(answer.is_ok_and(|answer| answer.is_success()));
+        let between = (digits(THEIRS), digits(OURS));
+        assert!(self.smsc.receipt(id, (2, "DELIVRD"), between).await);
     }
 
     async fn deliver(&self, esm_class: u8, data_coding: u8, octets: Vec<u8>) -> bool {
-        let message = self.esme.deliver_sm().esm_class(esm_class);
-        let message = message.source_addr(digits(THEIRS)).source_addr_ton(1);
-        let message = message.destination_addr(digits(OURS)).dest_addr_ton(1);
-        let message = message.data_coding(data_coding).short_message(octets);
-        message.send().await.is_ok_and(|answer| answer.is_success())
+        let between = (digits(THEIRS), digits(OURS));
+        self.smsc
+            .deliver(between, (esm_class, data_coding), octets)
+            .await
     }
 
-    async fn end(mut self) {
+    async fn end(self) {
         self.gateway.drain().await;
-        self.server.stop().await;
+        self.smsc.stop().await;
     }
 }
 

@@ -12,8 +12,10 @@ const LONGEST: usize = 500;
 /// Which command was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Connecting, greeting, encrypting, logging in: says nothing about the mail.
+    /// Connecting, greeting, encrypting: says nothing about the mail.
     Connect,
+    /// AUTH: the same for every mail, until the operator mends it.
+    Login,
     /// MAIL.
     Sender,
     /// RCPT.
@@ -96,7 +98,7 @@ fn plain_kind(code: u16, stage: Stage) -> FaultKind {
         (550 | 551 | 553, Stage::Recipient) => FaultKind::NoSuchTarget,
         // Spoken of the mail, such codes are the server's policy.
         (550 | 551 | 553 | 554, Stage::Content | Stage::Sender) => FaultKind::Forbidden,
-        (535, _) => FaultKind::NotAuthorized,
+        (535, _) | (500..=599, Stage::Login) => FaultKind::NotAuthorized,
         (_, Stage::Connect) => FaultKind::NetworkDown,
         _ => FaultKind::Other,
     }
@@ -125,7 +127,7 @@ mod tests {
     #[test]
     fn each_answer_has_its_fault() {
         use FaultKind as K;
-        use Stage::{Content, Recipient, Sender};
+        use Stage::{Content, Login, Recipient, Sender};
         for (code, text, stage, kind) in [
             (550, "5.1.1 no such user", Recipient, K::NoSuchTarget),
             (550, "5.1.6 moved away", Recipient, K::NoSuchTarget),
@@ -148,6 +150,8 @@ mod tests {
             (451, "4.3.0 try later", Content, K::NetworkDown),
             (550, "unknown user", Recipient, K::NoSuchTarget),
             (550, "looks like spam", Content, K::Forbidden),
+            (534, "too weak", Login, K::NotAuthorized),
+            (454, "4.7.0 later", Login, K::TimedOut),
             (421, "going down", Sender, K::NetworkDown),
             (554, "5.0.0 no", Recipient, K::Other),
             (500, "what?", Recipient, K::Other),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use isthmus_gateway::{Address, Handle, Kind, Refusal, Report, State, Time, Uplink, UserId};
+use isthmus_gateway::{Address, Handle, Key, Kind, Refusal, Report, State, Time, Uplink, UserId};
 use isthmus_kit::BoxedStream;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -397,6 +397,21 @@ impl Shared {
         }
     }
 
+    /// The thread that the user gave the mail of his that is answered, or else the one that began it.
+    async fn thread(&self, mail: &Mail, user: UserId) -> Option<String> {
+        let root = mail.references.first().unwrap_or(&mail.in_reply_to);
+        for id in [&mail.in_reply_to, root] {
+            if self.sealer.from_message_id(id, &self.domain).is_none() {
+                continue;
+            }
+            let found = self.up.resolve(Some(user), Key(id.as_str().into())).await;
+            if let Some(kept) = found.and_then(|found| found.kept) {
+                return String::from_utf8(kept).ok();
+            }
+        }
+        None
+    }
+
     /// The reply for each user.
     async fn deliver(
         &self,
@@ -423,6 +438,11 @@ impl Shared {
         let Some(mut batch) = users.iter().map(make).collect::<Option<Vec<_>>>() else {
             return vec![Reply::new(550, "5.1.7", "From is not a mail address"); users.len()];
         };
+        for delivery in &mut batch {
+            if let Some(thread) = self.thread(mail, delivery.user).await {
+                delivery.message.thread = Some(thread.into());
+            }
+        }
         match keep(self.up.as_ref(), files).await {
             Ok(blobs) => batch
                 .iter_mut()

@@ -221,7 +221,7 @@ impl Sender {
             let ways = [Mechanism::Plain, Mechanism::Login];
             trouble(
                 within(CONNECT, connection.auth(&ways, &login)).await,
-                Stage::Connect,
+                Stage::Login,
             )?;
         }
         Ok(Link {

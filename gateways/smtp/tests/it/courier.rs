@@ -266,6 +266,35 @@ async fn mail_and_password_go_out_encrypted() {
 }
 
 #[tokio::test]
+async fn a_login_that_is_refused_is_an_error_in_words() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let certificate = Certificate::create(dir.path());
+    for (say, fails) in [
+        ("535 5.7.8 bad credentials", true),
+        ("454 4.7.0 not now", false),
+    ] {
+        let script = Some((At::Login, Do::Say(say)));
+        let double = Double::start(script, Some(acceptor(&certificate))).await;
+        let mut settings = settings(&double);
+        settings["tls"] = json!("required");
+        settings["authority"] = json!(certificate.authority());
+        settings["user"] = json!("isthmus");
+        settings["password"] = json!("wrong");
+        let running = Running::start(&settings);
+        running.submit(job(1, &["alice@peer.example"], "hello"));
+        let (failed, fault) = match running.report().await.state {
+            State::Failed(fault) => (true, fault),
+            State::Retry { fault, .. } => (false, fault),
+            other => panic!("{say}: {other:?}"),
+        };
+        assert_eq!(failed, fails, "{say}");
+        let words = format!("the mail server refuses this gateway: {say}");
+        assert_eq!(fault.text, words);
+        assert!(!double.verbs().contains(&"MAIL".to_owned()), "{say}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_said_in_the_clear_where_encryption_is_required() {
     let double = Double::start(None, None).await;
     let mut settings = settings(&double);

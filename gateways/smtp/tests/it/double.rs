@@ -13,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 pub(crate) enum At {
     Greeting,
     Hello,
+    Login,
     Mail,
     Rcpt,
     Data,
@@ -126,7 +127,7 @@ impl One {
                     return Some(true);
                 }
                 _ if offer => say(stream, "530 5.7.0 encrypt first").await?,
-                "AUTH" => say(stream, "235 2.7.0 welcome").await?,
+                "AUTH" => self.reply(stream, At::Login, "235 2.7.0 welcome").await?,
                 "MAIL" => self.reply(stream, At::Mail, "250 2.1.0 ok").await?,
                 "RCPT" => self.reply(stream, At::Rcpt, "250 2.1.5 ok").await?,
                 "DATA" => {

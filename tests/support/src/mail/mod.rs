@@ -1,5 +1,9 @@
-//! Real mail servers on loopback.
+//! Real mail servers and clients on loopback.
 
+mod clients;
+mod login;
 mod postfix;
 
-pub use self::postfix::{Back, LOST, PEER, Postfix, swaks};
+pub use self::clients::{smtplib, swaks};
+pub use self::login::{PASSWORD, USER};
+pub use self::postfix::{Back, LOST, PEER, Postfix};

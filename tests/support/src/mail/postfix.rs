@@ -6,12 +6,13 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::clients::swaks;
+use super::login::Login;
 use crate::port::Port;
 use crate::process::{Process, Spec, read_lossy};
 use crate::tls::Certificate;
@@ -44,6 +45,7 @@ pub struct Postfix {
     process: Process,
     port: Port,
     certificate: Certificate,
+    _login: Option<Login>,
     dir: TempDir,
 }
 
@@ -54,20 +56,36 @@ impl Postfix {
     ///
     /// When it is not there or does not start, such as without being root.
     pub fn start(gateway: &str, back: Back) -> Self {
+        Self::start_with(gateway, back, false)
+    }
+
+    /// As [`Self::start`]; but strict: it asks [`super::USER`] to log in before it takes mail for
+    /// anybody but `gateway`, and speaks to `gateway` under encryption only.
+    pub fn strict(gateway: &str, back: Back) -> Self {
+        Self::start_with(gateway, back, true)
+    }
+
+    fn start_with(gateway: &str, back: Back, strict: bool) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("ours");
         let port = Port::reserve();
         let certificate = Certificate::create(dir.path());
         lay_out(dir.path());
-        let main = main_cf(dir.path(), gateway, back, &certificate);
+        let mut main = main_cf(dir.path(), gateway, back, &certificate);
+        if strict {
+            main += &strict_cf(gateway);
+        }
         fs::write(dir.path().join("etc/main.cf"), main).expect("written");
         let master = MASTER.replace("PORT", &port.number().to_string());
         fs::write(dir.path().join("etc/master.cf"), master).expect("written");
+        // Its parts run under another user than we do.
+        let login = strict.then(|| Login::listen(&dir.path().join("spool/login")));
         let process = Process::start(spec(dir.path()));
         let mut this = Self {
             process,
             port,
             certificate,
+            _login: login,
             dir,
         };
         this.process.wait_for_port(this.port.address(), DEADLINE);
@@ -78,6 +96,11 @@ impl Postfix {
     /// connects from loopback may send anywhere.
     pub fn port(&self) -> u16 {
         self.port.number()
+    }
+
+    /// The certificate for `localhost`, for others on this machine.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
     }
 
     /// The authority (PEM) that signed the certificate for `localhost`.
@@ -127,25 +150,6 @@ impl Postfix {
     pub fn log(&self) -> String {
         self.process.log()
     }
-}
-
-/// Runs swaks with these arguments and this mail, whose lines may end with LF alone.
-///
-/// # Errors
-///
-/// What it says when it does not succeed.
-pub fn swaks(args: &[&str], mail: &str) -> Result<(), String> {
-    let output = Command::new("perl")
-        .arg(paths::need("usr/bin/swaks"))
-        .args(["--hide-informational", "--timeout", "20s", "--data", mail])
-        .args(args)
-        .output()
-        .expect("perl starts");
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(String::from_utf8_lossy(&output.stdout).into_owned()
-        + &String::from_utf8_lossy(&output.stderr))
 }
 
 fn spec(dir: &Path) -> Spec {
@@ -246,6 +250,20 @@ in_flow_delay = 0
         commands = commands.display(),
         cert = certificate.certificate().display(),
         key = certificate.key().display(),
+    )
+}
+
+/// What is added, and counts in the place of what stands before it.
+fn strict_cf(gateway: &str) -> String {
+    format!(
+        "smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = login
+smtpd_recipient_restrictions = permit_sasl_authenticated,
+ check_recipient_access inline:{{ {{{gateway} = OK}} }}, reject
+smtp_tls_security_level = encrypt
+lmtp_tls_security_level = encrypt
+"
     )
 }
 

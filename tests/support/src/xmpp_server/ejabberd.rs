@@ -10,6 +10,7 @@ use super::register::register;
 use super::{COMPONENTS, DOMAIN, Kind, XmppServer, usual};
 use crate::port::Port;
 use crate::process::{Process, Spec, read_lossy};
+use crate::tls::Certificate;
 use crate::{DEADLINE, paths};
 
 const MODULES: &str = "modules:
@@ -44,6 +45,7 @@ pub struct Ejabberd {
     process: Process,
     c2s: Port,
     component: Port,
+    certificate: Option<Certificate>,
     dir: TempDir,
     /// Mnesia keeps what is new in memory for seconds: after a kill, accounts are made again.
     users: Mutex<Vec<(String, String)>>,
@@ -57,20 +59,37 @@ impl Ejabberd {
 
     /// Starts one with these component domains.
     pub fn start_with(components: &[&str]) -> Self {
+        Self::start_over(components, false)
+    }
+
+    /// As [`Self::start_with`], with TLS from the first byte at the port for components.
+    pub fn start_tls(components: &[&str]) -> Self {
+        Self::start_over(components, true)
+    }
+
+    fn start_over(components: &[&str], tls: bool) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (c2s, component) = (Port::reserve(), Port::reserve());
-        let config = config(c2s.number(), component.number(), &usual(components));
+        let certificate = tls.then(|| Certificate::create(dir.path()));
+        let ports = (c2s.number(), component.number());
+        let config = config(ports, certificate.as_ref(), &usual(components));
         fs::write(dir.path().join("ejabberd.yml"), config).expect("written");
         let process = Process::start(spec(dir.path()));
         let mut this = Self {
             process,
             c2s,
             component,
+            certificate,
             dir,
             users: Mutex::default(),
         };
         this.wait();
         this
+    }
+
+    /// The certificate of [`Self::start_tls`].
+    pub fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_ref()
     }
 
     fn wait(&mut self) {
@@ -121,7 +140,8 @@ impl XmppServer for Ejabberd {
     }
 
     fn configure(&mut self, components: &[(&str, &str)]) {
-        let config = config(self.c2s.number(), self.component.number(), components);
+        let ports = (self.c2s.number(), self.component.number());
+        let config = config(ports, self.certificate.as_ref(), components);
         fs::write(self.dir.path().join("ejabberd.yml"), config).expect("written");
     }
 
@@ -163,19 +183,31 @@ fn binaries(root: &Path) -> PathBuf {
         .expect("an Erlang runtime under its root")
 }
 
-fn config(c2s: u16, component: u16, components: &[(&str, &str)]) -> String {
+fn config(
+    (c2s, component): (u16, u16),
+    certificate: Option<&Certificate>,
+    components: &[(&str, &str)],
+) -> String {
     // One listener: a domain of its own for each would need a port of its own. A connection gets
     // only its own domain's stanzas because `global_routes` is off.
     let hosts: String = components
         .iter()
         .map(|(domain, secret)| format!("      {domain}:\n        password: \"{secret}\"\n"))
         .collect();
+    let (files, tls) = match certificate {
+        Some(it) => {
+            let (certificate, key) = (it.certificate(), it.key());
+            let files = format!("\"{}\", \"{}\"", certificate.display(), key.display());
+            (files, "    tls: true\n")
+        }
+        None => (String::new(), ""),
+    };
     format!(
         r#"hosts: ["{DOMAIN}"]
 loglevel: info
 auth_method: internal
 registration_timeout: infinity
-certfiles: []
+certfiles: [{files}]
 acme:
   auto: false
 listen:
@@ -194,7 +226,7 @@ listen:
     access: all
     shaper: none
     global_routes: false
-    hosts:
+{tls}    hosts:
 {hosts}{MODULES}"#
     )
 }

@@ -1,8 +1,12 @@
-//! Texts between an XMPP user and phones, through an SMSC (npm's `smpp`).
+//! Texts between XMPP users and phones, through two SMSCs whose authors have read SMPP on their
+//! own: npm's `smpp` and the `smpp34` package.
+
+mod lines;
+mod second;
 
 use isthmus_test_support::smsc::{Happened, PASSWORD};
 use isthmus_test_support::xmpp_server::Kind;
-use isthmus_test_support::{NodeSmsc, XmppClient};
+use isthmus_test_support::{NodeSmsc, SecondSmsc, XmppClient};
 use serde_json::{Value, json};
 
 use crate::world::{RECEIPT, World, error_text, is_receipt};
@@ -20,24 +24,33 @@ const UNDELIVERABLE: (u8, &str) = (5, "UNDELIV");
 const LONG: &str = "🦀 and a rose by any other name, 🦀 and a rose by any other name, \
                     🦀 and a rose by any other name, 🦀 and a rose by any other name, 👍🏽";
 
-/// Juliet on XMPP, the SMSC, and the gateway between them.
+/// Juliet and romeo on XMPP, two SMSCs, and the gateway between them. Juliet's number is at the
+/// first, romeo's at the second, and so is one that is open.
 struct Scene {
     world: World,
     juliet: XmppClient,
+    romeo: XmppClient,
     smsc: NodeSmsc,
+    second: SecondSmsc,
 }
 
 impl Scene {
     async fn open(kind: Kind) -> Self {
         let smsc = NodeSmsc::start().await;
-        let world = World::serving(kind, &[SMS], &gateway(smsc.port()));
+        let second = SecondSmsc::start().await;
+        let both = gateway(smsc.port()) + &second::carrier(second.port());
+        let world = World::serving(kind, &[SMS], &both);
         let juliet = world.user("juliet").await;
+        let romeo = world.user("romeo").await;
         world.attached(&juliet, SMS).await;
         smsc.expect(|event| *event == Happened::Bound).await;
+        second.bound().await;
         Self {
             world,
             juliet,
+            romeo,
             smsc,
+            second,
         }
     }
 
@@ -70,6 +83,7 @@ host = "127.0.0.1"
 port = {port}
 system_id = "isthmus"
 password = "{PASSWORD}"
+lines = ["+{OURS}"]
 
 [gateway.sms.lines."+{OURS}"]
 users = ["juliet@localhost"]
@@ -84,6 +98,9 @@ async fn texts(kind: Kind) {
     long_in(&scene).await;
     undeliverable(&scene).await;
     odd(&scene).await;
+    second::out_and_in(&scene).await;
+    second::long(&scene).await;
+    lines::registered(&scene).await;
     late(&scene).await;
     let ended = scene.world.isthmus.terminate();
     assert_eq!(ended.code(), Some(0), "{}", scene.world.isthmus.log());
@@ -216,11 +233,14 @@ async fn odd(scene: &Scene) {
 async fn late(scene: &Scene) {
     let id = scene.write("till it be morrow");
     let submit = scene.smsc.submit().await;
+    let (other, id_there) = second::unanswered(scene).await;
     let ended = scene.world.isthmus.terminate();
     assert_eq!(ended.code(), Some(0), "{}", scene.world.isthmus.log());
     scene.world.isthmus.restart();
     scene.smsc.expect(|event| *event == Happened::Bound).await;
+    scene.second.bound().await;
     scene.receipt(&submit.id, DELIVERED);
     scene.juliet.expect(|s| is_receipt(s, &id)).await;
     assert_eq!(scene.smsc.delivered().await, 0);
+    second::undeliverable(scene, &other, &id_there).await;
 }

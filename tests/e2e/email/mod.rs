@@ -1,6 +1,12 @@
 //! A correspondence between an XMPP user and somebody who has a mailbox at a real Postfix.
+//!
+//! Postfix asks the gateway to log in before it takes its mail, and all goes under encryption:
+//! out by STARTTLS with its authority in the settings, in by STARTTLS at our listeners.
 
-use isthmus_test_support::mail::{Back, LOST, Postfix, swaks};
+mod machines;
+mod odd;
+
+use isthmus_test_support::mail::{self, Back, LOST, Postfix, swaks};
 use isthmus_test_support::port::Port;
 use isthmus_test_support::xmpp_server::Kind;
 use isthmus_test_support::{Stanza, XmppClient};
@@ -11,6 +17,9 @@ const MAIL: &str = "mail.localhost";
 const ALICE: &str = r"alice\40peer.example@mail.localhost";
 /// Juliet, as mail knows her.
 const JULIET: &str = "juliet=localhost@mail.localhost";
+
+/// The most that a mail may have, in bytes.
+const LARGEST: usize = 65_536;
 
 /// How Postfix brings mail to the gateway.
 #[derive(Clone, Copy)]
@@ -34,20 +43,30 @@ impl Scene {
             Hop::Smtp => Back::Smtp(listener.number()),
             Hop::Lmtp => Back::Lmtp(lmtp.number()),
         };
-        let postfix = Postfix::start(MAIL, back);
+        let postfix = Postfix::strict(MAIL, back);
+        let certificate = postfix.certificate();
         let gateway = format!(
             r#"
 [gateway.mail]
 kind = "smtp"
 domain = "{MAIL}"
-allow = ["juliet@localhost"]
+allow = ["juliet@localhost", "rosaline@localhost"]
 smarthost = "localhost:{smarthost}"
 authority = "{authority}"
+user = "{user}"
+password = "{password}"
 listen = ["{listener}"]
 lmtp = ["{lmtp}"]
+certificate = "{chain}"
+key = "{key}"
+max_size = {LARGEST}
 "#,
             smarthost = postfix.port(),
             authority = postfix.authority().display(),
+            user = mail::USER,
+            password = mail::PASSWORD,
+            chain = certificate.certificate().display(),
+            key = certificate.key().display(),
             listener = listener.address(),
             lmtp = lmtp.address(),
         );
@@ -66,6 +85,11 @@ lmtp = ["{lmtp}"]
     async fn alice_writes(&self, mail: &str, begin: &str) -> Stanza {
         let taken = self.postfix.submit("alice@peer.example", JULIET, mail);
         taken.expect("Postfix takes alice's mail");
+        self.hears(begin).await
+    }
+
+    /// Juliet gets a message of alice's that begins like this.
+    async fn hears(&self, begin: &str) -> Stanza {
         let heard = |s: &Stanza| s.kind() == "message" && s.body().starts_with(begin);
         let heard = self
             .juliet
@@ -76,6 +100,29 @@ lmtp = ["{lmtp}"]
         });
         assert_eq!(bare(stanza.from()), ALICE);
         stanza
+    }
+
+    /// Waits for the error that answers juliet's message of that id; its condition and words.
+    async fn refused(&self, id: &str) -> (String, String) {
+        let error = self
+            .juliet
+            .expect(|s| s.id() == id && s.type_() == "error")
+            .await;
+        (error.error_condition().to_owned(), error_text(&error))
+    }
+
+    /// swaks hands this over to our own listener, from alice.
+    fn swaks(&self, to: &str, more: &[&str], mail: &str) -> Result<(), String> {
+        let server = self.listener.address().to_string();
+        let usual = [
+            "--server",
+            &server,
+            "--from",
+            "alice@peer.example",
+            "--to",
+            to,
+        ];
+        swaks(&[&usual[..], more].concat(), mail)
     }
 }
 
@@ -110,10 +157,16 @@ async fn correspond(kind: Kind, hop: Hop) {
     let answer = the_answer(&scene, &id, &first).await;
     going_on(&scene, &first).await;
     back_to_an_earlier_mail(&scene, &answer).await;
+    threads_of_both_sides(&scene).await;
     odd_mail(&scene).await;
+    odd::transactions(&scene).await;
+    odd::smuggled(&scene).await;
+    odd::too_large(&scene).await;
     refused_by_the_other_side(&scene).await;
     returned(&scene).await;
     refused_by_us(&scene);
+    machines::are_not_answered(&scene).await;
+    wrong_password(&scene).await;
     let ended = scene.world.isthmus.terminate();
     assert_eq!(ended.code(), Some(0), "{}", scene.world.isthmus.log());
 }
@@ -235,12 +288,8 @@ async fn refused_by_the_other_side(scene: &Scene) {
     let id = scene
         .juliet
         .chat(r"nobody\40peer.example@mail.localhost", "hello?");
-    let error = scene
-        .juliet
-        .expect(|s| s.id() == id && s.type_() == "error")
-        .await;
-    assert_eq!(error.error_condition(), "item-not-found", "{error:?}");
-    let words = error_text(&error);
+    let (condition, words) = scene.refused(&id).await;
+    assert_eq!(condition, "item-not-found", "{words}");
     assert!(
         words.contains("550 5.1.1") && words.contains("User unknown"),
         "{words}"
@@ -264,24 +313,69 @@ async fn returned(scene: &Scene) {
     assert!(words.contains("Connection refused"), "{words}");
 }
 
-/// Whom the gateway does not serve is refused before anything was sent.
+/// Whom the gateway does not serve is refused before anything was sent, and so is mail for others.
 fn refused_by_us(scene: &Scene) {
-    let server = scene.listener.address().to_string();
-    for stranger in ["tybalt=localhost", "juliet=elsewhere.example", "nobody"] {
-        let to = format!("{stranger}@{MAIL}");
-        let args = [
-            "--server",
-            &server,
-            "--from",
-            "alice@peer.example",
-            "--to",
-            &to,
-        ];
-        let refused = swaks(&args, &letter("<no@peer.example>", "hello", "", "hi"));
-        let words = refused.expect_err(stranger);
-        assert!(
-            words.contains("550 5.1.1") && !words.contains("354"),
-            "{words}"
-        );
+    for (stranger, code) in [
+        ("tybalt=localhost@mail.localhost", "550 5.1.1"),
+        ("juliet=elsewhere.example@mail.localhost", "550 5.1.1"),
+        ("nobody@mail.localhost", "550 5.1.1"),
+        ("alice@peer.example", "550 5.7.1"),
+    ] {
+        let mail = letter("<no@peer.example>", "hello", "", "hi");
+        let words = scene.swaks(stranger, &[], &mail).expect_err(stranger);
+        assert!(words.contains(code) && !words.contains("354"), "{words}");
     }
+}
+
+/// The name that juliet's client gave the thread comes back with what alice answers, though she
+/// answers her own answer.
+async fn threads_of_both_sides(scene: &Scene) {
+    let extra = "<subject>Ball</subject><thread>ball-0815</thread>";
+    scene.juliet.message_with("chat", ALICE, "Tanzt du?", extra);
+    let mail = scene
+        .postfix
+        .wait_for_mail(|mail| mail.contains("Tanzt du?"));
+    assert_eq!(header(&mail, "Subject"), "Ball");
+    assert!(!mail.contains("In-Reply-To:"), "{mail}");
+    let root = header(&mail, "Message-ID");
+    let mut references = root.clone();
+    for (id, body) in [
+        ("<b1@peer.example>", "Vielleicht."),
+        ("<b2@peer.example>", "Doch!"),
+    ] {
+        let parent = references.rsplit(' ').next().unwrap_or_default();
+        let fields = format!("In-Reply-To: {parent}\nReferences: {references}\n");
+        let mail = letter(id, "Re: Ball", &fields, body);
+        let answer = scene.alice_writes(&mail, body).await;
+        let thread = answer.child("thread").map(|thread| thread.text.as_str());
+        assert_eq!(thread, Some("ball-0815"), "{answer:?}");
+        references = format!("{references} {id}");
+    }
+}
+
+/// A smarthost that does not let us log in: the message comes back with its words.
+async fn wrong_password(scene: &Scene) {
+    let isthmus = &scene.world.isthmus;
+    let ended = isthmus.terminate();
+    assert_eq!(ended.code(), Some(0), "{}", isthmus.log());
+    let file = isthmus.config_file();
+    let config = std::fs::read_to_string(&file).expect("written above");
+    let config = config.replace(mail::PASSWORD, "forgotten");
+    std::fs::write(&file, config).expect("ours");
+    isthmus.restart();
+    scene.world.attached(&scene.juliet, MAIL).await;
+    let id = scene
+        .juliet
+        .message_with("chat", ALICE, "Still there?", RECEIPT);
+    let (condition, words) = scene.refused(&id).await;
+    assert_eq!(condition, "not-authorized", "{words}");
+    assert!(
+        words.starts_with("the mail server refuses this gateway: 535 5.7.8"),
+        "{words}"
+    );
+    isthmus.wait_for_log("the smarthost does not let us log in");
+    assert!(
+        !isthmus.log().contains("forgotten"),
+        "no password in the log"
+    );
 }
