@@ -64,6 +64,9 @@ impl Certificate {
             ]
             .concat(),
         );
+        let read = |path: PathBuf| fs::read_to_string(path).expect("certtool made it");
+        let both = read(this.certificate()) + &read(this.key());
+        fs::write(this.both(), both).expect("the directory is writable");
         this
     }
 
@@ -80,6 +83,11 @@ impl Certificate {
     /// The server's private key.
     pub fn key(&self) -> PathBuf {
         self.dir.join("key.pem")
+    }
+
+    /// The server's certificate and private key in one file.
+    pub fn both(&self) -> PathBuf {
+        self.dir.join("both.pem")
     }
 
     fn certtool(&self, args: &[&str]) {

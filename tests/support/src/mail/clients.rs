@@ -32,7 +32,7 @@ client.ehlo()
 steps = [
     lambda: client.mail(sender, json.loads(options)),
     lambda: client.rcpt(recipient),
-    lambda: client.data(mail.encode()),
+    lambda: client.data(mail.replace('\\n', '\\r\\n').encode()),
 ]
 for step in steps:
     code, words = step()
@@ -43,7 +43,7 @@ client.quit()
 ";
 
 /// Sends a mail with Python's `smtplib`, saying these `options` (such as `BODY=8BITMIME`) with its
-/// sender.
+/// sender. The lines of the mail end with LF alone.
 ///
 /// # Errors
 ///

@@ -194,20 +194,15 @@ fn config(
         .iter()
         .map(|(domain, secret)| format!("      {domain}:\n        password: \"{secret}\"\n"))
         .collect();
-    let (files, tls) = match certificate {
-        Some(it) => {
-            let (certificate, key) = (it.certificate(), it.key());
-            let files = format!("\"{}\", \"{}\"", certificate.display(), key.display());
-            (files, "    tls: true\n")
-        }
-        None => (String::new(), ""),
-    };
+    let tls = certificate.map_or(String::new(), |it| {
+        format!("    tls: true\n    certfile: \"{}\"\n", it.both().display())
+    });
     format!(
         r#"hosts: ["{DOMAIN}"]
 loglevel: info
 auth_method: internal
 registration_timeout: infinity
-certfiles: [{files}]
+certfiles: []
 acme:
   auto: false
 listen:
