@@ -157,8 +157,17 @@ fn network(stage: Stage, error: &io::Error, domain: &str) -> Advice {
             "nothing listens there. Prosody: component_ports and component_interfaces; ejabberd: a \
              listener with module ejabberd_service; or the server is not running",
         ),
-        io::ErrorKind::InvalidData => {
-            soon("is TLS on at one end only, or the certificate not trusted?")
+        io::ErrorKind::InvalidData => soon(
+            "is TLS on at one end only, or the certificate not trusted? component.ca_file names \
+             the authority that signed it, component.tls_name the name that it must have",
+        ),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof
+            if stage == Stage::Connecting =>
+        {
+            soon(
+                "does the listener have TLS and a certificate, as component.tls says? ejabberd: \
+                 tls and certfile of the ejabberd_service listener",
+            )
         }
         io::ErrorKind::TimedOut => soon("is the address right, and a firewall between?"),
         _ => ended(stage, domain),
@@ -303,6 +312,14 @@ mod tests {
         let refused = explain(Stage::Connecting, &refused, "irc.example.org");
         assert!(refused.hint.contains("nothing listens"));
         assert_eq!(refused.pace, Pace::Soon);
+        for (kind, word) in [
+            (io::ErrorKind::InvalidData, "component.ca_file"),
+            (io::ErrorKind::UnexpectedEof, "component.tls"),
+        ] {
+            let cut = Cut::Io(kind.into());
+            let told = explain(Stage::Connecting, &cut, "irc.example.org");
+            assert!(told.hint.contains(word), "{}", told.hint);
+        }
     }
 
     #[test]

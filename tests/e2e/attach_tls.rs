@@ -35,7 +35,7 @@ async fn attach_to_ejabberd_over_tls() {
     juliet.expect(|s| s.is_message("chat", "safely")).await;
 
     for (refused, words) in [
-        (&unknown, "UnknownIssuer"),
+        (&unknown, "component.ca_file names"),
         (&named, "elsewhere.example"),
         (&plain, "no stream to the server"),
     ] {

@@ -152,17 +152,20 @@ impl Thread {
         let other = given
             .as_deref()
             .is_some_and(|it| subject::bare(it) != kept.subject);
-        let references = match reply {
-            Some(key) if key == kept.last => kept.chain(),
-            Some(key) => kept::chain(&kept.references, &key),
-            None if kept.last.is_empty() || other => Vec::new(),
-            None => kept.chain(),
+        let chain = kept.chain();
+        let place = |key: &String| chain.iter().position(|known| known == key);
+        let (references, same) = match reply {
+            Some(key) => match place(&key) {
+                Some(at) => (kept::chain(&chain[..at], &key), true),
+                // Of a thread that went before: what stood before that mail there is not known.
+                None => (vec![key], false),
+            },
+            None if kept.last.is_empty() || other => (Vec::new(), false),
+            None => (chain, true),
         };
         let subject = match given {
             Some(given) => given,
-            None if references.is_empty() || kept.subject.is_empty() => {
-                subject::made(&message.body)
-            }
+            None if !same || kept.subject.is_empty() => subject::made(&message.body),
             None => subject::answer(&kept.subject),
         };
         Self {
@@ -299,6 +302,24 @@ mod tests {
             mail.contains("In-Reply-To: <a@mail.example.org>\r\n"),
             "{mail}"
         );
+
+        job.message.subject = None;
+        let (mail, _) = composed(&job);
+        assert!(
+            mail.contains("References: <a@mail.example.org>\r\n"),
+            "{mail}"
+        );
+        assert!(mail.contains("Subject: Re: lunch\r\n"), "{mail}");
+
+        // Of another thread, whose subject and references are none of this one's.
+        job.message.reply = Some(Reply {
+            key: Key("film@peer.example".into()),
+            who: "alice@peer.example".into(),
+        });
+        let (mail, _) = composed(&job);
+        for line in ["Subject: Yes.", "References: <film@peer.example>"] {
+            assert!(mail.lines().any(|it| it == line), "{line} in\n{mail}");
+        }
     }
 
     #[test]
