@@ -317,7 +317,7 @@ mod tests {
             who: "alice@peer.example".into(),
         });
         let (mail, _) = composed(&job);
-        for line in ["Subject: Yes.", "References: <film@peer.example>"] {
+        for line in ["Subject: Yes", "References: <film@peer.example>"] {
             assert!(mail.lines().any(|it| it == line), "{line} in\n{mail}");
         }
     }
