@@ -98,6 +98,13 @@ pub const XEPS: &[Xep] = &[
         "host/session/events.rs",
     ),
     xep(
+        317,
+        "0.2.0",
+        false,
+        "services account, bot, network operator; hats are not managed",
+        "host/room/presence.rs",
+    ),
+    xep(
         334,
         "0.3.1",
         false,
@@ -119,6 +126,7 @@ pub const XEPS: &[Xep] = &[
         "host/chat/encrypted.rs",
     ),
     xep(410, "1.1.0", true, "", "host/ping.rs"),
+    xep(421, "0.1.0", true, "", "host/room/identity.rs"),
     xep(
         461,
         "0.2.0",

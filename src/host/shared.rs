@@ -50,6 +50,8 @@ pub struct Shared {
     pub(crate) store: Arc<dyn Store>,
     /// Under which ids of messages are made.
     pub(crate) message_key: [u8; 32],
+    /// Under which ids of occupants are made.
+    pub(crate) occupant_key: [u8; 32],
     /// Tells this run of the program from others.
     run: u64,
     limits: RwLock<Arc<Limits>>,
@@ -62,6 +64,7 @@ impl Shared {
     /// For one run of the program.
     pub fn new(store: Arc<dyn Store>, limits: Limits) -> Self {
         let message_key = store.instance_key("message-id");
+        let occupant_key = store.instance_key("occupant-id");
         let mut run = [0; 8];
         // Without randomness the count of milliseconds still tells runs apart.
         if ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut run).is_err() {
@@ -70,6 +73,7 @@ impl Shared {
         Self {
             store,
             message_key,
+            occupant_key,
             run: u64::from_be_bytes(run),
             limits: RwLock::new(Arc::new(limits)),
             queue: Tuning::default(),

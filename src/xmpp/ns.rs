@@ -141,6 +141,18 @@ namespaces! {
     OPENPGP = "urn:xmpp:openpgp:0";
     /// OpenPGP as it was (XEP-0027).
     OPENPGP_LEGACY = "jabber:x:encrypted";
+    /// Hats: what an occupant is beyond role and affiliation (XEP-0317).
+    HATS = "urn:xmpp:hats:0";
+    /// Multi-user chat, rooms an entity is in (XEP-0045 §6.7).
+    MUC_ROOMS = "http://jabber.org/protocol/muc#rooms";
+    /// Multi-user chat, what may pass through a room (XEP-0045 §17.1.1).
+    MUC_TRAFFIC = "http://jabber.org/protocol/muc#traffic";
+    /// Multi-user chat, requests for a voice (XEP-0045 §7.13).
+    MUC_REQUEST = "http://jabber.org/protocol/muc#request";
+    /// Multi-user chat, requests to become a member (XEP-0045 §9.9).
+    MUC_REGISTER = "http://jabber.org/protocol/muc#register";
+    /// Validation of form fields (XEP-0122).
+    VALIDATE = "http://jabber.org/protocol/xdata-validate";
     /// Anonymous unique occupant identifiers (XEP-0421).
     OCCUPANT_ID = "urn:xmpp:occupant-id:0";
     /// Message retraction (XEP-0424).

@@ -214,6 +214,9 @@ impl Seat {
                     // Sent again, of an earlier visit.
                     self.uncertain = true;
                 } else {
+                    // One that nobody asked for, and no removal: sent again, of an earlier visit,
+                    // while the host thinks that this one goes on.
+                    self.uncertain |= self.stage == Stage::Inside && codes == ["110"];
                     self.stage = Stage::Out;
                     self.forget();
                 }

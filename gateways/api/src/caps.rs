@@ -185,6 +185,8 @@ pub struct RoomFlags {
     pub hidden: bool,
     /// Only the ranked may change the subject.
     pub subject_locked: bool,
+    /// At most so many occupants; 0: no limit.
+    pub limit: u32,
 }
 
 /// What the host must know of a network to speak for it; sent with every `Online`.

@@ -249,6 +249,9 @@ pub enum Command<'a> {
         room: Text<'a>,
         /// What shall hold.
         flags: RoomFlags,
+        /// The password from now on, where `flags.password` is set; `None`: the one there is.
+        #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+        password: Option<Text<'a>>,
     },
     /// List rooms of the network.
     ListRooms {

@@ -58,6 +58,10 @@ pub enum Why {
     Banned,
     /// Servers of the network lost each other: he will be back.
     Split,
+    /// He lost the standing that being here takes.
+    Dismissed,
+    /// The room is for members only now, and he is none.
+    Closed,
 }
 
 /// Somebody left: one event, however many rooms and people it concerns.
@@ -276,7 +280,9 @@ pub enum Event<'a> {
         /// What holds.
         flags: RoomFlags,
     },
-    /// One result of a listing or look-up; `Done` ends them.
+    /// One result of a listing or look-up; `Done` ends them. For `ListRooms` the labels are `room`,
+    /// `occupants` and `subject`; for `Bans` `whom`, `by`, `time` (milliseconds since 1970) and
+    /// `reason`, each but the first where it is known.
     Found {
         /// The command that asked.
         tag: Tag,
@@ -291,6 +297,16 @@ pub enum Event<'a> {
         /// One of them.
         #[serde(borrow)]
         message: Message<'a>,
+    },
+    /// Somebody asks those who run a room to be let in or, being in it, to be given a voice.
+    Knocked {
+        /// Which room.
+        #[serde(borrow)]
+        room: Text<'a>,
+        /// Who asks.
+        who: Who<'a>,
+        /// Why.
+        reason: Option<Text<'a>>,
     },
     /// Somebody invites the user to a room.
     Invited {

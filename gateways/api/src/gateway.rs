@@ -51,6 +51,11 @@ pub trait Gateway: Send + Sync {
     /// localpart names none. A slice and nothing more: it is called for every stanza.
     fn network<'a>(&self, localpart: &'a str) -> &'a str;
 
+    /// The network whose rooms the gateway's own address lists; `None`: each network lists its own.
+    fn home(&self) -> Option<&str> {
+        None
+    }
+
     /// Reads an unescaped, prepared localpart. `region` is the user's (ISO 3166), for national
     /// forms.
     fn parse(&self, localpart: &str, region: &str) -> Result<Parsed, AddressFault>;

@@ -23,7 +23,7 @@ pub struct Who<'a> {
     /// The nickname or address, in the network's spelling.
     #[serde(borrow)]
     pub nick: Text<'a>,
-    /// The services account, where the network vouches for one.
+    /// The services account, where the network vouches for one; empty: logged in to none.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub account: Option<Text<'a>>,
     /// `user@host` or the like, where the network shows it.
@@ -32,6 +32,15 @@ pub struct Who<'a> {
     /// The name for people, where the network shows one.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub name: Option<Text<'a>>,
+    /// Why he is away; empty: he is not. `None`: not known.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub away: Option<Text<'a>>,
+    /// Whether the network marks him as a machine. `None`: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot: Option<bool>,
+    /// Whether he runs the network. `None`: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<bool>,
 }
 
 impl<'a> Who<'a> {
@@ -53,6 +62,9 @@ impl Who<'_> {
             account: self.account.map(own),
             handle: self.handle.map(own),
             name: self.name.map(own),
+            away: self.away.map(own),
+            bot: self.bot,
+            operator: self.operator,
         }
     }
 }

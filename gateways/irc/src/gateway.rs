@@ -135,6 +135,10 @@ impl Gateway for Irc {
         address::network(localpart, self.fixed().is_some())
     }
 
+    fn home(&self) -> Option<&str> {
+        self.fixed().map(|_| "")
+    }
+
     fn parse(&self, localpart: &str, _region: &str) -> Result<Parsed, AddressFault> {
         address::parse(localpart, self.fixed())
     }

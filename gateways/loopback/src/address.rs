@@ -1,4 +1,5 @@
-//! Foreign addresses and localparts: `#room%network`, `name%network`, `%network`.
+//! Foreign addresses and localparts: `#room%network`, `name%network`, `%network`; `a,b%network` is
+//! the group of these people, `a*%network` a pattern of names.
 //!
 //! Pure. The last `%` divides; without one the network is the nameless one. The empty localpart is
 //! the gateway. Escaping (XEP-0106) is the host's business.
@@ -22,6 +23,8 @@ pub fn parse(localpart: &str) -> Result<Parsed, AddressFault> {
         ("", "") => Kind::Gateway,
         ("", _) => Kind::Network,
         _ if id.starts_with('#') => Kind::Room,
+        _ if id.contains(',') => Kind::Group,
+        _ if id.contains('*') => Kind::Pattern,
         _ => Kind::Contact,
     };
     let address = Address::new(kind, id, network);
@@ -44,9 +47,13 @@ pub fn format(address: &Address) -> Result<String, AddressFault> {
     let fits = match kind {
         Kind::Gateway => id.is_empty() && network.is_empty(),
         Kind::Network => id.is_empty() && !network.is_empty(),
-        Kind::Contact => !id.is_empty() && !id.starts_with('#'),
+        Kind::Contact => !id.is_empty() && !id.starts_with('#') && !id.contains([',', '*']),
         Kind::Room => id.len() > 1 && id.starts_with('#'),
-        Kind::Group | Kind::Pattern => false,
+        Kind::Group => {
+            let named = |member: &str| !member.is_empty() && !member.contains('*');
+            !id.starts_with('#') && id.contains(',') && id.split(',').all(named)
+        }
+        Kind::Pattern => !id.starts_with('#') && id.contains('*') && !id.contains(','),
     };
     if !fits || via.is_some() || network.contains('%') {
         return Err(AddressFault::new(

@@ -74,6 +74,11 @@ impl Gateway for Loopback {
         address::network(localpart)
     }
 
+    /// The nameless network.
+    fn home(&self) -> Option<&str> {
+        Some("")
+    }
+
     fn parse(&self, localpart: &str, _region: &str) -> Result<Parsed, AddressFault> {
         address::parse(localpart)
     }

@@ -10,7 +10,7 @@ use isthmus_gateway::{Key, Kind, Message, Time};
 use super::{LATE_MS, Spoken, write_message};
 use crate::component::Class;
 use crate::host::post::head;
-use crate::host::room::Rooms;
+use crate::host::room::{OccupantId, Rooms};
 use crate::host::session::Base;
 use crate::xmpp::jid::resource_from_nick;
 use crate::xmpp::ns;
@@ -74,12 +74,13 @@ pub(crate) fn received(base: &mut Base, rooms: &mut Rooms, peers: &Peers, messag
         let local = room.local.clone();
         let jids: Vec<_> = room.resources.iter().map(|r| r.jid.clone()).collect();
         let resource = resource_from_nick(nick);
+        let speaker = room.speaker(base, &message.who);
         let from = Sender {
             local: Some(&local),
             resource: Some(&resource),
         };
         for jid in jids {
-            send(base, message, from, &jid, true);
+            send(base, message, from, &jid, Some(speaker));
         }
         return;
     }
@@ -96,11 +97,17 @@ pub(crate) fn received(base: &mut Base, rooms: &mut Rooms, peers: &Peers, messag
             resource: None,
         },
         &user,
-        false,
+        None,
     );
 }
 
-fn send(base: &mut Base, message: &Message<'_>, from: Sender<'_>, to: &str, in_room: bool) {
+fn send(
+    base: &mut Base,
+    message: &Message<'_>,
+    from: Sender<'_>,
+    to: &str,
+    speaker: Option<OccupantId>,
+) {
     let mut id = String::new();
     base.ids
         .next(message.key.as_ref().map(|Key(key)| key.as_ref()), &mut id);
@@ -124,8 +131,9 @@ fn send(base: &mut Base, message: &Message<'_>, from: Sender<'_>, to: &str, in_r
             head(name, from, to, Some("chat"), Some(&id)),
             |xml| {
                 write_message(xml, message, &spoken);
-                if in_room {
+                if let Some(speaker) = speaker {
                     xml.leaf("x", ns::MUC_USER);
+                    speaker.write(xml);
                 }
             },
         );

@@ -128,21 +128,27 @@ impl Room {
             local,
             resources,
             flags,
+            identity,
             ..
         } = self;
         let resource = &mut resources[at];
         let (mut next, mut shown) = (from, 0);
         let mark = base.outbox.push(|batch| {
-            let table = base.names.lock();
+            let mut table = base.names.lock();
             for occupant in occupants.chunk(from, CHUNK) {
                 next = NickId(occupant.id.0 + 1);
                 shown += 1;
+                let face = identity.of(&table.source(occupant.id));
                 let nick = table.name(occupant.id);
                 if base.is_me(nick) {
                     continue;
                 }
                 let standing = Standing::of(occupant.ranks, &base.facts.ranks, flags.moderated);
-                let details = Details::default();
+                let details = Details {
+                    id: Some(face),
+                    about: table.about(occupant.id),
+                    ..Details::default()
+                };
                 presence::available(batch, local, nick, &resource.jid, standing, details);
             }
         });
@@ -159,6 +165,7 @@ impl Room {
         let me = self.occupants.find(&base.facts.me, &base.facts.fold);
         let ranks = me.map(|me| me.ranks).unwrap_or_default();
         let standing = Standing::of(ranks, &base.facts.ranks, self.flags.moderated);
+        let id = self.id_of(base, &base.facts.me);
         let resource = &mut self.resources[at];
         let mut codes = vec![code::SELF];
         if self.archive.is_some() {
@@ -169,6 +176,7 @@ impl Room {
         }
         let details = Details {
             codes: &codes,
+            id: Some(id),
             ..Details::default()
         };
         let (local, nick) = (&self.local, &base.facts.me);

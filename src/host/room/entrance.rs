@@ -100,6 +100,10 @@ impl Room {
             return;
         };
         shadow.extend(some.iter().map(|name| (name.who.nick.as_ref(), name.ranks)));
+        {
+            let mut table = base.names.lock();
+            some.iter().for_each(|name| table.learn(&name.who));
+        }
         if !last {
             return;
         }
@@ -137,8 +141,7 @@ impl Room {
             if resource.cursor == Cursor::Waiting {
                 self.turn_away(base, resource, fault);
             } else {
-                let (jid, text) = (&resource.jid, &fault.text);
-                turn_out(base, &self.local, jid, code::TECHNICAL, text);
+                self.turn_out(base, &resource.jid, code::TECHNICAL, &fault.text);
             }
         }
     }
@@ -164,24 +167,26 @@ impl Room {
 
     /// Everybody is out: the service ends or the network is gone for good (XEP-0045 §17.3).
     pub(crate) fn close(&mut self, base: &Base, code: u16, text: &str) {
-        for resource in self.resources.drain(..) {
+        for resource in std::mem::take(&mut self.resources) {
             if resource.cursor != Cursor::Waiting {
-                turn_out(base, &self.local, &resource.jid, code, text);
+                self.turn_out(base, &resource.jid, code, text);
             }
         }
     }
-}
 
-fn turn_out(base: &Base, local: &str, jid: &str, code: u16, text: &str) {
-    let standing = Standing::of(isthmus_gateway::Ranks::default(), &[], false);
-    let codes = [code::SELF, code];
-    let details = Details {
-        codes: &codes,
-        status: Some(text),
-        kept: true,
-        ..Details::default()
-    };
-    base.outbox.push(|batch| {
-        presence::unavailable(batch, local, &base.facts.me, jid, standing, details);
-    });
+    fn turn_out(&self, base: &Base, jid: &str, code: u16, text: &str) {
+        let standing = Standing::of(isthmus_gateway::Ranks::default(), &[], false);
+        let codes = [code::SELF, code];
+        let details = Details {
+            codes: &codes,
+            status: Some(text),
+            id: Some(self.id_of(base, &base.facts.me)),
+            kept: true,
+            ..Details::default()
+        };
+        base.outbox.push(|batch| {
+            let (local, me) = (&self.local, &base.facts.me);
+            presence::unavailable(batch, local, me, jid, standing, details);
+        });
+    }
 }

@@ -34,6 +34,7 @@ impl Room {
             let details = Details {
                 codes: &[code::SELF],
                 status: reason,
+                id: Some(self.id_of(base, &base.facts.me)),
                 kept: true,
                 ..Details::default()
             };
@@ -110,18 +111,21 @@ impl Room {
         let codes: &[u16] = match left.why {
             Why::Kicked => &[code::SELF, code::KICKED],
             Why::Banned => &[code::SELF, code::BANNED],
+            Why::Dismissed => &[code::SELF, code::DISMISSED],
+            Why::Closed => &[code::SELF, code::CLOSED],
             Why::Split | Why::Quit => &[code::SELF, code::TECHNICAL],
             Why::Parted => &[code::SELF],
         };
-        let removed = matches!(left.why, Why::Kicked | Why::Banned);
+        let removed = is_removal(left.why);
         let text = left.text.as_deref();
         let details = Details {
             codes,
             actor: left.by.as_deref().filter(|_| removed),
             reason: text.filter(|_| removed),
             status: text.filter(|_| !removed),
-            new_nick: None,
+            id: Some(self.id_of(base, &base.facts.me)),
             kept: true,
+            ..Details::default()
         };
         let standing = Standing::of(Ranks::default(), &base.facts.ranks, false);
         let (local, nick) = (&self.local, &base.facts.me);
@@ -139,6 +143,7 @@ impl Room {
         if self.phase != Phase::Leaving {
             let kind = match left.why {
                 Why::Kicked | Why::Banned => FaultKind::Forbidden,
+                Why::Dismissed | Why::Closed => FaultKind::MembersOnly,
                 Why::Parted | Why::Quit | Why::Split => FaultKind::NetworkDown,
             };
             let fault = Fault::new(kind, text.unwrap_or_default().to_owned());
@@ -150,5 +155,13 @@ impl Room {
         self.phase = Phase::Wanted;
         self.shadow = None;
         self.occupants = super::occupants::Occupants::new(base.names.clone());
+    }
+}
+
+/// Whether somebody is put out, rather than leaving by his own will or an accident.
+pub(super) fn is_removal(why: Why) -> bool {
+    match why {
+        Why::Kicked | Why::Banned | Why::Dismissed | Why::Closed => true,
+        Why::Parted | Why::Quit | Why::Split => false,
     }
 }

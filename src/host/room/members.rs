@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use isthmus_gateway::{Left, RankChange, Ranks, RoomFlags, Why};
+use isthmus_gateway::{Left, RankChange, Ranks, RoomFlags, Who, Why};
 
+use super::exit::is_removal;
 use super::occupants::Occupant;
 use super::presence::{self, Details, Standing};
 use super::told::Anew;
@@ -25,11 +26,6 @@ impl Room {
 
     fn standing(&self, base: &Base, ranks: Ranks) -> Standing {
         Standing::of(ranks, &base.facts.ranks, self.flags.moderated)
-    }
-
-    /// What is said of the user's own presence besides 110.
-    fn own_codes(&self) -> [u16; 2] {
-        [code::SELF, code::LOGGED]
     }
 
     /// Tells of one occupant, with one stanza for each resource that is `concerned`.
@@ -54,14 +50,17 @@ impl Room {
     pub(super) fn tell_present(&mut self, base: &Base, occupant: Occupant) {
         let nick = base.names.lock().shared_name(occupant.id);
         let standing = self.standing(base, occupant.ranks);
-        let own = self.own_codes();
-        let codes: &[u16] = match (base.is_me(&nick), self.archive.is_some()) {
-            (true, true) => &own,
-            (true, false) => &own[..1],
-            (false, _) => &[],
+        let face = self.face(base, occupant.id);
+        // 170 is only for who enters (XEP-0045 §7.2.13).
+        let codes: &[u16] = if base.is_me(&nick) {
+            &[code::SELF]
+        } else {
+            &[]
         };
         let details = Details {
             codes,
+            id: Some(face.id),
+            about: face.about.as_deref(),
             ..Details::default()
         };
         let passed = |resource: &&Resource| resource.cursor.has_passed(occupant.id);
@@ -78,6 +77,10 @@ impl Room {
         details: Details<'_>,
     ) {
         let standing = self.standing(base, occupant.ranks);
+        let details = Details {
+            id: Some(self.face(base, occupant.id).id),
+            ..details
+        };
         let knows = |resource: &&Resource| resource.may_know(occupant.id);
         self.tell(base, nick, knows, |batch, room, to| {
             presence::unavailable(batch, room, nick, to, standing, details)
@@ -85,13 +88,22 @@ impl Room {
     }
 
     /// Somebody came.
-    pub(crate) fn came(&mut self, base: &Base, nick: &str, ranks: Ranks) {
+    pub(crate) fn came(&mut self, base: &Base, who: &Who<'_>, ranks: Ranks) {
         if let Some(shadow) = &mut self.shadow {
             // The list is still coming: he is part of it.
-            shadow.insert(nick, ranks);
+            shadow.insert(&who.nick, ranks);
+            base.names.lock().learn(who);
             return;
         }
-        if let Some(occupant) = self.occupants.insert(nick, ranks) {
+        if let Some(occupant) = self.occupants.insert(&who.nick, ranks) {
+            base.names.lock().learn(who);
+            self.tell_present(base, occupant);
+        }
+    }
+
+    /// More is known of somebody, who may be here.
+    pub(crate) fn known(&mut self, base: &Base, nick: &str) {
+        if let Some(occupant) = self.occupants.find(nick, &base.facts.fold) {
             self.tell_present(base, occupant);
         }
     }
@@ -110,10 +122,12 @@ impl Room {
         let codes: &[u16] = match left.why {
             Why::Kicked => &[code::KICKED],
             Why::Banned => &[code::BANNED],
+            Why::Dismissed => &[code::DISMISSED],
+            Why::Closed => &[code::CLOSED],
             Why::Split => &[code::TECHNICAL],
             Why::Parted | Why::Quit => &[],
         };
-        let removed = matches!(left.why, Why::Kicked | Why::Banned);
+        let removed = is_removal(left.why);
         let text = left.text.as_deref();
         let details = Details {
             codes,
@@ -152,6 +166,11 @@ impl Room {
             ..Details::default()
         };
         self.tell_gone(base, old, &nick, details);
+        // He is who he was: what is known of him goes with him.
+        let new = self.occupants.insert(to, old.ranks);
+        if let Some(new) = new {
+            base.names.lock().inherit(old.id, new.id);
+        }
         self.occupants.remove(old.id);
         if mine {
             if self.former.len() == FORMER {
@@ -161,7 +180,7 @@ impl Room {
         }
         // The cursor of who is still being shown the room may stand between the two numbers: he
         // is told of the new one here or when the cursor gets there.
-        if let Some(new) = self.occupants.insert(to, old.ranks) {
+        if let Some(new) = new {
             self.tell_present(base, new);
         }
     }
@@ -266,10 +285,14 @@ impl Room {
             Details {
                 codes: &[code::NICK_CHANGED, code::SELF],
                 new_nick: Some(&base.facts.me),
+                id: Some(self.id_of(base, &base.facts.me)),
                 ..Details::default()
             }
         } else {
-            Details::default()
+            Details {
+                id: Some(self.id_of(base, nick)),
+                ..Details::default()
+            }
         };
         let mark = base.outbox.push(|batch| {
             // Who is being shown the room anew has perhaps seen him before the stream broke.

@@ -19,6 +19,7 @@ mod admin;
 mod cursor;
 mod entrance;
 mod exit;
+mod identity;
 mod members;
 mod occupants;
 mod presence;
@@ -36,8 +37,9 @@ use isthmus_gateway::{RoomFlags, Tag};
 
 pub(crate) use self::cursor::{Cursor, HistoryWish};
 pub(crate) use self::entrance::Entrance;
+pub(crate) use self::identity::{Identity, OccupantId};
 use self::occupants::Occupants;
-pub(crate) use self::presence::code;
+pub(crate) use self::presence::{code, turn_stranger_out};
 pub(crate) use self::rooms::Rooms;
 pub(crate) use self::subject::Subject;
 pub(crate) use self::talk::Echo;
@@ -142,6 +144,9 @@ pub(crate) struct Room {
     /// The user's own former nicknames, the newest last: one may have to be told anew.
     former: Vec<Arc<str>>,
     ids: Ids,
+    pub(crate) identity: Identity,
+    /// Subjects the user has set that the network has not shown yet, oldest first.
+    asked_subjects: Vec<subject::Asked>,
     /// The newest messages, to find what bounced and what had arrived when the stream was cut.
     recent: std::collections::VecDeque<Recent>,
     /// When a room nobody sits in any more is left.
@@ -156,7 +161,13 @@ impl Resource {
 }
 
 impl Room {
-    pub(crate) fn new(name: &str, key: Box<[u8]>, local: String, names: &Names, ids: Ids) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        key: Box<[u8]>,
+        local: String,
+        names: &Names,
+        (ids, identity): (Ids, Identity),
+    ) -> Self {
         Self {
             name: name.to_owned(),
             key,
@@ -173,6 +184,8 @@ impl Room {
             told: Told::default(),
             former: Vec::new(),
             ids,
+            identity,
+            asked_subjects: Vec::new(),
             recent: std::collections::VecDeque::new(),
             leave_at: None,
         }

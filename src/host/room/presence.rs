@@ -2,8 +2,11 @@
 
 use isthmus_gateway::{Affiliation, Rank, Ranks, Role};
 
+use super::{Identity, OccupantId};
 use crate::component::{Batch, Class, Mark};
+use crate::host::names::{About, Source};
 use crate::host::post::head;
+use crate::host::session::Base;
 use crate::xmpp::jid::resource_from_nick;
 use crate::xmpp::ns;
 use crate::xmpp::write::{Sender, StanzaName, Xml};
@@ -77,11 +80,18 @@ pub(crate) mod code {
     pub(crate) const NICK_CHANGED: u16 = 303;
     /// Removed.
     pub(crate) const KICKED: u16 = 307;
+    /// Removed for want of the standing the room asks for.
+    pub(crate) const DISMISSED: u16 = 321;
+    /// Removed as the room is for members only now.
+    pub(crate) const CLOSED: u16 = 322;
     /// The service shuts down.
     pub(crate) const SHUTDOWN: u16 = 332;
     /// A technical problem took the occupant away.
     pub(crate) const TECHNICAL: u16 = 333;
 }
+
+/// What hats are named by (XEP-0317 §3.1): a URI for each.
+const HATS: &str = "https://isthmus.im/hats#";
 
 /// What a presence says beyond who and whether available.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,6 +106,10 @@ pub(crate) struct Details<'a> {
     pub(crate) reason: Option<&'a str>,
     /// Parting words.
     pub(crate) status: Option<&'a str>,
+    /// The occupant's id.
+    pub(crate) id: Option<OccupantId>,
+    /// What the network tells of the occupant.
+    pub(crate) about: Option<&'a About>,
     /// It cannot be derived anew when the stream breaks, as who gets it is no longer here: it is
     /// kept and sent again like a message.
     pub(crate) kept: bool,
@@ -111,6 +125,24 @@ pub(crate) fn available(
     details: Details<'_>,
 ) -> Mark {
     write(batch, room, nick, to, None, standing, details)
+}
+
+/// Somebody who is not in the room behaves as if he were: he is told that he is out, in the words
+/// of a removal for technical reasons (XEP-0045 §15.6, 307 with 333).
+pub(crate) fn turn_stranger_out(base: &Base, local: &str, nick: &str, to: &str) {
+    let room = format!("{local}@{}", base.outbox.domain());
+    let identity = Identity::new(&base.shared.occupant_key, &room);
+    let details = Details {
+        codes: &[code::SELF, code::KICKED, code::TECHNICAL],
+        reason: Some("you are not in this room; please join it"),
+        id: Some(identity.of(&Source::Nick(nick))),
+        // Not kept: sent again after a cut it could meet him inside.
+        ..Details::default()
+    };
+    let standing = Standing::of(Ranks::default(), &[], false);
+    base.outbox.push(|batch| {
+        unavailable(batch, local, nick, to, standing, details);
+    });
 }
 
 /// An occupant is gone; his role is `none` then, except where he only takes another nickname.
@@ -159,12 +191,46 @@ fn write(
     } else {
         Class::Presence
     };
+    let about = details.about.filter(|_| kind.is_none());
+    let away = about.and_then(|about| about.away.as_deref());
+    let status = details.status.or(away);
     batch.stanza(class, head, |xml| {
-        if let Some(status) = details.status.filter(|status| !status.is_empty()) {
+        if away.is_some() {
+            xml.text_element("show", "away");
+        }
+        if let Some(status) = status.filter(|status| !status.is_empty()) {
             xml.text_element("status", status);
         }
         write_muc_user(xml, standing, details);
+        if let Some(id) = &details.id {
+            id.write(xml);
+        }
+        if let Some(about) = about {
+            write_hats(xml, about);
+        }
     })
+}
+
+/// XEP-0317 §3.1: what the network tells of an occupant beyond role and affiliation.
+fn write_hats(xml: &mut Xml<'_>, about: &About) {
+    if about.account.is_none() && !about.bot && !about.operator {
+        return;
+    }
+    xml.start_ns("hats", ns::HATS);
+    let mut hat = |name: &str, title: &str| {
+        xml.start("hat").attr("title", title);
+        xml.attr("uri", &format!("{HATS}{name}")).end();
+    };
+    if about.operator {
+        hat("operator", "network operator");
+    }
+    if about.bot {
+        hat("bot", "bot");
+    }
+    if let Some(account) = &about.account {
+        hat("account", &format!("logged in as {account}"));
+    }
+    xml.end();
 }
 
 fn write_muc_user(xml: &mut Xml<'_>, standing: Standing, details: Details<'_>) {

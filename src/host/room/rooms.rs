@@ -1,8 +1,8 @@
 //! All rooms of one session, found by folded name without allocation.
 
-use isthmus_gateway::{Kind, Left};
+use isthmus_gateway::{Kind, Left, Who};
 
-use super::{Entrance, Phase, Room};
+use super::{Entrance, Identity, Phase, Room};
 use crate::component::Mark;
 use crate::host::ids::Ids;
 use crate::host::session::{Base, Link};
@@ -56,7 +56,8 @@ impl Rooms {
         let key = base.folded(name);
         let conversation = format!("{}@{}", local, base.outbox.domain());
         let ids = Ids::new(&base.shared.message_key, &conversation, base.number);
-        let room = Room::new(name, key, local, &base.names, ids);
+        let identity = Identity::new(&base.shared.occupant_key, &conversation);
+        let room = Room::new(name, key, local, &base.names, (ids, identity));
         isthmus_kit::lean::push(&mut self.list, room);
         self.list.last_mut()
     }
@@ -114,6 +115,18 @@ impl Rooms {
                     }
                 }
             }
+        }
+    }
+
+    /// More is known of somebody.
+    pub(crate) fn known(&mut self, base: &Base, who: &Who<'_>) {
+        base.names.lock().learn(who);
+        let shown = who.account.is_some()
+            || who.away.is_some()
+            || who.bot.is_some()
+            || who.operator.is_some();
+        for room in self.list.iter_mut().filter(|_| shown) {
+            room.known(base, &who.nick);
         }
     }
 

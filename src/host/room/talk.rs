@@ -34,7 +34,11 @@ impl Room {
             by: &room,
             at: delayed.then_some(at),
         };
-        let content = |xml: &mut Xml<'_>| chat::write_message(xml, message, &spoken);
+        let speaker = self.speaker(base, &message.who);
+        let content = |xml: &mut Xml<'_>| {
+            chat::write_message(xml, message, &spoken);
+            speaker.write(xml);
+        };
         let shown = self.show(base, &nick, &id, &content);
         self.record(base, &nick, &id, at, shown, &content);
     }
@@ -51,9 +55,11 @@ impl Room {
             by: &room,
             at: None,
         };
+        let speaker = self.id_of(base, &base.facts.me);
         let content = |xml: &mut Xml<'_>| {
             write_reflection(xml, &sent.stanza, echo.altered);
             chat::write_stanza_id(xml, &spoken);
+            speaker.write(xml);
         };
         // The sender knows his message by the id he gave it (XEP-0045 §7.4, `muc#stable_id`).
         let own = sent.origin.id.clone().unwrap_or_else(|| id.clone());

@@ -25,7 +25,10 @@ impl Session {
         if self.is_needed() {
             return false;
         }
-        self.base.link == Link::Over || self.end().is_some_and(|end| end <= self.base.now)
+        // Nobody waits for a network that is not there, unless for answers.
+        let idle = self.base.link == Link::Away && !self.private;
+        let over = idle || self.base.link == Link::Over;
+        over || self.end().is_some_and(|end| end <= self.base.now)
     }
 
     fn is_needed(&self) -> bool {

@@ -34,7 +34,7 @@ impl Sink for Session {
                 self.in_room(&room, |room, base| room.named(base, &some, last));
             }
             Event::Came { room, who, ranks } => {
-                self.in_room(&room, |room, base| room.came(base, &who.nick, ranks));
+                self.in_room(&room, |room, base| room.came(base, &who, ranks));
             }
             Event::Left(left) => self.rooms.left(&self.base, &left),
             Event::Renamed { from, to } => self.renamed(&from, &to),
@@ -49,7 +49,12 @@ impl Sink for Session {
                 live,
             } => {
                 let (text, by) = (text.into_owned(), by.map(Into::into));
-                let subject = Subject { text, by, time };
+                let subject = Subject {
+                    text,
+                    by,
+                    time,
+                    ..Subject::default()
+                };
                 self.in_room(&room, |room, base| room.set_subject(base, subject, live));
             }
             Event::Flags { room, flags } => {
@@ -58,6 +63,7 @@ impl Sink for Session {
             Event::Invited { room, by, reason } => {
                 self.invited(&room, &by.nick, reason.as_deref());
             }
+            Event::Known { who } => self.rooms.known(&self.base, &who),
             Event::Notice { room, text } => self.notice(room.as_deref(), &text),
             // Nothing shows these yet; the network loses nothing by it.
             Event::Caps { .. }
@@ -68,7 +74,7 @@ impl Sink for Session {
             | Event::Read { .. }
             | Event::Typing { .. }
             | Event::Contact { .. }
-            | Event::Known { .. }
+            | Event::Knocked { .. }
             | Event::Found { .. }
             | Event::Past { .. }
             | Event::Ask(_)
@@ -159,6 +165,14 @@ impl Session {
                 }
             }
             (Pending::Leave { room }, _) => self.left_room(&room),
+            (Pending::Subject { origin, room }, result) => {
+                if let Some(room) = self.rooms.by_key(&room) {
+                    room.subject_ended(tag);
+                }
+                if let Err(fault) = result {
+                    origin.fault(&self.base.outbox, &fault);
+                }
+            }
             (Pending::Quiet(origin) | Pending::Answer(origin), Err(fault)) => {
                 origin.fault(&self.base.outbox, &fault);
             }

@@ -79,7 +79,12 @@ impl Session {
                 room: name.into(),
                 text,
             };
-            self.base.issue(command, Pending::Quiet(origin));
+            let id = origin.id.clone();
+            let (room, pending) = (key.clone(), Pending::Subject { origin, room: key });
+            let tag = self.base.issue(command, pending);
+            if let Some(room) = self.rooms.by_key(&room) {
+                room.subject_asked(tag, id);
+            }
             return;
         }
         self.send(origin, incoming, Place::Room(name.into()), Some(key));

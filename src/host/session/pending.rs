@@ -31,6 +31,13 @@ pub(crate) enum Pending {
         /// The room's folded name.
         room: Box<[u8]>,
     },
+    /// A subject: told to its sender if it fails.
+    Subject {
+        /// Where an error goes.
+        origin: Origin,
+        /// The room's folded name.
+        room: Box<[u8]>,
+    },
     /// Something that is told to its sender only if it fails.
     Quiet(Origin),
     /// An iq that is answered either way.

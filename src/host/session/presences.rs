@@ -4,7 +4,7 @@ use isthmus_gateway::{Command, Fault, FaultKind, Kind};
 
 use super::stanzas::Incoming;
 use super::{Link, Pending, Session};
-use crate::host::room::{Entrance, HistoryWish};
+use crate::host::room::{Entrance, HistoryWish, turn_stranger_out};
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 
@@ -61,12 +61,10 @@ impl Session {
             }
             None if inside => self.change_nick(&incoming, nick),
             None => {
-                // XEP-0410 §3.2: not an occupant (any more), and told so. An entrance without
-                // `<x/>` is that of XEP-0045's forerunner, which nobody speaks.
-                refuse(
-                    Condition::NotAcceptable,
-                    "you are not in this room; please join it",
-                );
+                // Not an occupant (any more), and thinks he is. An entrance without `<x/>` is that
+                // of XEP-0045's forerunner, which nobody speaks.
+                let (local, to) = (&incoming.local, &incoming.from);
+                turn_stranger_out(&self.base, local, &nick, to);
             }
         }
     }

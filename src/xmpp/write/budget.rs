@@ -248,7 +248,13 @@ impl<'b> Xml<'b> {
         }
         self.out.push(b'<');
         self.out.extend_from_slice(element.name().as_bytes());
-        if around != Some(element.ns()) && !self.copy_attr(&["xmlns"], element.ns()) {
+        // The content namespace is that of the stream only in the stanza itself: a stanza inside
+        // one (XEP-0297 §3.2) goes to clients as it is.
+        let ns = match element.ns() {
+            ns::COMPONENT => ns::CLIENT,
+            ns => ns,
+        };
+        if around != Some(element.ns()) && !self.copy_attr(&["xmlns"], ns) {
             return false;
         }
         for (index, attr) in element.all_attrs().iter().enumerate() {

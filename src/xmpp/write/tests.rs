@@ -359,3 +359,21 @@ proptest! {
         prop_assert_eq!(&stanza.bytes()[..], &out[..]);
     }
 }
+
+#[test]
+fn a_stanza_inside_a_stanza_is_one_of_clients() {
+    // XEP-0297 §3.2
+    let forwarded = "<message><forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'>\
+                     <body>x</body></message></forwarded><body>y</body></message>";
+    let stanza = Element::parse(forwarded.as_bytes()).expect("XML");
+    let mut out = Vec::new();
+    super::stanza(&mut out, STANZA_MAX, head(), |xml| {
+        for child in stanza.children() {
+            xml.element(child);
+        }
+    });
+    let text = String::from_utf8(out).expect("text");
+    let inner = "<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'>\
+                 <body>x</body></message></forwarded><body>y</body>";
+    assert!(text.contains(inner), "{text}");
+}

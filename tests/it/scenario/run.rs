@@ -460,6 +460,9 @@ fn keep(to: &mut VecDeque<Element>, stanza: &Stanza) {
     let element = stanza
         .element()
         .expect("the component writes whole stanzas");
+    if let Err(fault) = xml::check_identity(&element) {
+        panic!("{fault}: {element:?}");
+    }
     to.push_back(element);
 }
 

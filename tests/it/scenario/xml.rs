@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use isthmus::xmpp::Element;
 use isthmus::xmpp::element::Node;
 
+/// XEP-0421.
+const OCCUPANT_ID: &str = "urn:xmpp:occupant-id:0";
+
 /// What names stand for.
 pub(crate) type Names = BTreeMap<String, String>;
 
@@ -60,7 +63,8 @@ fn same(expected: &Element, actual: &Element, names: &mut Names) -> bool {
         let value = actual.attr(name);
         value.is_some_and(|value| value_matches(&pieces(pattern), value, names))
     });
-    attrs && same_content(&content(expected), &content(actual), names)
+    let ids = names_occupant(expected);
+    attrs && same_content(&content(expected, ids), &content(actual, ids), names)
 }
 
 fn same_content(expected: &[&Node], actual: &[&Node], names: &mut Names) -> bool {
@@ -77,14 +81,45 @@ fn same_content(expected: &[&Node], actual: &[&Node], names: &mut Names) -> bool
     }
 }
 
-/// Children and text; white space only counts where there is nothing else.
-fn content(element: &Element) -> Vec<&Node> {
+/// Whether a scenario is about occupant ids here.
+fn names_occupant(expected: &Element) -> bool {
+    expected.child("occupant-id", OCCUPANT_ID).is_some()
+}
+
+/// Children and text; white space only counts where there is nothing else. Occupant ids are in
+/// every stanza of a room (`check_identity`): where a scenario is not about them they are left out.
+fn content(element: &Element, occupant_ids: bool) -> Vec<&Node> {
     let is_blank = |node: &Node| matches!(node, Node::Text(text) if text.trim().is_empty());
     if element.children().next().is_none() {
         return element.nodes().iter().collect();
     }
+    let is_id =
+        |node: &Node| matches!(node, Node::Element(it) if it.is("occupant-id", OCCUPANT_ID));
     let nodes = element.nodes().iter();
-    nodes.filter(|node| !is_blank(node)).collect()
+    nodes
+        .filter(|node| !is_blank(node) && (occupant_ids || !is_id(node)))
+        .collect()
+}
+
+/// Says what is wrong with a stanza of the gateway in the light of XEP-0421 §3: whatever comes from
+/// an occupant bears his id.
+pub(crate) fn check_identity(stanza: &Element) -> Result<(), String> {
+    let from_occupant = stanza.attr("from").is_some_and(|from| from.contains('/'));
+    let kind = stanza.attr("type");
+    let of_room = match stanza.name() {
+        "presence" => {
+            kind != Some("error")
+                && stanza
+                    .child("x", "http://jabber.org/protocol/muc#user")
+                    .is_some()
+        }
+        "message" => kind == Some("groupchat"),
+        _ => false,
+    };
+    if of_room && from_occupant && !names_occupant(stanza) {
+        return Err("a stanza from an occupant without his id".to_owned());
+    }
+    Ok(())
 }
 
 enum Piece<'a> {
@@ -182,13 +217,16 @@ impl Writer<'_> {
     ) {
         let expected = expected.filter(|it| it.name() == actual.name() && it.ns() == actual.ns());
         self.write_start(actual, expected, outer, out);
-        let content = content(actual);
+        let ids = expected.is_some_and(names_occupant);
+        let content = content(actual, ids);
         if content.is_empty() {
             return out.push_str("/>");
         }
         out.push('>');
         let depth = depth.filter(|_| actual.children().next().is_some());
-        let theirs = expected.map(self::content).unwrap_or_default();
+        let theirs = expected
+            .map(|it| self::content(it, ids))
+            .unwrap_or_default();
         for (at, node) in content.iter().enumerate() {
             if let Some(depth) = depth {
                 out.push('\n');

@@ -150,7 +150,7 @@ pub(super) fn fault_kind(number: u16) -> FaultKind {
         (R::ERR_NOSUCHNICK as u16, F::NoSuchTarget),
         (R::ERR_NOSUCHCHANNEL as u16, F::NoSuchTarget),
         (R::ERR_CANNOTSENDTOCHAN as u16, F::NotPrivileged),
-        (R::ERR_TOOMANYCHANNELS as u16, F::Full),
+        (R::ERR_TOOMANYCHANNELS as u16, F::RoomFull),
         (R::ERR_TOOMANYTARGETS as u16, F::TooFast),
         (R::ERR_NORECIPIENT as u16, F::BadRequest),
         (R::ERR_NOTEXTTOSEND as u16, F::BadRequest),

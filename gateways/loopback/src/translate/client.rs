@@ -188,6 +188,7 @@ pub(super) fn is_nick(nick: &str) -> bool {
     !nick.is_empty()
         && nick.len() <= 64
         && !nick.starts_with('#')
+        && !nick.contains([',', '*'])
         && !nick.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 

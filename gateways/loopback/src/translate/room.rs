@@ -32,6 +32,15 @@ pub(super) struct Member {
     pub(super) client: Option<ClientId>,
 }
 
+/// One ban.
+struct Ban {
+    /// The nickname or pattern as it was written.
+    whom: String,
+    by: String,
+    time: Time,
+    reason: Option<String>,
+}
+
 /// One room; occupants by folded nickname.
 #[derive(Default)]
 pub(super) struct Room {
@@ -39,8 +48,10 @@ pub(super) struct Room {
     pub(super) members: BTreeMap<String, Member>,
     subject: Option<(String, String, Time)>,
     pub(super) flags: RoomFlags,
-    /// Banned nicknames as they were written, by folded nickname.
-    bans: BTreeMap<String, String>,
+    /// What is asked for at the door, where the flags say so.
+    password: Option<String>,
+    /// Bans by folded nickname or pattern.
+    bans: BTreeMap<String, Ban>,
     invited: BTreeSet<String>,
     /// The last messages, oldest first.
     pub(super) recent: VecDeque<Message<'static>>,
@@ -56,6 +67,10 @@ impl Room {
         };
         if echo {
             room.settle(magic::ECHO, OWNER, None);
+        }
+        // A group is made of its members.
+        for member in name.split(',').filter(|_| is_group(name)) {
+            room.settle(member, Ranks::default(), None);
         }
         for n in 1..=magic::residents(name) {
             room.settle(&format!("m{n:04}"), Ranks::default(), None);
@@ -93,6 +108,21 @@ impl Room {
             self.recent.pop_front();
         }
         self.recent.push_back(said);
+    }
+
+    /// Whether a nickname is banned: by itself, or by the beginning before a `*`.
+    fn bans(&self, nick: &str) -> bool {
+        self.bans.keys().any(|ban| match ban.split_once('*') {
+            Some((beginning, _)) => nick.starts_with(beginning),
+            None => ban == nick,
+        })
+    }
+
+    /// The clients who run the room.
+    fn governors(&self) -> BTreeSet<ClientId> {
+        let members = self.members.values();
+        let governors = members.filter(|member| member.ranks.0 & GOVERNS != 0);
+        governors.filter_map(|member| member.client).collect()
     }
 
     fn names(&self) -> Vec<Name<'static>> {
@@ -197,7 +227,7 @@ impl World {
         password: Option<&str>,
     ) -> Ended {
         self.must(|caps| caps.rooms)?;
-        if !name.starts_with('#') || name.len() < 2 {
+        if (!name.starts_with('#') || name.len() < 2) && !is_group(name) {
             return Err(Fault::new(FaultKind::BadAddress, "a room begins with #"));
         }
         let network = self.network_of(me);
@@ -241,9 +271,14 @@ impl World {
         if room.as_ref().is_some_and(|room| room.has(me)) {
             return Ok(());
         }
-        let banned = room
-            .as_ref()
-            .is_some_and(|room| room.bans.contains_key(&nick));
+        let banned = room.as_ref().is_some_and(|room| room.bans(&nick));
+        let locked = room.as_ref().is_some_and(|room| {
+            room.flags.password && room.password.is_some() && room.password.as_deref() != password
+        });
+        let full = room.as_ref().is_some_and(|room| {
+            let limit = usize::try_from(room.flags.limit).unwrap_or(usize::MAX);
+            limit > 0 && room.members.len() >= limit
+        });
         let closed = room.as_ref().is_some_and(|room| room.flags.members_only);
         let invited = room.is_some_and(|room| room.invited.contains(&nick));
         if let Some(fault) = magic::refuses(name, password, invited) {
@@ -251,6 +286,13 @@ impl World {
         }
         if banned {
             return Err(Fault::new(FaultKind::Forbidden, "you are banned"));
+        }
+        if locked {
+            let text = "the room has a password";
+            return Err(Fault::new(FaultKind::WrongPassword, text));
+        }
+        if full {
+            return Err(Fault::new(FaultKind::RoomFull, "the room is full"));
         }
         if closed && !invited {
             let text = "only the invited may enter";
@@ -366,16 +408,25 @@ impl World {
         on: bool,
         reason: Option<&str>,
     ) -> Ended {
+        let (by, time) = (self.nick_of(me), self.time());
         let found = self.governed(me, room)?;
         if !on {
-            found.bans.remove(&fold(whom));
-            return FINISHED;
+            return match found.bans.remove(&fold(whom)) {
+                Some(_) => FINISHED,
+                None => Err(Fault::new(FaultKind::NoSuchTarget, "there is no such ban")),
+            };
         }
         match found.members.get(&fold(whom)) {
             Some(member) if member.ranks.0 & OWNER.0 != 0 => return Err(not_privileged()),
             present => {
                 let present = present.is_some();
-                found.bans.insert(fold(whom), whom.to_owned());
+                let ban = Ban {
+                    whom: whom.to_owned(),
+                    by,
+                    time,
+                    reason: reason.map(str::to_owned),
+                };
+                found.bans.insert(fold(whom), ban);
                 if present {
                     return self.remove(me, room, whom, Why::Banned, reason);
                 }
@@ -385,9 +436,17 @@ impl World {
     }
 
     pub(super) fn bans(&mut self, me: ClientId, tag: Tag, room: &str) -> Ended {
-        let bans: Vec<_> = self.joined(me, room)?.bans.values().cloned().collect();
-        for whom in bans {
-            let fields = vec![("whom".into(), whom.into())];
+        let fields = |ban: &Ban| {
+            let mut fields = vec![
+                ("whom".into(), ban.whom.clone().into()),
+                ("by".into(), ban.by.clone().into()),
+                ("time".into(), ban.time.0.to_string().into()),
+            ];
+            fields.extend(ban.reason.clone().map(|it| ("reason".into(), it.into())));
+            fields
+        };
+        let found: Vec<_> = self.joined(me, room)?.bans.values().map(fields).collect();
+        for fields in found {
             self.push(me, Event::Found { tag, fields });
         }
         FINISHED
@@ -450,9 +509,22 @@ impl World {
         FINISHED
     }
 
-    pub(super) fn configure(&mut self, me: ClientId, room: &str, flags: RoomFlags) -> Ended {
+    pub(super) fn configure(
+        &mut self,
+        me: ClientId,
+        room: &str,
+        flags: RoomFlags,
+        password: Option<&str>,
+    ) -> Ended {
         let found = self.governed(me, room)?;
+        if flags.password && found.password.is_none() && password.is_none() {
+            return Err(Fault::new(FaultKind::BadRequest, "which password?"));
+        }
         found.flags = flags;
+        found.password = match flags.password {
+            true => password.map(str::to_owned).or(found.password.take()),
+            false => None,
+        };
         let event = Event::Flags {
             room: found.name.clone().into(),
             flags,
@@ -490,12 +562,23 @@ impl World {
         FINISHED
     }
 
-    /// Asks to be let in: `echo` opens every door that takes an invitation.
-    pub(super) fn knock(&mut self, me: ClientId, room: &str) -> Ended {
+    /// Asks those who run the room to be let in, or for a voice. Where no user runs it `echo`
+    /// opens every door that takes an invitation.
+    pub(super) fn knock(&mut self, me: ClientId, room: &str, reason: Option<&str>) -> Ended {
         if let Some(fault) = magic::named(room) {
             return Err(fault);
         }
         let (network, nick) = (self.network_of(me), self.nick_of(me));
+        let governors = self.room_mut(&network, room).map(|it| it.governors());
+        if let Some(governors) = governors.filter(|it| !it.is_empty()) {
+            let knocked = Event::Knocked {
+                room: room.to_owned().into(),
+                who: Who::nick(nick),
+                reason: reason.map(|text| text.to_owned().into()),
+            };
+            self.tell(&governors, &knocked);
+            return FINISHED;
+        }
         let found = self.make_room(&network, room)?;
         found.invited.insert(fold(&nick));
         // The invitation must outlive the empty room it is for.
@@ -529,6 +612,11 @@ impl World {
         }
         FINISHED
     }
+}
+
+/// Whether a name is that of a group: its members, divided by commas.
+fn is_group(name: &str) -> bool {
+    name.contains(',') && !name.starts_with('#')
 }
 
 fn not_privileged() -> Fault {

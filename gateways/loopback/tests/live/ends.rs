@@ -92,6 +92,7 @@ fn every_command(place: &Place<'static>) -> Vec<Command<'static>> {
         Command::Config {
             room: room(),
             flags: RoomFlags::default(),
+            password: None,
         },
         Command::ListRooms { search: None },
         Command::Lookup { contact: nick() },

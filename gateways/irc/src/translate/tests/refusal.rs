@@ -4,7 +4,7 @@ use super::*;
 fn every_refusal_of_an_entry_ends_it_once_with_the_networks_words() {
     for (number, kind) in [
         (403, FaultKind::NoSuchTarget),
-        (405, FaultKind::Full),
+        (405, FaultKind::RoomFull),
         (407, FaultKind::TooFast),
         (437, FaultKind::TooFast),
         (470, FaultKind::Moved),
