@@ -367,11 +367,12 @@ fn a_stanza_inside_a_stanza_is_one_of_clients() {
                      <body>x</body></message></forwarded><body>y</body></message>";
     let stanza = Element::parse(forwarded.as_bytes()).expect("XML");
     let mut out = Vec::new();
-    super::stanza(&mut out, STANZA_MAX, head(), |xml| {
+    let whole = super::stanza(&mut out, STANZA_MAX, head(), |xml| {
         for child in stanza.children() {
             xml.element(child);
         }
     });
+    assert_eq!(whole, Written::Whole);
     let text = String::from_utf8(out).expect("text");
     let inner = "<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'>\
                  <body>x</body></message></forwarded><body>y</body>";

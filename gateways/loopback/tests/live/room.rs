@@ -189,6 +189,7 @@ fn in_a_moderated_room_only_the_ranked_speak() {
         .run(Command::Config {
             room: room.into(),
             flags,
+            password: None,
         })
         .expect("she governs");
     let to = isthmus_gateway::Place::Room(room.into());
@@ -209,6 +210,7 @@ fn an_invitation_reaches_the_other_session_and_opens_the_room() {
         .run(Command::Config {
             room: "#shed".into(),
             flags,
+            password: None,
         })
         .expect("she governs");
     assert_eq!(kind(bob.join("#shed")), Some(FaultKind::MembersOnly));
