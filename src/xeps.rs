@@ -45,7 +45,7 @@ pub const XEPS: &[Xep] = &[
         50,
         "1.3.0",
         false,
-        "commands of the gateway with at most one form; the same by chat",
+        "commands of the gateway, registration in steps; the same by chat",
         "host/command/adhoc.rs",
     ),
     xep(

@@ -2,12 +2,13 @@
 //!
 //! It only matches and hands over: the meaning of each request stands in its own file.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use isthmus_gateway::{Fault, FaultKind, Gateway, Later};
 
 use super::command::{self, Sessions};
 use super::courier::CourierHost;
+use super::domain::Domain;
 use super::errand::{Errands, PATIENCE};
 use super::reply::Origin;
 use super::shared::Shared;
@@ -27,6 +28,8 @@ pub(crate) struct Desk {
     /// Held while an account is changed: lines belong to several users.
     pub(super) changes: tokio::sync::Mutex<()>,
     pub(super) sessions: Sessions,
+    /// Whose desk it is.
+    pub(super) domain: Weak<Domain>,
 }
 
 impl Desk {
@@ -36,6 +39,7 @@ impl Desk {
         shared: Arc<Shared>,
         outbox: Outbox,
         courier: Option<Arc<CourierHost>>,
+        domain: Weak<Domain>,
     ) -> Self {
         let errands = Errands::new(outbox.clone());
         Self {
@@ -46,6 +50,7 @@ impl Desk {
             errands,
             changes: tokio::sync::Mutex::default(),
             sessions: Sessions::default(),
+            domain,
         }
     }
 

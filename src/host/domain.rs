@@ -30,6 +30,10 @@ use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 use crate::xmpp::stream::{Refusal, Stanza, StanzaKind};
 
+/// The answer to what is said to a gateway and is no command.
+pub(crate) const NOBODY_READS: &str = "nobody reads messages here; write to an address of the \
+     network, or \u{201c}help\u{201d} to the gateway";
+
 /// How long a gateway's own tasks may take to end.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -94,7 +98,13 @@ impl Domain {
         }
         let (gateway, shared) = (Arc::clone(&self.gateway), Arc::clone(&self.shared));
         let courier = self.courier.get().cloned();
-        let desk = Desk::new(gateway, shared, outbox.clone(), courier);
+        let desk = Desk::new(
+            gateway,
+            shared,
+            outbox.clone(),
+            courier,
+            Arc::downgrade(self),
+        );
         let _ = self.desk.set(Arc::new(desk));
         let _ = self.outbox.set(outbox);
         let domain = Arc::downgrade(self);
@@ -121,6 +131,15 @@ impl Domain {
         for (key, inbox) in self.table().live() {
             if !access.admits(&key.user) {
                 inbox.notify(|notices| notices.refused = true);
+            }
+        }
+    }
+
+    /// Ends the sessions of a user who has removed his registration.
+    pub(crate) fn unregistered(&self, user: &BareJid) {
+        for (key, inbox) in self.table().live() {
+            if key.user == *user {
+                inbox.notify(|notices| notices.unregistered = true);
             }
         }
     }
@@ -338,9 +357,7 @@ impl Domain {
             };
             let chats = stanza.kind_attr().as_deref() != Some("groupchat");
             if !desk.is_some_and(|desk| chats && desk.chat(&origin, user, &body.text())) {
-                let text = "nobody reads messages here; write to an address of the network, or \
-                            \u{201c}help\u{201d} to the gateway";
-                origin.error(outbox, Condition::ServiceUnavailable, text);
+                origin.error(outbox, Condition::ServiceUnavailable, NOBODY_READS);
             }
             return;
         }

@@ -34,6 +34,8 @@ pub(crate) enum Answer {
     Words { id: String, text: String },
     /// A stanza error.
     Fault(Fault),
+    /// A stanza error with these words.
+    Error(Condition, &'static str),
     /// A stanza error of an iq with a condition of its own: name and namespace.
     Specific(Condition, (&'static str, &'static str), &'static str),
 }
@@ -144,6 +146,7 @@ impl Owed {
             }),
             Answer::Words { id, text } => self.write(&origin, &id, &text),
             Answer::Fault(fault) => origin.fault(&self.outbox, &fault),
+            Answer::Error(condition, text) => origin.error(&self.outbox, condition, text),
             Answer::Specific(condition, specific, text) => {
                 self.refuse(&origin, condition, specific, text);
             }

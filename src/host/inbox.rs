@@ -21,6 +21,8 @@ pub(crate) struct Notices {
     pub(crate) drain: bool,
     /// Configuration says that the user may no longer use this gateway.
     pub(crate) refused: bool,
+    /// The user has removed his registration.
+    pub(crate) unregistered: bool,
     /// More can be written again.
     pub(crate) room: bool,
 }

@@ -25,6 +25,7 @@ pub(crate) struct Scene {
     /// The foreign side.
     pub(crate) control: Control,
     outbox: Outbox,
+    config: Config,
     _dir: TempDir,
 }
 
@@ -66,9 +67,25 @@ impl Scene {
         Self::tuned(config, Tuning::default())
     }
 
+    /// The program is started again; what was on disk is.
+    pub(crate) fn restart(self) -> Self {
+        let Self {
+            _dir: dir,
+            config,
+            store,
+            ..
+        } = self;
+        drop(store);
+        Self::in_dir(config, Tuning::default(), dir)
+    }
+
     /// With a queue of this tuning, its retries apart.
     pub(crate) fn tuned(config: Config, tuning: Tuning) -> Self {
         let dir = tempfile::tempdir().expect("a scratch directory");
+        Self::in_dir(config, tuning, dir)
+    }
+
+    fn in_dir(config: Config, tuning: Tuning, dir: TempDir) -> Self {
         let store = SqliteStore::open(&dir.path().join("isthmus.db")).expect("a store");
         let store: Arc<dyn Store> = Arc::new(store);
         let tuning = Tuning {
@@ -77,7 +94,7 @@ impl Scene {
             ..tuning
         };
         let shared = Arc::new(Shared::new(Arc::clone(&store), limits()).with_queue(tuning));
-        let gateway = Loopback::new(config);
+        let gateway = Loopback::new(config.clone());
         let control = gateway.control();
         let gateway = Arc::new(gateway);
         let allow = [BareJid::parse("example.org").expect("a JID")];
@@ -91,6 +108,7 @@ impl Scene {
             store,
             control,
             outbox,
+            config,
             _dir: dir,
         }
     }

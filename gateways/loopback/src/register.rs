@@ -20,7 +20,56 @@ pub(crate) fn fields() -> Vec<Field> {
     ]
 }
 
-/// The account of the answers. `mute` is never answered, `twice` is asked once more.
+/// The code that `twice` is asked for.
+const CODE: &str = "4711";
+
+/// The second step of `twice`: the code. What was answered before is in the state.
+fn question(account: &Account) -> Result<Step, Fault> {
+    let state = serde_json::to_vec(account)
+        .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?;
+    Ok(Step::Next(Dialog {
+        name: CONFIRM.into(),
+        state,
+        title: "Confirmation".into(),
+        fields: vec![
+            Field {
+                name: "about".into(),
+                label: format!("A code was sent to you. It is {CODE}."),
+                kind: FieldKind::Note,
+                ..Field::default()
+            },
+            Field {
+                name: "code".into(),
+                label: "Code".into(),
+                kind: FieldKind::Secret,
+                required: true,
+                ..Field::default()
+            },
+        ],
+    }))
+}
+
+/// The name of the second step.
+pub(crate) const CONFIRM: &str = "confirm";
+
+/// Takes the code.
+pub(crate) fn confirm(step: &Dialog) -> Result<Step, Fault> {
+    let code = step.fields.iter().find(|field| field.name == "code");
+    if code.and_then(|code| code.value.as_deref()) != Some(CODE) {
+        return Err(Fault::new(
+            FaultKind::NotExpressible,
+            "that is not the code",
+        ));
+    }
+    let account: Account = serde_json::from_slice(&step.state)
+        .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?;
+    Ok(Step::Done {
+        text: "you are confirmed".into(),
+        account: Some(account),
+    })
+}
+
+/// The account of the answers. `mute` is never answered, `twice` is asked for a code.
 pub(crate) fn answer(step: &Dialog) -> Later<Result<Step, Fault>> {
     let given = step.fields.iter().filter_map(|field| {
         let value = field.value.clone()?;
@@ -36,7 +85,7 @@ pub(crate) fn answer(step: &Dialog) -> Later<Result<Step, Fault>> {
             "a nickname is needed",
         )),
         "mute" => return Box::pin(std::future::pending()),
-        "twice" => Ok(Step::Next(crate::translate::question())),
+        "twice" => question(&account),
         nick => match named(nick) {
             Some(fault) => Err(fault),
             None => Ok(Step::Done {

@@ -1,7 +1,7 @@
 //! XEP-0050 1.3 ad-hoc commands.
 //!
 //! A command that asks nothing is over with its first answer. One that asks has a session of two
-//! stages: the form, and what came of it. Sessions belong to the full JID that began them, and are
+//! stages: the form, and what came of it. Dialogs of more steps are in `steps`. Sessions belong to the full JID that began them, and are
 //! forgotten after ten minutes or when there are too many.
 
 use std::collections::VecDeque;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use isthmus_gateway::{Fault, FaultKind, Gateway};
 use tokio::time::Instant;
 
-use super::{Command, Told, any, named, table};
+use super::{Command, Told, Work, any, named, table};
 use crate::host::desk::Desk;
 use crate::host::errand::{Answer, Done};
 use crate::host::fault::words;
@@ -109,39 +109,58 @@ pub(crate) fn disco(gateway: &dyn Gateway, domain: &str, query: &Element) -> Opt
 }
 
 /// What is asked of a command.
-enum Action<'a> {
+pub(super) enum Action {
     Begin,
     Finish {
-        session: &'a str,
-        form: Option<&'a Element>,
+        session: String,
+        form: Option<Element>,
+        /// There is to be another page.
+        next: bool,
+    },
+    Prev {
+        session: String,
     },
     Cancel {
-        session: &'a str,
+        session: String,
     },
 }
 
-fn action<'a>(request: &'a Element) -> Result<Action<'a>, Answer> {
-    let bad =
-        |specific, text| Answer::Specific(Condition::BadRequest, (specific, ns::COMMANDS), text);
-    let session = request.attr("sessionid");
-    let form = request.child("x", ns::DATA_FORMS);
-    let cancelled = form.is_some_and(|form| form.attr("type") == Some("cancel"));
+/// An error of this protocol's own (§4.4).
+pub(super) fn bad(specific: &'static str, text: &'static str) -> Answer {
+    Answer::Specific(Condition::BadRequest, (specific, ns::COMMANDS), text)
+}
+
+fn action(request: &Element) -> Result<Action, Answer> {
+    let session = request.attr("sessionid").map(str::to_owned);
+    let form = request.child("x", ns::DATA_FORMS).cloned();
+    let cancelled = form
+        .as_ref()
+        .is_some_and(|form| form.attr("type") == Some("cancel"));
     match (request.attr("action").unwrap_or("execute"), session) {
         ("cancel", Some(session)) => Ok(Action::Cancel { session }),
         (_, Some(session)) if cancelled => Ok(Action::Cancel { session }),
         // §3.4: where `complete` is offered, `execute` means it.
-        ("execute" | "complete", Some(session)) => Ok(Action::Finish { session, form }),
+        (action @ ("execute" | "complete" | "next"), Some(session)) => Ok(Action::Finish {
+            session,
+            form,
+            next: action == "next",
+        }),
+        ("prev", Some(session)) => Ok(Action::Prev { session }),
         ("execute", None) => Ok(Action::Begin),
         ("cancel" | "complete" | "next" | "prev", None) => {
             Err(bad("bad-sessionid", "no command was begun"))
         }
-        ("next" | "prev", Some(_)) => Err(bad("bad-action", "this command has no further pages")),
         _ => Err(bad("malformed-action", "there is no such action")),
     }
 }
 
-/// A command to begin, or to finish: its session and its form.
-type Stage = (&'static Command, Option<(String, Element)>);
+/// What is to be done.
+enum Stage {
+    Begin(&'static Command),
+    /// With its session and its form.
+    Finish(&'static Command, String, Element),
+    Steps(&'static Command, Action),
+}
 
 impl Desk {
     /// Answers a request about a command.
@@ -154,12 +173,17 @@ impl Desk {
     ) {
         match self.stage(&origin, get, request) {
             Err(answer) => self.errands.answer(origin, answer),
-            Ok((command, form)) => {
+            Ok(stage) => {
                 let (desk, user, peer) = (Arc::clone(self), user.clone(), origin.peer.clone());
                 self.errands.run(origin, async move {
-                    match form {
-                        Some((session, form)) => desk.finish(command, &user, session, &form).await,
-                        None => desk.begin(command, &user, &peer).await,
+                    match stage {
+                        Stage::Finish(command, session, form) => {
+                            desk.finish(command, &user, session, &form).await
+                        }
+                        Stage::Begin(command) => desk.begin(command, &user, &peer).await,
+                        Stage::Steps(command, action) => {
+                            desk.stepped(command, &user, &peer, action).await
+                        }
                     }
                 });
             }
@@ -176,9 +200,6 @@ impl Desk {
         let Some(command) = named(&*self.gateway, node) else {
             return Err(Fault::new(FaultKind::NoSuchTarget, "there is no such command").into());
         };
-        let bad = |specific, text| {
-            Answer::Specific(Condition::BadRequest, (specific, ns::COMMANDS), text)
-        };
         let close = |session: &str| match self.sessions.close(session, &origin.peer, node) {
             true => Ok(()),
             false => Err(bad(
@@ -186,25 +207,25 @@ impl Desk {
                 "this command is over; please begin anew",
             )),
         };
-        match action(request)? {
-            Action::Begin => Ok((command, None)),
+        let action = action(request)?;
+        if matches!(command.work, Work::Steps) {
+            return Ok(Stage::Steps(command, action));
+        }
+        match action {
+            Action::Begin => Ok(Stage::Begin(command)),
             Action::Cancel { session } => {
-                close(session)?;
-                Err(Answer::Result(Some(answer(command, session, "canceled"))))
+                close(&session)?;
+                Err(Answer::Result(Some(answer(command, &session, "canceled"))))
             }
-            Action::Finish {
-                session,
-                form: None,
-            } => {
-                close(session)?;
-                Err(bad("bad-payload", "the form is missing"))
+            Action::Prev { .. } | Action::Finish { next: true, .. } => {
+                Err(bad("bad-action", "this command has no further pages"))
             }
-            Action::Finish {
-                session,
-                form: Some(form),
-            } => {
-                close(session)?;
-                Ok((command, Some((session.to_owned(), form.clone()))))
+            Action::Finish { session, form, .. } => {
+                close(&session)?;
+                match form {
+                    Some(form) => Ok(Stage::Finish(command, session, form)),
+                    None => Err(bad("bad-payload", "the form is missing")),
+                }
             }
         }
     }
@@ -216,11 +237,11 @@ impl Desk {
         peer: &str,
     ) -> Done {
         let session = format!("{:016x}", self.shared.next_session());
-        if !command.asks {
+        if matches!(command.work, Work::Plain(_)) {
             let nothing = Element::new("x", ns::DATA_FORMS);
             return self.finish(command, user, session, &nothing).await;
         }
-        let fields = match (command.questions)(self, user).await {
+        let fields = match command.work.questions(self, user).await {
             Ok(fields) => fields,
             Err(fault) => return Done::with(fault),
         };
@@ -264,13 +285,13 @@ impl Desk {
         filled: &Element,
     ) -> Result<Told, Fault> {
         let answers = form::answers(filled);
-        let asked = (command.questions)(self, user).await?;
+        let asked = command.work.questions(self, user).await?;
         form::check(&asked, &answers, None)?;
-        (command.run)(self, user, answers).await
+        command.work.run(self, user, answers).await
     }
 }
 
-fn answer(command: &Command, session: &str, status: &str) -> Element {
+pub(super) fn answer(command: &Command, session: &str, status: &str) -> Element {
     Element::new("command", ns::COMMANDS)
         .with_attr("node", command.node)
         .with_attr("sessionid", session)

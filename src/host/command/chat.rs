@@ -1,6 +1,6 @@
 //! The commands in a chat with the gateway: for clients that show no other way.
 //!
-//! `help` lists them. What follows the words of a command answers its questions, in order. A
+//! `help` lists them. While a dialog asks something, what is said is its answer. Otherwise what follows the words of a command answers its questions, in order. A
 //! message that is no command is answered with an error, never with words: two gateways that
 //! talk to each other come to an end.
 
@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use isthmus_gateway::Fault;
 
-use super::{Command, Told, table};
-use crate::host::desk::Desk;
+use super::{Command, Told, Work, table};
+use crate::host::desk::{Desk, registers};
+use crate::host::domain::NOBODY_READS;
 use crate::host::errand::{Answer, Done};
 use crate::host::fault::words;
 use crate::host::form::{self, Answers};
 use crate::host::reply::Origin;
 use crate::xmpp::jid::BareJid;
+use crate::xmpp::stanza::Condition;
 
 impl Desk {
     /// Takes a message to the gateway itself; false: it is no command.
@@ -25,21 +27,45 @@ impl Desk {
             self.errands.answer(origin.clone(), answer);
             return true;
         }
-        let Some((command, rest)) = called(table(&*self.gateway), &said) else {
+        let called = called(&table(&*self.gateway), &said)
+            .map(|(command, rest)| (command, rest.iter().map(|&word| word.to_owned()).collect()));
+        if called.is_none() && !registers(&*self.gateway) {
             return false;
-        };
-        let (desk, user) = (Arc::clone(self), user.clone());
-        let rest: Vec<String> = rest.iter().map(|&word| word.to_owned()).collect();
+        }
+        let (desk, user, body) = (Arc::clone(self), user.clone(), body.to_owned());
         self.errands.run(origin.clone(), async move {
-            Done::with(match desk.called(command, &user, rest).await {
-                Ok(told) => desk.words(plain(&told)),
-                Err(fault) => desk.words(words(&fault).to_owned()),
-            })
+            let done = desk.said(&user, &body, called).await;
+            done.unwrap_or_else(|fault| Done::with(desk.words(words(&fault).to_owned())))
         });
         true
     }
 
-    fn words(&self, text: String) -> Answer {
+    /// Takes what was said: an answer, if something was asked.
+    async fn said(
+        self: &Arc<Self>,
+        user: &BareJid,
+        body: &str,
+        called: Option<(&'static Command, Vec<String>)>,
+    ) -> Result<Done, Fault> {
+        if registers(&*self.gateway)
+            && let Some(done) = self.answered(user, body).await?
+        {
+            return Ok(done);
+        }
+        match called {
+            None => Ok(Done::with(Answer::Error(
+                Condition::ServiceUnavailable,
+                NOBODY_READS,
+            ))),
+            Some((command, _)) if matches!(command.work, Work::Steps) => self.talk(user).await,
+            Some((command, rest)) => {
+                let told = self.called(command, user, rest).await?;
+                Ok(Done::with(self.words(plain(&told))))
+            }
+        }
+    }
+
+    pub(super) fn words(&self, text: String) -> Answer {
         let id = format!("{:016x}", self.shared.next_session());
         Answer::Words { id, text }
     }
@@ -52,7 +78,10 @@ impl Desk {
         }
         help.push_str("\nhelp: these words");
         for command in table(&*self.gateway) {
-            let more = if command.asks { " NUMBER" } else { "" };
+            let more = match command.work {
+                Work::Asking(..) => " NUMBER",
+                Work::Plain(_) | Work::Steps => "",
+            };
             help.push_str(&format!("\n{}{more}: {}", command.words, command.name));
         }
         help
@@ -64,27 +93,28 @@ impl Desk {
         user: &BareJid,
         rest: Vec<String>,
     ) -> Result<Told, Fault> {
-        let asked = (command.questions)(self, user).await?;
+        let asked = command.work.questions(self, user).await?;
         let names = asked.iter().map(|field| field.name.clone());
         let answers: Answers = names.zip(rest).collect();
         form::check(&asked, &answers, None)?;
-        (command.run)(self, user, answers).await
+        command.work.run(self, user, answers).await
     }
 }
 
 /// The command that is called, the one of most words, and what follows.
 fn called<'a, 'b>(
-    table: &'static [Command],
+    table: &[&'static Command],
     said: &'b [&'a str],
 ) -> Option<(&'static Command, &'b [&'a str])> {
-    let fits = |command: &&Command| {
+    let fits = |command: &&&'static Command| {
         let words = command.words.split(' ');
         let count = words.clone().count();
         let same = words.zip(said).all(|(a, b)| a.eq_ignore_ascii_case(b));
-        same && said.len() >= count && (command.asks || said.len() == count)
+        let asks = matches!(command.work, Work::Asking(..));
+        same && said.len() >= count && (asks || said.len() == count)
     };
     let found = table.iter().filter(fits);
-    let found = found.max_by_key(|command| command.words.len())?;
+    let found = *found.max_by_key(|command| command.words.len())?;
     Some((found, &said[found.words.split(' ').count()..]))
 }
 
@@ -107,7 +137,8 @@ mod tests {
 
     fn node(body: &str) -> Option<(&'static str, usize)> {
         let said: Vec<&str> = body.split_whitespace().collect();
-        called(&COMMANDS, &said).map(|(command, rest)| (command.node, rest.len()))
+        called(&COMMANDS.iter().collect::<Vec<_>>(), &said)
+            .map(|(command, rest)| (command.node, rest.len()))
     }
 
     #[test]

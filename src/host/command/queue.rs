@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use isthmus_gateway::{Address, Fault, FaultKind, Field, FieldKind, Later};
 
-use super::{Command, Told};
+use super::{Command, Told, Work};
 use crate::host::desk::{Desk, store_fault};
 use crate::host::form::Answers;
 use crate::host::shared::now_ms;
@@ -21,17 +21,13 @@ pub(super) static COMMANDS: [Command; 2] = [
         node: "queue",
         name: "Messages that wait",
         words: "queue",
-        questions: |_, _| Box::pin(std::future::ready(Ok(Vec::new()))),
-        run: |desk, user, _| list(desk, user),
-        asks: false,
+        work: Work::Plain(|desk, user, _| list(desk, user)),
     },
     Command {
         node: "queue-cancel",
         name: "Take a message back",
         words: "queue cancel",
-        questions: which,
-        run: cancel,
-        asks: true,
+        work: Work::Asking(which, cancel),
     },
 ];
 

@@ -4,11 +4,14 @@
 //! (`Gateway::dialog`). Here stand the two shapes of the question, legacy fields and a form, and
 //! what is kept: the account, sealed, and for an account with a `line` who is reached through it.
 //!
-//! Not here: dialogs of several steps.
+//! A form has no steps: where the network asks something more, the user is pointed to the command
+//! that has (`command::steps`).
 
 use std::sync::Arc;
 
-use isthmus_gateway::{Account, Dialog, Fault, FaultKind, Field, FieldKind, Step};
+use isthmus_gateway::{Account, Fault, FaultKind, Field, FieldKind};
+
+use super::steps::{Outcome, Way};
 
 use crate::component::{Class, Outbox};
 use crate::host::courier::line_name;
@@ -97,7 +100,7 @@ impl Desk {
     }
 
     /// The questions, with what was answered before; secrets are left out.
-    fn fields(&self, account: Option<&Account>) -> Vec<Field> {
+    pub(super) fn fields(&self, account: Option<&Account>) -> Vec<Field> {
         let mut fields = self.gateway.manifest().register.clone();
         for field in &mut fields {
             if field.kind == FieldKind::Secret {
@@ -119,22 +122,17 @@ impl Desk {
             Some(form) => form::answers(form),
             None => legacy_answers(query),
         };
-        let before = self.account(user).await?;
-        let stored = before.as_ref().map(|account| &account.fields);
-        let fields = form::check(&self.gateway.manifest().register, &given, stored)?;
-        let step = Dialog {
-            name: "register".to_owned(),
-            fields,
-            ..Dialog::default()
-        };
-        let known = self.shared.user(user);
-        match asked(self.gateway.dialog(&known, step)).await? {
-            Step::Next(_) => {
-                let text = "this network asks more than one question, which cannot be done yet";
+        let first = self.first_step(user).await?;
+        match self.step(user, &first, &given, true).await? {
+            Outcome::Next(_) => {
+                let text = format!(
+                    "this network asks more than a form can: please use the command \
+                     \u{201c}register\u{201d} of {domain}, or write \u{201c}register\u{201d} to it",
+                    domain = self.outbox.domain()
+                );
                 Err(Fault::new(FaultKind::Unsupported, text))
             }
-            Step::Done { account, .. } => {
-                let fresh = self.keep(user, account).await?;
+            Outcome::Over { fresh, .. } => {
                 let done = Done::with(Answer::Result(None));
                 if !fresh {
                     return Ok(done);
@@ -147,7 +145,11 @@ impl Desk {
     }
 
     /// Keeps an account (`None`: the one that holds, or an empty one); whether there was none.
-    async fn keep(&self, user: &BareJid, account: Option<Account>) -> Result<bool, Fault> {
+    pub(super) async fn keep(
+        &self,
+        user: &BareJid,
+        account: Option<Account>,
+    ) -> Result<bool, Fault> {
         let _alone = self.changes.lock().await;
         let before = self.account(user).await?;
         let fresh = before.is_none();
@@ -178,13 +180,22 @@ impl Desk {
         let before = self.account(user).await?;
         self.replace(user, before.as_ref(), None, &Secret::new(""))
             .await?;
+        for way in [Way::Command, Way::Chat] {
+            self.keep_steps(user, way, None).await?;
+        }
+        if let Some(domain) = self.domain.upgrade() {
+            domain.unregistered(user);
+        }
+        if let Some(courier) = &self.courier {
+            courier.empty(user).await;
+        }
         // XEP-0100 §4.3.1
         let user = user.clone();
         let farewell = ["unsubscribe", "unsubscribed", "unavailable"];
         Ok(Done::with(Answer::Result(None)).then(move |outbox| tell(outbox, &user, &farewell)))
     }
 
-    async fn account(&self, user: &BareJid) -> Result<Option<Account>, Fault> {
+    pub(crate) async fn account(&self, user: &BareJid) -> Result<Option<Account>, Fault> {
         let (store, domain) = (self.shared.store(), self.outbox.domain().to_owned());
         let account = account_of(store, user.clone(), domain).await;
         account.map_err(|fault| store_fault(&fault))
@@ -272,7 +283,7 @@ fn legacy_answers(query: &Element) -> Answers {
 }
 
 /// Presence of these types from the gateway to the bare JID.
-fn tell(outbox: &Outbox, user: &BareJid, kinds: &[&str]) {
+pub(crate) fn tell(outbox: &Outbox, user: &BareJid, kinds: &[&str]) {
     outbox.push(|batch| {
         for kind in kinds {
             let (name, from) = (StanzaName::Presence, Sender::default());

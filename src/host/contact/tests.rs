@@ -155,3 +155,120 @@ async fn a_gateway_that_asks_nothing_has_no_registration() {
     scene.ask(JULIET, "get", "a", &query(""));
     assert_eq!(condition(&scene.answer("a").await), "service-unavailable");
 }
+
+fn command(attributes: &str, payload: &str) -> String {
+    format!(
+        "<command xmlns='{}' node='register' {attributes}>{payload}</command>",
+        ns::COMMANDS
+    )
+}
+
+#[tokio::test]
+async fn a_dialog_outlives_the_program_and_keeps_no_secret_in_the_open() {
+    let mut scene = scene();
+    scene.ask(JULIET, "set", "a", &command("", ""));
+    let begun = scene.answer("a").await;
+    let stage = begun.child("command", ns::COMMANDS).expect("a stage");
+    let session = stage.attr("sessionid").expect("a session").to_owned();
+    let next = format!("sessionid='{session}' action='next'");
+    let first = form(&[("nick", "twice"), ("password", "swan")]);
+    scene.ask(JULIET, "set", "b", &command(&next, &first));
+    let second = format!("{:?}", scene.answer("b").await);
+    assert!(
+        second.contains("executing") && !second.contains("swan"),
+        "{second}"
+    );
+
+    let mut scene = scene.restart();
+    // It is nobody else's.
+    scene.ask(
+        ROMEO,
+        "set",
+        "c",
+        &command(&next, &form(&[("code", "4711")])),
+    );
+    assert_eq!(condition(&scene.answer("c").await), "bad-request");
+    scene.ask(
+        JULIET,
+        "set",
+        "d",
+        &command(&next, &form(&[("code", "1234")])),
+    );
+    let wrong = format!("{:?}", scene.answer("d").await);
+    assert!(
+        wrong.contains("that is not the code") && wrong.contains("executing"),
+        "{wrong}"
+    );
+    assert_eq!(scene.sealed("juliet@example.org").await, None);
+    scene.ask(
+        JULIET,
+        "set",
+        "e",
+        &command(&next, &form(&[("code", "4711")])),
+    );
+    let done = format!("{:?}", scene.answer("e").await);
+    assert!(
+        done.contains("completed") && done.contains("you are confirmed"),
+        "{done}"
+    );
+    let sealed = scene
+        .sealed("juliet@example.org")
+        .await
+        .expect("an account");
+    assert!(
+        sealed.contains("twice") && sealed.contains("swan"),
+        "{sealed}"
+    );
+    scene.ask(
+        JULIET,
+        "set",
+        "f",
+        &command(&next, &form(&[("code", "4711")])),
+    );
+    assert_eq!(condition(&scene.answer("f").await), "bad-request");
+}
+
+#[tokio::test]
+async fn who_unregisters_leaves_the_network_and_gets_his_messages_back() {
+    let mut scene = Scene::with(Config {
+        register: true,
+        delay_ms: 600_000,
+        ..Config::default()
+    });
+    assert!(is_result(
+        &scene.set(JULIET, "a", "<nick>jules</nick>").await
+    ));
+    scene.give(&format!(
+        "<presence from='{JULIET}' to='#garden@{DOMAIN}/jules'>\
+         <x xmlns='http://jabber.org/protocol/muc'/></presence>"
+    ));
+    scene
+        .expect("own presence", |it| {
+            it.name() == "presence" && format!("{it:?}").contains("110")
+        })
+        .await;
+    scene.send("hold%queue", "m", "<body>hello</body>");
+    scene.ask(
+        JULIET,
+        "set",
+        "q",
+        "<command xmlns='http://jabber.org/protocol/commands' node='queue'/>",
+    );
+    assert!(format!("{:?}", scene.answer("q").await).contains("1 message waits"));
+    assert!(is_result(&scene.set(JULIET, "b", "<remove/>").await));
+    scene.expect_error("m", "registration-required").await;
+    let left = scene
+        .expect("leave", |it| {
+            it.attr("type") == Some("unavailable")
+                && it
+                    .attr("from")
+                    .is_some_and(|from| from.starts_with("#garden"))
+        })
+        .await;
+    assert!(
+        format!("{left:?}").contains("removed your registration"),
+        "{left:?}"
+    );
+    let jobs = scene.store.jobs_of("juliet@example.org", DOMAIN, 10).await;
+    assert_eq!(jobs, Ok(Vec::new()));
+}

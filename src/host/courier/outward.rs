@@ -9,10 +9,13 @@ use super::told::Sender;
 use crate::host::chat::{encryption_of, text_of};
 use crate::host::reply::Origin;
 use crate::host::shared::now_ms;
-use crate::store::jobs::{NewJob, Recall};
+use crate::store::jobs::{CopyState, NewJob, OpenJob, Recall};
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::BareJid;
 use crate::xmpp::ns;
+
+/// Messages that are taken back at a time.
+const PAGE: usize = 100;
 
 impl CourierHost {
     /// Takes a message to an address of the gateway. Its sender hears of a refusal at once, of
@@ -126,6 +129,38 @@ impl CourierHost {
             host.dispatch.added(id, &lane, due);
             Ok(())
         })
+    }
+
+    /// Takes back all messages of a user that still can be; who sent them is told.
+    pub(crate) async fn empty(&self, user: &BareJid) {
+        let (store, domain) = (&self.shared.store, self.outbox.domain());
+        loop {
+            let jobs = store.jobs_of(user.as_str(), domain, PAGE).await;
+            let jobs = match jobs {
+                Ok(jobs) => jobs,
+                Err(fault) => return tracing::warn!(%fault, %user, "messages stay in the queue"),
+            };
+            let queued = |job: &&OpenJob| {
+                let mut copies = job.copies.iter();
+                copies.any(|(_, state)| *state == CopyState::Queued)
+            };
+            let mut some = false;
+            for job in jobs.iter().filter(queued) {
+                let recalled = store.recall_job(user.as_str(), domain, job.id).await;
+                if let Ok(Recall::Done(id)) = recalled {
+                    some = true;
+                    self.recalled(id).await;
+                    if let Ok(sender) = serde_json::from_slice::<Sender>(&job.origin) {
+                        let text = "you have removed your registration; this was not sent";
+                        let fault = Fault::new(FaultKind::NotRegistered, text);
+                        sender.origin.fault(&self.outbox, &fault);
+                    }
+                }
+            }
+            if !some {
+                return;
+            }
+        }
     }
 
     fn new_job(

@@ -152,11 +152,13 @@ impl SessionTask {
             self.session.farewell(true, "the gateway is shutting down");
             self.place.close();
             self.close(Close::Drain);
-        } else if notices.refused {
-            self.session
-                .abandon("this gateway does not serve you any more");
-            self.session
-                .farewell(false, "this gateway does not serve you any more");
+        } else if notices.refused || notices.unregistered {
+            let text = match notices.refused {
+                true => "this gateway does not serve you any more",
+                false => "you have removed your registration",
+            };
+            self.session.abandon(text);
+            self.session.farewell(false, text);
             self.place.close();
             self.close(Close::Refused);
         }

@@ -18,6 +18,8 @@ use crate::address;
 const MOST_PARTS: usize = 100;
 /// Stations a mail may have passed; more are a loop (RFC 5321 §6.3).
 const MOST_STATIONS: usize = 50;
+/// Multiparts of one mail that are looked at for their end.
+const MOST_MENDED: usize = 20;
 /// Text of one part that is looked at, in bytes.
 const LONGEST_PART: usize = 1_048_576;
 /// Longest name of a sender or file, in characters.
@@ -53,8 +55,14 @@ pub struct Mail {
 /// Reads a mail with the envelope sender `envelope`. A refusal is permanent.
 pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Reply> {
     let unreadable = || Reply::new(550, "5.6.0", "the mail cannot be read");
-    let parsed = MessageParser::default().parse(content);
-    let mut parsed = Parsed(parsed.ok_or_else(unreadable)?);
+    let parse = |content| MessageParser::default().parse(content).map(Parsed);
+    let closed;
+    let mut parsed = parse(content).ok_or_else(unreadable)?;
+    closed = mend(content, &parsed.0);
+    let content = closed.as_deref().unwrap_or(content);
+    if closed.is_some() {
+        parsed = parse(content).ok_or_else(unreadable)?;
+    }
     let message = &parsed.0;
     let count = |name: &str| {
         let same = |it: &&mail_parser::Header<'_>| it.name().eq_ignore_ascii_case(name);
@@ -117,6 +125,37 @@ pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Rep
     let lines: Vec<String> = some(mail.text).into_iter().chain(words).collect();
     mail.text = some(lines.join("\n")).unwrap_or_else(|| "[no text]".to_owned());
     Ok(mail)
+}
+
+/// The mail with its multiparts closed, where one is not (a mail that was cut off, RFC 2046
+/// §5.1.2): the parser takes the last part of an open one as it stands, encoding and all.
+fn mend(content: &[u8], message: &Message<'_>) -> Option<Vec<u8>> {
+    let multiparts = message.parts.iter().filter(|part| {
+        let kind = part.content_type();
+        kind.is_some_and(|kind| kind.ctype().eq_ignore_ascii_case("multipart"))
+    });
+    let mut open: Vec<String> = multiparts
+        .take(MOST_MENDED)
+        .filter_map(|part| {
+            let boundary = part.content_type()?.attribute("boundary")?;
+            let body = content.get(usize::try_from(part.raw_body_offset()).ok()?..)?;
+            let end = format!("--{boundary}--");
+            let lines = body.split(|&byte| byte == b'\n');
+            let closes = |line: &[u8]| line.starts_with(end.as_bytes());
+            (!boundary.is_empty() && !lines.into_iter().any(closes)).then_some(end)
+        })
+        .collect();
+    if open.is_empty() {
+        return None;
+    }
+    let mut mended = content.to_vec();
+    // The innermost first.
+    while let Some(end) = open.pop() {
+        mended.extend_from_slice(b"\r\n");
+        mended.extend_from_slice(end.as_bytes());
+    }
+    mended.extend_from_slice(b"\r\n");
+    Some(mended)
 }
 
 fn some(text: String) -> Option<String> {

@@ -239,3 +239,27 @@ proptest! {
         let _ = read(&bytes, "", 100).is_ok();
     }
 }
+
+#[test]
+fn the_last_part_of_a_mail_that_was_cut_off_is_decoded() {
+    let head = "From: a@b.example\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n";
+    let text = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: \
+                quoted-printable\r\n\r\ncaf=C3=A9";
+    let inner = "Content-Type: multipart/alternative; boundary=\"y y\"\r\n\r\n--y y\r\n";
+    let file = "\r\n--x\r\nContent-Type: application/pdf; name=a.pdf\r\n\
+                Content-Transfer-Encoding: base64\r\n\r\naGVsbG8=\r\n";
+    for mail in [
+        format!("{head}{text}"),
+        format!("{head}{text}\r\n"),
+        format!("{head}{inner}{text}\r\n"),
+        format!("{head}{inner}{text}\r\n--y y--\r\n"),
+    ] {
+        let read = read(mail.as_bytes(), "a@b.example", 1000).expect("a mail");
+        assert_eq!(read.text, "café", "{mail}");
+    }
+    let mail = format!("{head}{text}{file}");
+    let read = read(mail.as_bytes(), "a@b.example", 1000).expect("a mail");
+    assert!(read.text.starts_with("café\n"), "{}", read.text);
+    assert_eq!(read.files.len(), 1);
+    assert_eq!(read.files[0].bytes, b"hello");
+}

@@ -1,0 +1,147 @@
+//! A dialog of several steps as an ad-hoc command (XEP-0050 1.3 §3.4): `next`, `prev`, `complete`,
+//! `cancel`. Which step is the last is known when it is answered, so `next` is what is offered and
+//! `complete` means the same.
+//!
+//! What the gateway does not accept is asked again, with its words as a note.
+
+use std::sync::Arc;
+
+use isthmus_gateway::Fault;
+
+use super::Command;
+use super::adhoc::{Action, answer, bad};
+use crate::host::contact::{Outcome, Steps, Way, tell};
+use crate::host::desk::Desk;
+use crate::host::errand::{Answer, Done};
+use crate::host::fault::words;
+use crate::host::form;
+use crate::xmpp::element::Element;
+use crate::xmpp::jid::BareJid;
+use crate::xmpp::ns;
+
+impl Desk {
+    /// Answers what is asked of a dialog.
+    pub(super) async fn stepped(
+        self: &Arc<Self>,
+        command: &'static Command,
+        user: &BareJid,
+        peer: &str,
+        action: Action,
+    ) -> Done {
+        let done = match action {
+            Action::Begin => self.open_steps(command, user, peer).await,
+            Action::Finish { session, form, .. } => {
+                self.next_step(command, user, peer, &session, form).await
+            }
+            Action::Prev { session } => self.previous_step(command, user, peer, &session).await,
+            Action::Cancel { session } => self.cancel_steps(command, user, peer, &session).await,
+        };
+        done.unwrap_or_else(Done::with)
+    }
+
+    async fn open_steps(
+        &self,
+        command: &Command,
+        user: &BareJid,
+        peer: &str,
+    ) -> Result<Done, Answer> {
+        let session = format!("{:016x}", self.shared.next_session());
+        let steps = Steps::new(session, peer.to_owned(), self.first_step(user).await?);
+        self.keep_steps(user, Way::Command, Some(&steps)).await?;
+        Ok(asks(command, &steps, None))
+    }
+
+    /// The dialog of that session, which belongs to who began it.
+    async fn session(&self, user: &BareJid, peer: &str, session: &str) -> Result<Steps, Answer> {
+        let steps = self.steps(user, Way::Command).await?;
+        let steps = steps.filter(|steps| steps.session == session && steps.peer == peer);
+        let over = "this command is over; please begin anew";
+        steps.ok_or_else(|| bad("bad-sessionid", over))
+    }
+
+    async fn next_step(
+        &self,
+        command: &Command,
+        user: &BareJid,
+        peer: &str,
+        session: &str,
+        filled: Option<Element>,
+    ) -> Result<Done, Answer> {
+        let mut steps = self.session(user, peer, session).await?;
+        let Some(filled) = filled else {
+            return Err(bad("bad-payload", "the form is missing"));
+        };
+        let first = steps.asked.len() == 1;
+        let given = form::answers(&filled);
+        match self.step(user, &steps.open(), &given, first).await {
+            Ok(Outcome::Next(next)) => {
+                steps.ask(next)?;
+                self.keep_steps(user, Way::Command, Some(&steps)).await?;
+                Ok(asks(command, &steps, None))
+            }
+            Ok(Outcome::Over { text, fresh }) => {
+                self.keep_steps(user, Way::Command, None).await?;
+                let note = note("info", &text);
+                let stage = answer(command, session, "completed").with_child(note);
+                let done = Done::with(Answer::Result(Some(stage)));
+                if !fresh {
+                    return Ok(done);
+                }
+                // XEP-0100 §4.1.1
+                let user = user.clone();
+                Ok(done.then(move |outbox| tell(outbox, &user, &["subscribe"])))
+            }
+            Err(fault) => Ok(asks(command, &steps, Some(&fault))),
+        }
+    }
+
+    async fn previous_step(
+        &self,
+        command: &Command,
+        user: &BareJid,
+        peer: &str,
+        session: &str,
+    ) -> Result<Done, Answer> {
+        let mut steps = self.session(user, peer, session).await?;
+        if steps.asked.len() < 2 {
+            return Err(bad("bad-action", "this is the first page"));
+        }
+        steps.asked.pop();
+        self.keep_steps(user, Way::Command, Some(&steps)).await?;
+        Ok(asks(command, &steps, None))
+    }
+
+    async fn cancel_steps(
+        &self,
+        command: &Command,
+        user: &BareJid,
+        peer: &str,
+        session: &str,
+    ) -> Result<Done, Answer> {
+        self.session(user, peer, session).await?;
+        self.keep_steps(user, Way::Command, None).await?;
+        let stage = answer(command, session, "canceled");
+        Ok(Done::with(Answer::Result(Some(stage))))
+    }
+}
+
+/// The open question, with why the last answer was not accepted.
+fn asks(command: &Command, steps: &Steps, fault: Option<&Fault>) -> Done {
+    let open = steps.open();
+    let mut actions = Element::new("actions", ns::COMMANDS).with_attr("execute", "next");
+    if steps.asked.len() > 1 {
+        actions = actions.with_child(Element::new("prev", ns::COMMANDS));
+    }
+    actions = actions.with_child(Element::new("next", ns::COMMANDS));
+    let mut stage = answer(command, &steps.session, "executing").with_child(actions);
+    if let Some(fault) = fault {
+        stage = stage.with_child(note("error", words(fault)));
+    }
+    let form = form::ask(&open.title, "", None, &open.fields);
+    Done::with(Answer::Result(Some(stage.with_child(form))))
+}
+
+fn note(kind: &str, text: &str) -> Element {
+    let note = Element::new("note", ns::COMMANDS).with_attr("type", kind);
+    note.with_text(text)
+}
