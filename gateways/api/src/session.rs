@@ -14,10 +14,13 @@ pub trait Sink {
 /// How much the host can take in one `poll`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credit {
-    /// At most so many events; the host polls again at once when they were used up.
+    /// At most so many events, and what belongs to the last of them: one line of a network may
+    /// make a few. What ends commands is not counted. The host polls again at once when they were
+    /// used up.
     Events(u32),
     /// No messages now: keep the connection alive (answer pings from what is read ahead into a
-    /// bounded buffer), emit only what ends a command, and read no further than the buffer holds.
+    /// bounded buffer), emit only what ends a command, and read no further than the buffer holds. That the
+    /// connection broke is told later, behind what was read before.
     Hold,
 }
 

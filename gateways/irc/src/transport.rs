@@ -3,7 +3,8 @@
 //! ```text
 //!   Waiting --until--> Dialing --stream--> Up --close()--> Parting --EOF or 2 s--> over
 //!      ^                  |                |
-//!      +--- back-off -----+----------------+        no use in trying again: Down
+//!      |                  +-----> Broken <-+
+//!      +--- back-off ----------------+              no use in trying again: Down
 //! ```
 //!
 //! Buffers exist only while they hold something: an idle connection has none. Lines are cut from
@@ -46,10 +47,23 @@ type Dialing = Later<Result<BoxedStream, Fault>>;
 
 /// See the drawing above.
 enum Link {
-    Waiting { until: Option<Instant> },
+    Waiting {
+        until: Option<Instant>,
+    },
     Dialing(Dialing),
-    Up { stream: BoxedStream, since: Instant },
-    Parting { stream: BoxedStream, until: Instant },
+    Up {
+        stream: BoxedStream,
+        since: Instant,
+    },
+    /// Gone, which is told behind what was read before, when the host takes events again.
+    Broken {
+        reason: Fault,
+        since: Instant,
+    },
+    Parting {
+        stream: BoxedStream,
+        until: Instant,
+    },
     Down,
 }
 
@@ -107,14 +121,12 @@ impl IrcSession {
     }
 
     /// The connection is gone, or there never was one.
-    fn lost(&mut self, reason: Fault, now: Instant, sink: &mut dyn Sink) {
-        if let Link::Up { since, .. } = self.link
-            && now >= since + STABLE
-        {
+    fn lost(&mut self, reason: Fault, since: Instant, now: Instant, sink: &mut dyn Sink) {
+        if now >= since + STABLE {
             self.backoff.reset();
         }
         self.inbox = Inbox::default();
-        let for_good = matches!(reason.kind, FaultKind::NotAllowed);
+        let for_good = self.route.is_err() || matches!(reason.kind, FaultKind::NotAllowed);
         let end = self.talk.lost(reason, sink);
         let wait = (end.retry && !for_good).then(|| self.backoff.wait());
         self.link = match wait {
@@ -130,7 +142,7 @@ impl IrcSession {
         });
     }
 
-    fn start_dialing(&mut self, sink: &mut dyn Sink) {
+    fn start_dialing(&mut self, now: Instant) {
         match &self.route {
             Ok(route) => {
                 self.talk.dial();
@@ -138,12 +150,24 @@ impl IrcSession {
                 self.link = Link::Dialing(Box::pin(attempt));
             }
             Err(fault) => {
-                let fault = fault.clone();
-                self.talk.lost(fault.clone(), sink);
-                self.link = Link::Down;
-                sink.event(Event::Offline { fault, retry: None });
+                self.link = Link::Broken {
+                    reason: fault.clone(),
+                    since: now,
+                };
             }
         }
+    }
+
+    /// Hands over what was read before the connection broke; false: there is more of it than the
+    /// host takes now.
+    fn hand_over_rest(&mut self, now: Instant, credit: Credit, sink: &mut dyn Sink) -> bool {
+        let (Ok(route), Credit::Events(left)) = (&self.route, credit) else {
+            return credit != Credit::Hold;
+        };
+        let mut sink = Counted { sink, left };
+        let (talk, inbox) = (&mut self.talk, &mut self.inbox);
+        inbox.drain_rest(talk, route.encoding, now, &mut sink);
+        memchr::memchr(b'\n', &inbox.bytes).is_none()
     }
 
     /// Reads, translates and writes as far as that goes. An error ends the connection.
@@ -274,27 +298,37 @@ impl Session for IrcSession {
                     if until.is_some_and(|until| now < until) {
                         return Poll::Pending;
                     }
-                    self.start_dialing(sink);
+                    self.start_dialing(now);
                 }
                 Link::Dialing(attempt) => match ready!(attempt.as_mut().poll(cx)) {
                     Ok(stream) => {
                         self.link = Link::Up { stream, since: now };
                         self.talk.connected(now);
                     }
-                    Err(fault) => self.lost(fault, now, sink),
+                    Err(reason) => self.link = Link::Broken { reason, since: now },
                 },
+                Link::Broken { reason, since } => {
+                    let (reason, since) = (reason.clone(), *since);
+                    if !self.hand_over_rest(now, credit, sink) {
+                        return Poll::Pending;
+                    }
+                    self.lost(reason, since, now, sink);
+                }
                 Link::Up { .. } => {
                     let link = std::mem::replace(&mut self.link, Link::Down);
                     let Link::Up { mut stream, since } = link else {
                         return Poll::Pending;
                     };
                     let result = self.pump(cx, &mut stream, now, credit, sink);
-                    self.link = Link::Up { stream, since };
-                    match result {
-                        Ok(()) if !self.talk.ending() => return Poll::Pending,
-                        Ok(()) => self.lost(gone("connection closed"), now, sink),
-                        Err(fault) => self.lost(gone(&words(&fault)), now, sink),
-                    }
+                    let reason = match result {
+                        Ok(()) if !self.talk.ending() => {
+                            self.link = Link::Up { stream, since };
+                            return Poll::Pending;
+                        }
+                        Ok(()) => gone("connection closed"),
+                        Err(fault) => gone(&words(&fault)),
+                    };
+                    self.link = Link::Broken { reason, since };
                 }
             }
         }
@@ -307,7 +341,7 @@ impl Session for IrcSession {
         }
         match &self.link {
             Link::Waiting { until } => until.or(Some(now)),
-            Link::Dialing(_) | Link::Down => None,
+            Link::Dialing(_) | Link::Broken { .. } | Link::Down => None,
             Link::Up { .. } => self.talk.deadline(now),
             Link::Parting { until, .. } => Some(*until),
         }
@@ -371,6 +405,26 @@ impl Inbox {
         let used = hand_over(&self.bytes, self.peeked, talk, encoding, now, sink);
         self.bytes.drain(..used);
         self.peeked = self.peeked.saturating_sub(used);
+    }
+
+    /// As [`drain`](Self::drain), of a connection that is gone: the conversation's end is behind
+    /// all of it.
+    fn drain_rest(
+        &mut self,
+        talk: &mut Conversation,
+        encoding: &'static encoding_rs::Encoding,
+        now: Instant,
+        sink: &mut Counted<'_>,
+    ) {
+        let mut used = 0;
+        while sink.left > 0
+            && let Some(end) = memchr::memchr(b'\n', &self.bytes[used..])
+        {
+            let line = text(&self.bytes[used..used + end], encoding);
+            used += end + 1;
+            talk.line(&line, now, sink);
+        }
+        self.bytes.drain(..used);
     }
 
     /// Answers the PINGs among the lines that wait.
