@@ -91,13 +91,10 @@ impl Session for Connection {
         credit: Credit,
         sink: &mut dyn Sink,
     ) -> Poll<()> {
-        let credit = match self.closing {
-            true => Credit::Hold,
-            false => credit,
-        };
-        let told = self
-            .hub
-            .with(|machine| machine.take(self.id, credit, cx.waker()));
+        let told = self.hub.with(|machine| match self.closing {
+            true => machine.take_last(self.id),
+            false => machine.take(self.id, credit, cx.waker()),
+        });
         for told in told {
             told.tell(sink);
         }

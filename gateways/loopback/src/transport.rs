@@ -79,7 +79,10 @@ impl Session for Connection {
                 return Vec::new();
             };
             client.waker = Some(cx.waker().clone());
-            client.take(if closing { Credit::Hold } else { credit })
+            match closing {
+                true => client.take_last(),
+                false => client.take(credit),
+            }
         });
         emit(events, sink);
         match closing {

@@ -162,6 +162,18 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// Takes what ends commands of a closed session, and drops what else was to be told: nobody
+    /// asks again.
+    pub(crate) fn take_last(&mut self, id: SessionId) -> Vec<Told> {
+        let Some(live) = self.live.get_mut(&id) else {
+            return Vec::new();
+        };
+        live.bytes = 0;
+        live.queue.drain(..).filter(|told| told.ends).collect()
+    }
+}
+
 impl Live {
     /// Takes what ends commands, unless something of the same command is held before it.
     fn take_ends(&mut self) -> Vec<Told> {

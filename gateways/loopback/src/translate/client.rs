@@ -143,6 +143,11 @@ impl Client {
         taken
     }
 
+    /// Takes what ends commands, and drops what else was to be told: nobody asks again.
+    pub(crate) fn take_last(&mut self) -> Vec<Event<'static>> {
+        self.queue.drain(..).filter(ends_a_command).collect()
+    }
+
     /// Takes the front of the queue up to the end of this command, if that is near.
     pub(crate) fn take_through(&mut self, tag: Tag) -> Vec<Event<'static>> {
         const NEAR: usize = 4;
