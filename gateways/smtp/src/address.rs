@@ -42,6 +42,9 @@ pub fn parse(localpart: &str) -> Result<Parsed, AddressFault> {
 
 /// Writes the unescaped localpart of an address.
 pub fn format(address: &Address) -> Result<String, AddressFault> {
+    if !address.network.is_empty() {
+        return Err(AddressFault::new("mail has one network only"));
+    }
     match address.kind {
         Kind::Gateway | Kind::Network => Ok(String::new()),
         Kind::Contact => {

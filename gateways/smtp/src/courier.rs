@@ -6,6 +6,7 @@
 //! the host's to hand out again: a copy bears the same Message-ID every time.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -184,6 +185,7 @@ async fn work(
             keys: Vec::new(),
             up: &up,
             open,
+            taken_back: AtomicBool::new(false),
         };
         match &outward {
             Some(outward) => copy.run(at, outward).await,
@@ -199,11 +201,13 @@ struct Copy<'a> {
     keys: Vec<String>,
     up: &'a Arc<dyn Uplink>,
     open: &'a Mutex<BTreeMap<JobId, Phase>>,
+    /// The host has said so when it was asked to begin.
+    taken_back: AtomicBool,
 }
 
 impl Copy<'_> {
     async fn run(&mut self, at: usize, outward: &Outward) {
-        if lock(self.open).get(&self.job.id) == Some(&Phase::Recalled) {
+        if self.is_taken_back() {
             return;
         }
         let id = outward.sealer.message_id(&self.token, &outward.domain);
@@ -279,9 +283,18 @@ impl Copy<'_> {
                 _ => open.insert(self.job.id, Phase::Begun),
             };
         }
-        self.up
+        let up = self.up;
+        let begun = up
             .begin(self.job.id, self.token.to, self.keys.clone())
-            .await
+            .await;
+        self.taken_back.store(!begun, Ordering::Relaxed);
+        begun
+    }
+
+    /// Whether nobody waits for a report any more.
+    fn is_taken_back(&self) -> bool {
+        let recalled = lock(self.open).get(&self.job.id) == Some(&Phase::Recalled);
+        recalled || self.taken_back.load(Ordering::Relaxed)
     }
 
     /// Reports, again after a while where the host is too busy.
@@ -292,6 +305,10 @@ impl Copy<'_> {
             .filter(|thread| state == State::Accepted && thread.len() <= LONGEST_THREAD)
             .map(|thread| thread.as_bytes().to_vec());
         for _ in 0..TRIES {
+            // What is found out behind that, such as a connection that breaks, is nobody's.
+            if self.is_taken_back() {
+                return;
+            }
             let report = Report {
                 job: self.job.id,
                 to: self.token.to,

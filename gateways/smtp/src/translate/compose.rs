@@ -44,10 +44,12 @@ pub fn compose(
         .subject(thread.subject.clone())
         .message_id(Some(format!("<{message_id}>")));
     for (at, address) in job.to.iter().enumerate() {
-        builder = builder.to(Mailbox::new(
-            None,
-            recipient(&address.id, if at == to { &kept } else { NOTHING })?,
-        ));
+        match recipient(&address.id, if at == to { &kept } else { NOTHING }) {
+            Ok(address) => builder = builder.to(Mailbox::new(None, address)),
+            Err(fault) if at == to => return Err(fault),
+            // That is told of the other's copy; this one goes out without him.
+            Err(_) => {}
+        }
     }
     if let Some(parent) = thread.references.last() {
         builder = builder.in_reply_to(format!("<{parent}>"));

@@ -68,6 +68,9 @@ struct Link {
     since: Instant,
 }
 
+/// RFC 5321 §4.1.1.4: the one answer to DATA that asks for the mail.
+const START_MAIL: u16 = 354;
+
 impl Sender {
     /// Hands mail to `smarthost`, calling itself `domain`; no answer in `silence` is a fault.
     pub(crate) fn new(smarthost: Smarthost, domain: &str, silence: Duration) -> Self {
@@ -152,7 +155,14 @@ impl Sender {
             self.command(link, Rset, Stage::Sender).await?;
             return Ok(Sent::Recalled);
         }
-        self.command(link, Data, Stage::Content).await?;
+        let go = self.command(link, Data, Stage::Content).await?;
+        if !go.has_code(START_MAIL) {
+            // The server is out of step: what it says next answers something else.
+            return Err(Trouble::Broken(format!(
+                "the mail server answered {} where it should take the mail",
+                go.code()
+            )));
+        }
         link.mails += 1;
         // The end that is sent behind it begins with a line end of its own.
         let content = content.strip_suffix(b"\r\n").unwrap_or(content);
