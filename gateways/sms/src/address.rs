@@ -98,13 +98,21 @@ pub fn parse(localpart: &str, region: &str) -> Result<Parsed, AddressFault> {
 
 /// Writes the localpart of an address.
 pub fn format(address: &Address) -> Result<String, AddressFault> {
+    if !address.network.is_empty() {
+        return Err(AddressFault::new("SMS has one network only"));
+    }
     match address.kind {
         Kind::Gateway | Kind::Network => Ok(String::new()),
         Kind::Contact => match Peer::of(address) {
             Peer::Name(name) => encode(&name),
             _ => Ok(address.id.clone()),
         },
-        Kind::Group => Ok(address.id.clone()),
+        Kind::Group => match group(&address.id, "") {
+            Ok(read) if read == *address => Ok(read.id),
+            _ => Err(AddressFault::new(
+                "a group is its members' numbers with commas between them, in order",
+            )),
+        },
         Kind::Room | Kind::Pattern => Err(AddressFault::new("SMS has no address for this")),
     }
 }
@@ -327,12 +335,14 @@ fn group(text: &str, region: &str) -> Result<Address, AddressFault> {
     }
 }
 
-/// A name as Cheogram writes it: of every character its number less 30, in decimal digits.
+/// A name as Cheogram writes it: of every character its number less 30, in decimal digits. A
+/// character beyond four of them, which none of GSM's is, could not be read back: it becomes `?`.
 fn encode(name: &str) -> Result<String, AddressFault> {
     let mut digits = String::new();
     for c in name.chars() {
-        let code = u32::from(c).checked_sub(SHIFT).filter(|&code| code >= 2);
+        let code = u32::from(c).checked_sub(SHIFT).filter(|_| !c.is_control());
         let code = code.ok_or_else(|| AddressFault::new("a sender's name holds no controls"))?;
+        let code = if code > HIGHEST { QUESTION } else { code };
         digits += &code.to_string();
     }
     if digits.is_empty() {
@@ -342,6 +352,9 @@ fn encode(name: &str) -> Result<String, AddressFault> {
 }
 
 const SHIFT: u32 = 30;
+/// What four digits hold.
+const HIGHEST: u32 = 9999;
+const QUESTION: u32 = '?' as u32 - SHIFT;
 
 /// Reads such a name. The digits can be cut in several ways: the likeliest is one of letters and
 /// digits, then spaces, then other ASCII.

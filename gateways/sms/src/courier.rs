@@ -123,6 +123,7 @@ impl Jobs {
                     }
                     while copies.join_next().await.is_some() {}
                 }
+                Err(_) if lock(&open).get(&job.id) == Some(&Phase::Recalled) => {}
                 Err(fault) => refuse(&job, &fault, &up).await,
             }
             lock(&open).remove(&job.id);

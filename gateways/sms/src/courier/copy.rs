@@ -58,10 +58,13 @@ enum Stop {
 
 impl Sending {
     pub(super) async fn run(mut self) {
+        if self.is_recalled() {
+            return;
+        }
         if let Some(fault) = refused(&self.peer) {
             return self.report(|_| vec![State::Failed(fault)]).await;
         }
-        if !self.outlet.link.up(PATIENCE).await {
+        if !self.outlet.link.up(PATIENCE).await && !self.is_recalled() {
             return self.again(DOWN_RETRY, down()).await;
         }
         if !self.begin().await {
@@ -77,6 +80,10 @@ impl Sending {
             }
             Err(Stop::Unknown) => self.report(|_| vec![State::Unknown]).await,
         }
+    }
+
+    fn is_recalled(&self) -> bool {
+        lock(&self.open).get(&self.sent.job) == Some(&Phase::Recalled)
     }
 
     /// Passes the point of no return; false: it was taken back in time.
