@@ -2,6 +2,7 @@
 
 mod attachments;
 mod config;
+mod conform;
 mod converge;
 mod dice;
 mod docs;
