@@ -139,7 +139,7 @@ async fn jabberd2_serves_users_and_components() {
 
 #[tokio::test]
 async fn a_wrong_password_does_not_log_in() {
-    let server = xmpp_server::Prosody::start();
+    let server = xmpp_server::Prosody::start_with(&xmpp_server::COMPONENTS);
     server.add_user("juliet", "pw");
     let login = XmppClient::try_login(server.c2s_port(), "juliet@localhost/x", "wrong").await;
     assert!(login.is_err());
@@ -147,7 +147,7 @@ async fn a_wrong_password_does_not_log_in() {
 
 #[tokio::test]
 async fn a_client_enters_a_room_talks_and_leaves() {
-    let server = xmpp_server::Prosody::start();
+    let server = xmpp_server::Prosody::start_with(&xmpp_server::COMPONENTS);
     server.add_user("juliet", "pw");
     server.add_user("romeo", "pw");
     let juliet = XmppClient::login(&server, "juliet", "pw", "balcony").await;

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use tempfile::TempDir;
 
 use super::register::register;
-use super::{COMPONENTS, DOMAIN, Kind, XmppServer, usual};
+use super::{DOMAIN, Kind, XmppServer, usual};
 use crate::port::Port;
 use crate::process::{Process, Spec, read_lossy};
 use crate::tls::Certificate;
@@ -52,11 +52,6 @@ pub struct Ejabberd {
 }
 
 impl Ejabberd {
-    /// Starts one with the usual component domains.
-    pub fn start() -> Self {
-        Self::start_with(&COMPONENTS)
-    }
-
     /// Starts one with these component domains.
     pub fn start_with(components: &[&str]) -> Self {
         Self::start_over(components, false)

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{COMPONENTS, DOMAIN, Kind, SECRET, XmppServer};
+use super::{DOMAIN, Kind, SECRET, XmppServer};
 use crate::port::Port;
 use crate::process::{Process, Spec, read_lossy};
 use crate::{DEADLINE, paths};
@@ -26,12 +26,7 @@ pub struct Jabberd2 {
 }
 
 impl Jabberd2 {
-    /// Starts one. The component domains need no configuration.
-    pub fn start() -> Self {
-        Self::start_with(&COMPONENTS)
-    }
-
-    /// As [`Self::start`]: the router takes any domain.
+    /// Starts one. The component domains need no configuration: the router takes any.
     pub fn start_with(_components: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         create_database(dir.path());

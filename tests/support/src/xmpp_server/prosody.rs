@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::{COMPONENTS, DOMAIN, Kind, XmppServer, usual};
+use super::{DOMAIN, Kind, XmppServer, usual};
 use crate::port::Port;
 use crate::process::{Process, Spec};
 use crate::{DEADLINE, paths};
@@ -43,11 +43,6 @@ pub struct Prosody {
 }
 
 impl Prosody {
-    /// Starts one with the usual component domains.
-    pub fn start() -> Self {
-        Self::start_with(&COMPONENTS)
-    }
-
     /// Starts one with these component domains.
     pub fn start_with(components: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
