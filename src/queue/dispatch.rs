@@ -1,20 +1,18 @@
-//! Hands out messages: one task a gateway.
+//! Hands out messages: one task a gateway. What is due is leased many at a time, in one commit.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
 use super::Tuning;
-use super::schedule::Schedule;
+use super::schedule::{Bounds, Schedule, Wanted};
 use crate::store::jobs::{CopyState, Jobs, OpenJob};
 use crate::store::{Later, StoreFault};
 
-/// Messages known in memory at most; others wait on disk alone.
-const KNOWN: usize = 20_000;
-/// Messages read at a time.
-const PAGE: usize = 1_000;
+/// Messages leased at a time: their contents are in memory at once.
+const LEASES: usize = 256;
 /// After a fault of the store.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -26,21 +24,36 @@ pub trait Courier: Send + Sync {
     fn overdue(&self, job: OpenJob, expired: bool) -> Later<()>;
 }
 
-/// A message that is handed out.
-#[derive(Clone, Copy, Debug)]
-pub struct Leased {
-    until: i64,
-}
-
 struct State {
     schedule: Schedule,
-    leased: HashMap<u64, Leased>,
-    /// The highest number read from disk.
-    read: u64,
-    /// Everything on disk has been read.
-    caught_up: bool,
-    /// A page is being read.
-    reading: bool,
+    leases: Leases,
+}
+
+/// Messages that are handed out, and until when a report is waited for.
+#[derive(Default)]
+struct Leases {
+    until: HashMap<u64, i64>,
+    ends: BTreeSet<(i64, u64)>,
+}
+
+impl Leases {
+    fn begin(&mut self, id: u64, until: i64) {
+        self.end(id);
+        self.until.insert(id, until);
+        self.ends.insert((until, id));
+    }
+
+    fn end(&mut self, id: u64) {
+        if let Some(until) = self.until.remove(&id) {
+            self.ends.remove(&(until, id));
+        }
+    }
+
+    fn late(&self, now: i64) -> Vec<u64> {
+        let ends = self.ends.iter();
+        let late = ends.take_while(|(until, _)| *until <= now);
+        late.map(|&(_, id)| id).collect()
+    }
 }
 
 /// The queue of one gateway.
@@ -57,11 +70,8 @@ impl Dispatch {
     /// The queue of the gateway with that domain; nothing is handed out until [`Dispatch::run`].
     pub fn new(gateway: &str, store: Arc<dyn Jobs>, tuning: Tuning, now: fn() -> i64) -> Self {
         let state = State {
-            schedule: Schedule::new(tuning.window),
-            leased: HashMap::new(),
-            read: 0,
-            caught_up: false,
-            reading: false,
+            schedule: Schedule::new(Bounds::new(tuning.window)),
+            leases: Leases::default(),
         };
         Self {
             gateway: gateway.to_owned(),
@@ -91,26 +101,14 @@ impl Dispatch {
 
     /// A message was taken and is on disk.
     pub fn added(&self, id: u64, lane: &str, due: i64) {
-        let mut state = self.state();
-        // Before everything has been read it is found where it stands, in its order.
-        if state.caught_up && state.schedule.len() < KNOWN {
-            state.schedule.add(id, lane, due);
-            if !state.reading {
-                state.read = state.read.max(id);
-            }
-            drop(state);
-            self.stirred.notify_one();
-        } else {
-            // Calls come in any order: a later one may have moved the mark past this one.
-            state.read = state.read.min(id.saturating_sub(1));
-            state.caught_up = false;
-        }
+        self.state().schedule.add(id, lane, due);
+        self.stirred.notify_one();
     }
 
     /// A leased message waits again until `due`.
     pub fn again(&self, id: u64, due: i64) {
         let mut state = self.state();
-        state.leased.remove(&id);
+        state.leases.end(id);
         state.schedule.again(id, due);
         drop(state);
         self.stirred.notify_one();
@@ -119,7 +117,7 @@ impl Dispatch {
     /// A message needs no more handing out.
     pub fn done(&self, id: u64) {
         let mut state = self.state();
-        state.leased.remove(&id);
+        state.leases.end(id);
         state.schedule.remove(id);
         drop(state);
         self.stirred.notify_one();
@@ -128,7 +126,7 @@ impl Dispatch {
     /// Hands out messages until told to stop.
     pub async fn run(&self, courier: Arc<dyn Courier>, mut stop: watch::Receiver<bool>) {
         loop {
-            let wait = match self.round(&*courier).await {
+            let wait = match self.round(&*courier, &stop).await {
                 Ok(wait) => wait,
                 Err(fault) => {
                     tracing::error!(%fault, gateway = self.gateway, "messages wait");
@@ -144,104 +142,116 @@ impl Dispatch {
     }
 
     /// Hands out what is due; returns how long nothing will be.
-    async fn round(&self, courier: &dyn Courier) -> Result<Duration, StoreFault> {
-        self.read().await?;
-        self.end_leases(courier, (self.now)()).await?;
+    async fn round(
+        &self,
+        courier: &dyn Courier,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<Duration, StoreFault> {
+        while !*stop.borrow() {
+            // Each has its share, however much there is of the others.
+            let lanes = self.read(true).await?;
+            let fronts = self.read(false).await?;
+            self.end_leases(courier, (self.now)()).await?;
+            let handed = self.hand_out(courier).await?;
+            if !lanes && !fronts && !handed {
+                break;
+            }
+        }
+        let mut state = self.state();
+        let lease = state.leases.ends.first().map(|&(until, _)| until);
+        let next = [state.schedule.deadline(), lease]
+            .into_iter()
+            .flatten()
+            .min();
+        let wait = next.map_or(60_000, |at| {
+            at.saturating_sub((self.now)()).clamp(0, 60_000)
+        });
+        Ok(Duration::from_millis(wait.unsigned_abs().max(1)))
+    }
+
+    /// Hands out what is due, as much as is leased at a time; false: nothing.
+    async fn hand_out(&self, courier: &dyn Courier) -> Result<bool, StoreFault> {
         // The store may be slow: a lease begins when it is given.
-        while let Some((id, now)) = self.lease() {
-            let job = match self.store.job_lease(id).await {
-                Ok(Some(job)) => job,
-                Ok(None) => {
-                    // Taken back meanwhile.
-                    self.done(id);
-                    continue;
-                }
-                Err(fault) => {
-                    let mut state = self.state();
-                    state.leased.remove(&id);
+        let (ids, now) = self.lease();
+        if ids.is_empty() {
+            return Ok(false);
+        }
+        let jobs = match self.store.jobs_lease(ids.clone()).await {
+            Ok(jobs) => jobs,
+            Err(fault) => {
+                let mut state = self.state();
+                for id in ids {
+                    state.leases.end(id);
                     state.schedule.again(id, now);
-                    return Err(fault);
                 }
-            };
+                return Err(fault);
+            }
+        };
+        let open: HashSet<u64> = jobs.iter().map(|job| job.id).collect();
+        for id in ids {
+            if !open.contains(&id) {
+                // Taken back meanwhile.
+                self.done(id);
+            }
+        }
+        for job in jobs {
             if job.expires <= now {
                 courier.overdue(job, true).await;
             } else {
                 courier.take(job).await;
             }
         }
-        let state = self.state();
-        let leases = state.leased.values().map(|lease| lease.until).min();
-        let next = [state.schedule.deadline(), leases]
-            .into_iter()
-            .flatten()
-            .min();
-        let wait = next.map_or(60_000, |at| (at - (self.now)()).clamp(0, 60_000));
-        Ok(Duration::from_millis(wait.unsigned_abs().max(1)))
+        Ok(true)
     }
 
-    fn lease(&self) -> Option<(u64, i64)> {
+    fn lease(&self) -> (Vec<u64>, i64) {
         let now = (self.now)();
         let mut state = self.state();
-        let id = state.schedule.lease(now)?;
-        state.leased.insert(
-            id,
-            Leased {
-                until: now + self.tuning.lease,
-            },
-        );
-        Some((id, now))
+        let mut ids = Vec::new();
+        while ids.len() < LEASES
+            && let Some(id) = state.schedule.lease(now)
+        {
+            state.leases.begin(id, now + self.tuning.lease);
+            ids.push(id);
+        }
+        (ids, now)
     }
 
-    /// Reads numbers of messages that wait on disk.
-    async fn read(&self) -> Result<(), StoreFault> {
-        loop {
-            let after = {
-                let state = self.state();
-                if state.caught_up || state.schedule.len() + PAGE > KNOWN {
-                    return Ok(());
+    /// Reads numbers of messages that wait on disk: of lanes not known, or of those that are;
+    /// false: there is nothing to read, or no room.
+    async fn read(&self, sweep: bool) -> Result<bool, StoreFault> {
+        let wanted = self.state().schedule.wants((self.now)(), sweep);
+        match wanted {
+            None => return Ok(false),
+            Some(Wanted::Lanes(sweep)) => {
+                let lanes = self.store.lanes_open(&self.gateway, sweep).await?;
+                self.state().schedule.listed(lanes);
+            }
+            Some(Wanted::Fronts(fronts)) => {
+                let read = self.store.lane_fronts(&self.gateway, fronts.clone());
+                match read.await {
+                    Ok(pages) => self.state().schedule.read(pages),
+                    Err(fault) => {
+                        self.state().schedule.unread(fronts);
+                        return Err(fault);
+                    }
                 }
-                state.read
-            };
-            // From here on additions are added at once, or read below: never neither.
-            self.set_reading(true, true);
-            let page = self.store.jobs_open(&self.gateway, after, PAGE).await;
-            self.set_reading(false, page.is_ok());
-            let page = page?;
-            let mut state = self.state();
-            for job in &page {
-                state.schedule.add(job.id, &job.lane, job.due);
-                state.read = state.read.max(job.id);
-            }
-            if page.len() == PAGE {
-                state.caught_up = false;
             }
         }
-    }
-
-    fn set_reading(&self, reading: bool, caught_up: bool) {
-        let mut state = self.state();
-        state.reading = reading;
-        state.caught_up &= caught_up;
-        if reading {
-            state.caught_up = true;
-        }
+        Ok(true)
     }
 
     /// Messages the courier has kept too long.
     async fn end_leases(&self, courier: &dyn Courier, now: i64) -> Result<(), StoreFault> {
-        let late: Vec<u64> = {
-            let state = self.state();
-            let leased = state.leased.iter();
-            leased
-                .filter(|(_, lease)| lease.until <= now)
-                .map(|(&id, _)| id)
-                .collect()
-        };
+        let late = self.state().leases.late(now);
         for id in late {
-            // Looked at again later, should the store fail now.
-            match self.state().leased.get_mut(&id) {
-                Some(lease) => lease.until = now + self.tuning.lease,
-                None => continue,
+            {
+                // Looked at again later, should the store fail now.
+                let mut state = self.state();
+                if !state.leases.until.contains_key(&id) {
+                    continue;
+                }
+                state.leases.begin(id, now + self.tuning.lease);
             }
             let open = |job: &OpenJob| {
                 let mut copies = job.copies.iter();

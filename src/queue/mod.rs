@@ -19,7 +19,7 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 
-pub use self::dispatch::{Courier, Dispatch, Leased};
+pub use self::dispatch::{Courier, Dispatch};
 pub use self::inward::Inwards;
 
 /// How the queue works; times in milliseconds.

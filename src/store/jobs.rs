@@ -242,24 +242,74 @@ pub struct Reference {
     pub kept: Option<Vec<u8>>,
 }
 
+/// A message that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waits {
+    /// Its number.
+    pub id: u64,
+    /// When it is to be handed out.
+    pub due: i64,
+}
+
+/// What waits first in a lane, those due first in front.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LanePage {
+    /// Its name.
+    pub lane: String,
+    /// What waits.
+    pub waits: Vec<Waits>,
+    /// There may be more.
+    pub more: bool,
+}
+
+/// A look at lanes, in the order of their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sweep {
+    /// The first name, or what comes before it.
+    pub from: String,
+    /// Lanes with something due by now are read.
+    pub now: i64,
+    /// Lanes that are looked at, at most.
+    pub lanes: usize,
+    /// Messages that are read of one, at most.
+    pub page: usize,
+    /// Messages after which no further lane is read.
+    pub most: usize,
+}
+
+/// What a look at lanes has shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lanes {
+    /// Those with something due.
+    pub due: Vec<LanePage>,
+    /// When the first of the others is due.
+    pub later: Option<i64>,
+    /// Where the next look begins; `None`: all have been looked at.
+    pub next: Option<String>,
+}
+
 /// Durable messages. Each call is one transaction, committed before it is answered.
 pub trait Jobs: Send + Sync {
     /// Takes a message; resolves to its number.
     fn job_add(&self, job: NewJob) -> Later<Result<u64, StoreFault>>;
 
-    /// Messages of a gateway that are still to be sent, with numbers above `after`, by number.
-    fn jobs_open(
+    /// What waits in the lanes of a gateway, lane by lane; without contents.
+    fn lanes_open(&self, gateway: &str, sweep: Sweep) -> Later<Result<Lanes, StoreFault>>;
+
+    /// What waits first in each of these lanes, at most so many each, those due first in front;
+    /// what is handed out is among it.
+    fn lane_fronts(
         &self,
         gateway: &str,
-        after: u64,
-        most: usize,
-    ) -> Later<Result<Vec<OpenJob>, StoreFault>>;
+        lanes: Vec<(String, usize)>,
+    ) -> Later<Result<Vec<LanePage>, StoreFault>>;
 
     /// One message, whether it is still to be sent or not.
     fn job(&self, id: u64) -> Later<Result<Option<OpenJob>, StoreFault>>;
 
-    /// One message that is still to be sent, with one more attempt counted.
-    fn job_lease(&self, id: u64) -> Later<Result<Option<OpenJob>, StoreFault>>;
+    /// Those of these messages that are still to be sent, in that order, with one more attempt
+    /// counted; one commit for all.
+    fn jobs_lease(&self, ids: Vec<u64>) -> Later<Result<Vec<OpenJob>, StoreFault>>;
 
     /// The point of no return of a copy, with its foreign ids; false: it was taken back.
     fn copy_begin(

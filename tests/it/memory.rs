@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use isthmus::secret::Secret;
 use isthmus::store::jobs::{
-    CopyReport, Inward, Jobs, NewJob, Numbered, OpenJob, Recall, Reference, Reported,
+    CopyReport, Inward, Jobs, LanePage, Lanes, NewJob, Numbered, OpenJob, Recall, Reference,
+    Reported, Sweep,
 };
 use isthmus::store::{
     Conversation, ConversationId, Known, Later, NewReference, Page, Row, SpoolEntry, Store,
@@ -213,7 +214,15 @@ impl Jobs for MemoryStore {
         none()
     }
 
-    fn jobs_open(&self, _: &str, _: u64, _: usize) -> Later<Result<Vec<OpenJob>, StoreFault>> {
+    fn lanes_open(&self, _: &str, _: Sweep) -> Later<Result<Lanes, StoreFault>> {
+        none()
+    }
+
+    fn lane_fronts(
+        &self,
+        _: &str,
+        _: Vec<(String, usize)>,
+    ) -> Later<Result<Vec<LanePage>, StoreFault>> {
         none()
     }
 
@@ -221,7 +230,7 @@ impl Jobs for MemoryStore {
         none()
     }
 
-    fn job_lease(&self, _: u64) -> Later<Result<Option<OpenJob>, StoreFault>> {
+    fn jobs_lease(&self, _: Vec<u64>) -> Later<Result<Vec<OpenJob>, StoreFault>> {
         none()
     }
 

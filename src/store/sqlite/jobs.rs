@@ -3,10 +3,11 @@
 
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
-use super::SqliteStore;
 use super::sql::{self, gateway_id, user_id};
+use super::{SqliteStore, lanes};
 use crate::store::jobs::{
-    CopyReport, CopyState, Inward, Jobs, NewJob, Numbered, OpenJob, Recall, Reference, Reported,
+    CopyReport, CopyState, Inward, Jobs, LanePage, Lanes, NewJob, Numbered, OpenJob, Recall,
+    Reference, Reported, Sweep,
 };
 use crate::store::{Later, StoreFault};
 
@@ -56,8 +57,6 @@ const CHANGED: i64 = -1;
 /// A copy `c` of a job `j` that was handed out and not reported on since.
 const TURN: &str = "(c.state = 1 OR (c.state = 0 AND c.due <= j.due)) AND c.tried < j.attempt";
 
-const STILL: &str = "EXISTS (SELECT 1 FROM copy c WHERE c.job = j.id AND c.state <= 1)";
-
 fn open_job(db: &Connection, row: &SqlRow<'_>) -> Sql<OpenJob> {
     let id: i64 = row.get(0)?;
     let copies = db
@@ -104,24 +103,11 @@ fn state(number: i64) -> CopyState {
     known.copied().unwrap_or(CopyState::Failed)
 }
 
-fn open_jobs(db: &Connection, gateway: &str, after: u64, most: usize) -> Sql<Vec<OpenJob>> {
-    let gateway = gateway_id(db, gateway)?;
-    let sql =
-        format!("{OPEN} WHERE {STILL} AND j.gateway = ?1 AND j.id > ?2 ORDER BY j.id LIMIT ?3");
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![gateway, after as i64, most as i64])?;
-    let mut jobs = Vec::new();
-    while let Some(row) = rows.next()? {
-        jobs.push(open_job(db, row)?);
-    }
-    Ok(jobs)
-}
-
 fn jobs_of(db: &Connection, user: &str, gateway: &str, most: usize) -> Sql<Vec<OpenJob>> {
     let (user, gateway) = (user_id(db, user)?, gateway_id(db, gateway)?);
     let sql = format!(
         "{OPEN} WHERE EXISTS (SELECT 1 FROM copy c WHERE c.job = j.id AND c.state <= 2) \
-         AND j.gateway = ?1 AND j.user = ?2 ORDER BY {STILL} DESC, j.id LIMIT ?3"
+         AND j.gateway = ?1 AND j.user = ?2 ORDER BY j.open DESC, j.id LIMIT ?3"
     );
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query(params![gateway, user, most as i64])?;
@@ -139,15 +125,19 @@ fn job(db: &Connection, id: u64) -> Sql<Option<OpenJob>> {
     rows.next()?.map(|row| open_job(db, row)).transpose()
 }
 
-fn lease(db: &Connection, id: u64) -> Sql<Option<OpenJob>> {
+fn lease(db: &Connection, ids: &[u64]) -> Sql<Vec<OpenJob>> {
     let sql = format!(
-        "UPDATE job AS j SET attempt = attempt + 1, \
-         due = CASE due WHEN {CHANGED} THEN created ELSE due END WHERE j.id = ?1 AND {STILL}"
+        "UPDATE job SET attempt = attempt + 1, \
+         due = CASE due WHEN {CHANGED} THEN created ELSE due END WHERE id = ?1 AND open = 1"
     );
-    match db.prepare_cached(&sql)?.execute([id as i64])? {
-        0 => Ok(None),
-        _ => job(db, id),
+    let mut lease = db.prepare_cached(&sql)?;
+    let mut jobs = Vec::with_capacity(ids.len());
+    for &id in ids {
+        if lease.execute([id as i64])? == 1 {
+            jobs.extend(job(db, id)?);
+        }
     }
+    Ok(jobs)
 }
 
 fn begin(db: &Connection, job: u64, copy: u16, keys: &[String], until: i64) -> Sql<bool> {
@@ -215,6 +205,8 @@ fn report(db: &Connection, report: &CopyReport) -> Sql<Reported> {
         .execute(params![job, copy, report.state as i64, report.now])?;
     if report.state == CopyState::Queued {
         wait(db, report)?;
+    } else if state(before) <= CopyState::Begun {
+        close(db, job)?;
     }
     next_turn(db, job)?;
     if let Some(kept) = &report.peer_kept {
@@ -261,6 +253,16 @@ fn end_silence(db: &Connection, gateway: &str, before: i64, now: i64) -> Sql<usi
          AND EXISTS (SELECT 1 FROM job WHERE job.id = copy.job AND job.gateway = ?1)",
     )?
     .execute([gateway, before, now])
+}
+
+/// Nothing of a message may be left to be sent: then it is not looked for any more.
+fn close(db: &Connection, job: i64) -> Sql<()> {
+    db.prepare_cached(
+        "UPDATE job SET open = 0 WHERE id = ?1 AND open = 1 \
+         AND NOT EXISTS (SELECT 1 FROM copy WHERE job = ?1 AND state <= 1)",
+    )?
+    .execute([job])?;
+    Ok(())
 }
 
 fn inbound_add(db: &Connection, gateway: i64, stanza: &[u8]) -> Sql<u64> {
@@ -341,6 +343,7 @@ fn take_back(db: &Connection, job: i64) -> Sql<Recall> {
     let recalled = db
         .prepare_cached("UPDATE copy SET state = 7, told = 2 WHERE job = ?1 AND state = 0")?
         .execute([job])?;
+    close(db, job)?;
     Ok(if recalled > 0 {
         Recall::Done(job as u64)
     } else {
@@ -466,8 +469,7 @@ fn forget_past(db: &Connection, now: i64) -> Sql<()> {
     // A finished message is kept as long as somebody may still report on it.
     db.execute(
         "DELETE FROM job WHERE expires < ?1 \
-         AND NOT EXISTS (SELECT 1 FROM copy c WHERE c.job = job.id AND c.state <= 1) \
-         AND NOT EXISTS (SELECT 1 FROM reference r WHERE r.job = job.id)",
+         AND open = 0 AND NOT EXISTS (SELECT 1 FROM reference r WHERE r.job = job.id)",
         [now],
     )?;
     Ok(())
@@ -499,22 +501,26 @@ impl Jobs for SqliteStore {
         self.jobs(move |db| add(db, &job))
     }
 
-    fn jobs_open(
+    fn lanes_open(&self, gateway: &str, sweep: Sweep) -> Later<Result<Lanes, StoreFault>> {
+        let gateway = gateway.to_owned();
+        self.jobs(move |db| lanes::open(db, &gateway, &sweep))
+    }
+
+    fn lane_fronts(
         &self,
         gateway: &str,
-        after: u64,
-        most: usize,
-    ) -> Later<Result<Vec<OpenJob>, StoreFault>> {
+        lanes: Vec<(String, usize)>,
+    ) -> Later<Result<Vec<LanePage>, StoreFault>> {
         let gateway = gateway.to_owned();
-        self.jobs(move |db| open_jobs(db, &gateway, after, most))
+        self.jobs(move |db| lanes::fronts(db, &gateway, lanes))
     }
 
     fn job(&self, id: u64) -> Later<Result<Option<OpenJob>, StoreFault>> {
         self.jobs(move |db| job(db, id))
     }
 
-    fn job_lease(&self, id: u64) -> Later<Result<Option<OpenJob>, StoreFault>> {
-        self.jobs(move |db| lease(db, id))
+    fn jobs_lease(&self, ids: Vec<u64>) -> Later<Result<Vec<OpenJob>, StoreFault>> {
+        self.jobs(move |db| lease(db, &ids))
     }
 
     fn copy_begin(

@@ -4,6 +4,7 @@
 //! in `sql`, the tables in `schema`. Callers only put jobs into the queue.
 
 mod jobs;
+mod lanes;
 mod queue;
 mod references;
 mod schema;
@@ -80,6 +81,11 @@ impl SqliteStore {
             key,
             writer: Some(writer),
         })
+    }
+
+    /// Transactions committed since it was opened; each is one wait for the disk at most.
+    pub fn commits(&self) -> u64 {
+        self.queue.commits()
     }
 
     fn ask<T, F>(&self, work: F) -> Later<Result<T, StoreFault>>

@@ -144,6 +144,7 @@ pub(super) struct Queue {
     wake: Condvar,
     backlog: AtomicUsize,
     lost: AtomicU64,
+    commits: AtomicU64,
     ceiling: usize,
 }
 
@@ -163,6 +164,7 @@ impl Queue {
             wake: Condvar::new(),
             backlog: AtomicUsize::new(0),
             lost: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
             ceiling,
         }
     }
@@ -253,6 +255,15 @@ impl Queue {
 
     pub(super) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
+    }
+
+    /// One more transaction is committed.
+    pub(super) fn committed(&self) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

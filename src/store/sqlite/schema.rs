@@ -20,6 +20,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_jobs.sql"),
     include_str!("../migrations/0004_references.sql"),
     include_str!("../migrations/0005_copies.sql"),
+    include_str!("../migrations/0006_open_jobs.sql"),
 ];
 
 pub(super) fn open(path: &Path, busy: Duration) -> Result<Connection, StoreFault> {

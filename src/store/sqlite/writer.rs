@@ -93,6 +93,7 @@ impl Writer {
         let mut group = Group::default();
         match self.fill(&mut group) {
             Ok(()) => {
+                self.queue.committed();
                 self.queue.settle(group.bytes);
                 group.asks.into_iter().for_each(|ask| ask.answer(Ok(())));
                 Ok(())

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use isthmus::secret::Secret;
 use isthmus::store::jobs::{
-    CopyReport, Inward, Jobs, NewJob, Numbered, OpenJob, Recall, Reference, Reported,
+    CopyReport, Inward, Jobs, LanePage, Lanes, NewJob, Numbered, OpenJob, Recall, Reference,
+    Reported, Sweep,
 };
 use isthmus::store::{
     Conversation, ConversationId, Known, Later, NewReference, Page, Row, SpoolEntry, SqliteStore,
@@ -87,21 +88,24 @@ impl Jobs for Mortal {
         self.commit(|store| store.job_add(job))
     }
 
-    fn jobs_open(
+    fn lanes_open(&self, gateway: &str, sweep: Sweep) -> Later<Result<Lanes, StoreFault>> {
+        self.read(|store| store.lanes_open(gateway, sweep))
+    }
+
+    fn lane_fronts(
         &self,
         gateway: &str,
-        after: u64,
-        most: usize,
-    ) -> Later<Result<Vec<OpenJob>, StoreFault>> {
-        self.read(|store| store.jobs_open(gateway, after, most))
+        lanes: Vec<(String, usize)>,
+    ) -> Later<Result<Vec<LanePage>, StoreFault>> {
+        self.read(|store| store.lane_fronts(gateway, lanes))
     }
 
     fn job(&self, id: u64) -> Later<Result<Option<OpenJob>, StoreFault>> {
         self.read(|store| store.job(id))
     }
 
-    fn job_lease(&self, id: u64) -> Later<Result<Option<OpenJob>, StoreFault>> {
-        self.commit(|store| store.job_lease(id))
+    fn jobs_lease(&self, ids: Vec<u64>) -> Later<Result<Vec<OpenJob>, StoreFault>> {
+        self.commit(|store| store.jobs_lease(ids))
     }
 
     fn copy_begin(

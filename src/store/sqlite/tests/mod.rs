@@ -6,6 +6,7 @@ use super::*;
 
 mod jobs;
 mod kept;
+mod lanes;
 mod opening;
 mod references;
 
