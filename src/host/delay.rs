@@ -15,7 +15,7 @@ pub(crate) fn write_delay(xml: &mut Xml<'_>, from: &str, ms: i64) {
 }
 
 /// A time in the form of XEP-0082 §3.2: `2026-11-21T13:55:34.123Z`.
-fn stamp(ms: i64) -> String {
+pub(crate) fn stamp(ms: i64) -> String {
     Timestamp::from_millisecond(ms)
         .unwrap_or(Timestamp::UNIX_EPOCH)
         .to_string()

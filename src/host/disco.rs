@@ -1,10 +1,10 @@
 //! XEP-0030 service discovery: what each of our addresses is and can do.
 
-use isthmus_gateway::{Address, Gateway, Identity, Kind, RoomFlags};
+use isthmus_gateway::{Address, Caps, Gateway, Identity, Kind, RoomFlags};
 
 use crate::component::Outbox;
 use crate::host::reply::Origin;
-use crate::host::{caps, command, desk};
+use crate::host::{caps, chat, command, desk};
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 use crate::xmpp::write::Xml;
@@ -20,6 +20,8 @@ pub(crate) struct Seen {
     pub(crate) flags: RoomFlags,
     /// The asker is in it.
     pub(crate) entered: bool,
+    /// What can be expressed there; `None`: what the gateway says of its networks.
+    pub(crate) caps: Option<Caps>,
 }
 
 /// What the gateway itself can do.
@@ -91,8 +93,14 @@ pub(crate) fn info(
             }
             Kind::Room | Kind::Group if !full => write_room(xml, gateway, to, seen),
             // An occupant is somebody of the room, by his nickname.
-            Kind::Room => write_contact(xml, gateway, origin.resource.as_deref().unwrap_or(&to.id)),
-            _ => write_contact(xml, gateway, &to.id),
+            Kind::Room => {
+                let name = origin.resource.as_deref().unwrap_or(&to.id);
+                write_contact(xml, gateway, name, seen, true);
+            }
+            _ => {
+                let live = !gateway.courier().is_some_and(|courier| courier.serves(to));
+                write_contact(xml, gateway, &to.id, seen, live);
+            }
         }
         xml.end();
     });
@@ -134,17 +142,33 @@ fn identity(category: &str, kind: &str, name: &str) -> Identity {
     }
 }
 
-fn write_contact(xml: &mut Xml<'_>, gateway: &dyn Gateway, name: &str) {
+fn write_contact(
+    xml: &mut Xml<'_>,
+    gateway: &dyn Gateway,
+    name: &str,
+    seen: Option<&Seen>,
+    live: bool,
+) {
     // XEP-0100 leaves it open; `client` is what a contact is to whoever asks.
     let identity = identity("client", &gateway.manifest().name, name);
-    write(xml, &[identity], &[ns::DISCO_INFO, ns::PING]);
+    let caps = caps_of(gateway, seen);
+    let mut features = vec![ns::DISCO_INFO, ns::PING];
+    features.extend(chat::of_contact(caps, live));
+    write(xml, &[identity], &features);
+    chat::write_restrictions(xml, caps);
+}
+
+fn caps_of<'a>(gateway: &'a dyn Gateway, seen: Option<&'a Seen>) -> &'a Caps {
+    let own = seen.and_then(|seen| seen.caps.as_ref());
+    own.unwrap_or(&gateway.manifest().caps)
 }
 
 fn write_room(xml: &mut Xml<'_>, gateway: &dyn Gateway, to: &Address, seen: Option<&Seen>) {
     let identity = identity("conference", &gateway.manifest().name, &to.id);
     let flags = seen.map(|seen| seen.flags).unwrap_or_default();
     let either = |is, yes, no| if is { yes } else { no };
-    let features = [
+    let caps = caps_of(gateway, seen);
+    let mut features = vec![
         ns::DISCO_INFO,
         ns::MUC,
         ns::MUC_STABLE_ID,
@@ -158,7 +182,9 @@ fn write_room(xml: &mut Xml<'_>, gateway: &dyn Gateway, to: &Address, seen: Opti
         either(flags.password, "muc_passwordprotected", "muc_unsecured"),
         either(flags.hidden, "muc_hidden", "muc_public"),
     ];
+    features.extend(chat::of_room(caps));
     write(xml, &[identity], &features);
+    chat::write_restrictions(xml, caps);
     let Some(seen) = seen else { return };
     // XEP-0045 §6.4, form type `muc#roominfo` (XEP-0004 §3.2).
     xml.start_ns("x", ns::DATA_FORMS).attr("type", "result");

@@ -40,6 +40,7 @@ mod table;
 mod version;
 
 pub use self::access::Access;
+pub use self::chat::Corrections;
 pub use self::courier::Attachments;
 pub use self::domain::{Domain, Reader};
 pub use self::shared::{Limits, Shared};

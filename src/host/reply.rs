@@ -141,6 +141,31 @@ impl Origin {
         });
     }
 
+    /// Sends the user a message from where his went, to his bare JID: the device that sent it may
+    /// be gone. Who wrote through a room is answered in it.
+    pub(crate) fn tell(&self, outbox: &Outbox, id: &str, payload: impl FnOnce(&mut Xml<'_>)) {
+        let bare = self.peer.split('/').next().unwrap_or_default();
+        let to = match &self.resource {
+            Some(_) => self.peer.as_str(),
+            None => bare,
+        };
+        let head = head(
+            StanzaName::Message,
+            self.sender(),
+            to,
+            Some("chat"),
+            Some(id),
+        );
+        outbox.push(|batch| {
+            batch.stanza(Class::Message, head, |xml| {
+                payload(xml);
+                if self.resource.is_some() {
+                    xml.leaf("x", ns::MUC_USER);
+                }
+            });
+        });
+    }
+
     /// Answers an iq with a result.
     pub(crate) fn result(&self, outbox: &Outbox, payload: impl FnOnce(&mut Xml<'_>)) {
         outbox.push(|batch| {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use isthmus_gateway::{User, UserId};
 use siphasher::sip::SipHasher13;
 
+use super::chat::Corrections;
 use super::courier::Attachments;
 use crate::queue::Tuning;
 use crate::store::Store;
@@ -55,6 +56,7 @@ pub struct Shared {
     /// Tells this run of the program from others.
     run: u64,
     limits: RwLock<Arc<Limits>>,
+    corrections: Corrections,
     queue: Tuning,
     attachments: Option<Arc<Attachments>>,
     sessions: AtomicU64,
@@ -76,6 +78,7 @@ impl Shared {
             occupant_key,
             run: u64::from_be_bytes(run),
             limits: RwLock::new(Arc::new(limits)),
+            corrections: Corrections::default(),
             queue: Tuning::default(),
             attachments: None,
             sessions: AtomicU64::new(0),
@@ -102,6 +105,18 @@ impl Shared {
     pub fn with_queue(mut self, queue: Tuning) -> Self {
         self.queue = queue;
         self
+    }
+
+    /// With another way to tell of corrections where a network has none.
+    #[must_use]
+    pub fn with_corrections(mut self, corrections: Corrections) -> Self {
+        self.corrections = corrections;
+        self
+    }
+
+    /// How corrections are told where a network has none.
+    pub(crate) fn corrections(&self) -> Corrections {
+        self.corrections
     }
 
     /// With a place for attachments; without one they are refused.

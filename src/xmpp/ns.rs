@@ -167,6 +167,16 @@ namespaces! {
     FILE_METADATA = "urn:xmpp:file:metadata:0";
     /// Stateless file sharing (XEP-0447).
     FILE_SHARING = "urn:xmpp:sfs:0";
+    /// What reactions are allowed (XEP-0444 §2.2); a form type.
+    REACTIONS_RESTRICTIONS = "urn:xmpp:reactions:0:restrictions";
+    /// Message markup (XEP-0394).
+    MARKUP = "urn:xmpp:markup:0";
+    /// Spoilers (XEP-0382).
+    SPOILER = "urn:xmpp:spoiler:0";
+    /// Stateless media sharing (XEP-0385).
+    MEDIA_SHARING = "urn:xmpp:sims:1";
+    /// A link as a file's source (XEP-0103, as XEP-0447 uses it).
+    URL_DATA = "http://jabber.org/protocol/url-data";
     /// Replies (XEP-0461).
     REPLY = "urn:xmpp:reply:0";
     /// Channel search (XEP-0433).

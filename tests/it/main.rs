@@ -6,6 +6,7 @@ mod conform;
 mod converge;
 mod dice;
 mod docs;
+mod features;
 mod memory;
 mod model;
 mod outcomes;

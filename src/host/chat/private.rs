@@ -5,16 +5,15 @@
 //! user last wrote to that person: in the room's private conversation, or else at the contact's
 //! own JID, which needs no room.
 
-use isthmus_gateway::{Key, Kind, Message, Time};
+use isthmus_gateway::Kind;
 
-use super::{LATE_MS, Spoken, write_message};
 use crate::component::Class;
 use crate::host::post::head;
 use crate::host::room::{OccupantId, Rooms};
 use crate::host::session::Base;
 use crate::xmpp::jid::resource_from_nick;
 use crate::xmpp::ns;
-use crate::xmpp::write::{Sender, StanzaName};
+use crate::xmpp::write::{Sender, StanzaName, Xml};
 
 /// The most people whose way is remembered.
 const MOST: usize = 256;
@@ -23,12 +22,12 @@ const MOST: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     /// Oldest first.
-    through: Vec<Way>,
+    through: Vec<Through>,
 }
 
-/// The way to one person, both names folded.
+/// Through which room, both names folded.
 #[derive(Debug)]
-struct Way {
+struct Through {
     nick: Box<[u8]>,
     room: Box<[u8]>,
 }
@@ -42,7 +41,7 @@ impl Peers {
             if self.through.len() == MOST {
                 self.through.remove(0);
             }
-            self.through.push(Way {
+            self.through.push(Through {
                 nick,
                 room: room.into(),
             });
@@ -61,81 +60,77 @@ impl Peers {
     }
 }
 
-/// Somebody says something to the user alone.
-pub(crate) fn received(base: &mut Base, rooms: &mut Rooms, peers: &Peers, message: &Message<'_>) {
-    if message.mine {
-        // Said by the user from another connection: his server was not there to see it, and a
-        // message that claims to be his own would be refused by it.
-        return;
-    }
-    let nick = &message.who.nick;
-    let room = peers.room_of(base, nick).and_then(|key| rooms.by_key(key));
-    if let Some(room) = room.filter(|room| !room.resources.is_empty()) {
-        let local = room.local.clone();
-        let jids: Vec<_> = room.resources.iter().map(|r| r.jid.clone()).collect();
-        let resource = resource_from_nick(nick);
-        let speaker = room.speaker(base, &message.who);
-        let from = Sender {
-            local: Some(&local),
-            resource: Some(&resource),
-        };
-        for jid in jids {
-            send(base, message, from, &jid, Some(speaker));
-        }
-        return;
-    }
-    let Ok(local) = base.local(Kind::Contact, nick) else {
-        tracing::debug!("a private message from a nickname that makes no address is dropped");
-        return;
-    };
-    let user = base.user.to_string();
-    send(
-        base,
-        message,
-        Sender {
-            local: Some(&local),
-            resource: None,
-        },
-        &user,
-        None,
-    );
+/// The way of a private stanza to the user.
+#[derive(Debug)]
+pub(crate) struct Way {
+    local: String,
+    /// The occupant, where it goes through a room.
+    resource: Option<String>,
+    to: Vec<String>,
+    /// Who he is in that room (XEP-0421).
+    speaker: Option<OccupantId>,
 }
 
-fn send(
-    base: &mut Base,
-    message: &Message<'_>,
-    from: Sender<'_>,
-    to: &str,
-    speaker: Option<OccupantId>,
+/// The way from that person to the user; `None` if the name makes no address.
+pub(crate) fn way(base: &Base, rooms: &mut Rooms, peers: &Peers, nick: &str) -> Option<Way> {
+    let room = peers.room_of(base, nick).and_then(|key| rooms.by_key(key));
+    if let Some(room) = room.filter(|room| !room.resources.is_empty()) {
+        return Some(Way {
+            local: room.local.clone(),
+            resource: Some(resource_from_nick(nick).into_owned()),
+            to: room.resources.iter().map(|r| r.jid.clone()).collect(),
+            speaker: Some(room.id_of(base, nick)),
+        });
+    }
+    let Ok(local) = base.local(Kind::Contact, nick) else {
+        tracing::debug!("what comes from a nickname that makes no address is dropped");
+        return None;
+    };
+    Some(Way {
+        local,
+        resource: None,
+        to: vec![base.user.to_string()],
+        speaker: None,
+    })
+}
+
+impl Way {
+    /// The bare JID it comes from.
+    pub(crate) fn from(&self, base: &Base) -> String {
+        format!("{}@{}", self.local, base.outbox.domain())
+    }
+
+    /// The JID it comes from.
+    pub(crate) fn author(&self, base: &Base) -> String {
+        match &self.resource {
+            Some(resource) => format!("{}/{resource}", self.from(base)),
+            None => self.from(base),
+        }
+    }
+}
+
+/// Sends something private on its way.
+pub(crate) fn tell(
+    base: &Base,
+    way: &Way,
+    class: Class,
+    id: Option<&str>,
+    content: impl Fn(&mut Xml<'_>),
 ) {
-    let mut id = String::new();
-    base.ids
-        .next(message.key.as_ref().map(|Key(key)| key.as_ref()), &mut id);
-    let by = match from.local {
-        Some(local) => format!("{local}@{}", base.outbox.domain()),
-        None => base.outbox.domain().to_owned(),
+    let from = Sender {
+        local: Some(&way.local),
+        resource: way.resource.as_deref(),
     };
-    let at = message
-        .time
-        .map(|Time(ms)| ms)
-        .filter(|ms| (base.now_ms - ms).abs() > LATE_MS);
-    let spoken = Spoken {
-        id: &id,
-        by: &by,
-        at,
-    };
-    let (class, name) = (Class::Message, StanzaName::Message);
+    let name = StanzaName::Message;
     base.outbox.push(|batch| {
-        batch.stanza(
-            class,
-            head(name, from, to, Some("chat"), Some(&id)),
-            |xml| {
-                write_message(xml, message, &spoken);
-                if let Some(speaker) = speaker {
+        for to in &way.to {
+            batch.stanza(class, head(name, from, to, Some("chat"), id), |xml| {
+                content(xml);
+                if let Some(speaker) = way.speaker {
                     xml.leaf("x", ns::MUC_USER);
                     speaker.write(xml);
                 }
-            },
-        );
+            });
+        }
     });
 }

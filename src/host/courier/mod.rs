@@ -37,9 +37,6 @@ use crate::xmpp::jid::BareJid;
 /// Stanzas that may wait for the store at a time, per gateway.
 const WAITING: usize = 4096;
 
-/// How long foreign ids are remembered: replies to an old mail, receipts of the day after.
-const REMEMBER_MS: i64 = 180 * 24 * 3_600_000;
-
 /// Credentials that were looked up.
 #[derive(Default)]
 struct Accounts {

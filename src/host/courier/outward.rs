@@ -6,7 +6,7 @@ use isthmus_gateway::{Address, Fault, FaultKind, Job, JobId, Kind, Outgoing, Pla
 
 use super::CourierHost;
 use super::told::Sender;
-use crate::host::chat::{encryption_of, text_of};
+use crate::host::chat::{Act, asks_receipt, encryption_of, text_of};
 use crate::host::reply::Origin;
 use crate::host::shared::now_ms;
 use crate::store::jobs::{CopyState, NewJob, OpenJob, Recall};
@@ -61,8 +61,14 @@ impl CourierHost {
         stanza: &Element,
     ) -> isthmus_gateway::Later<Result<(), Fault>> {
         let domain = self.outbox.domain();
-        if let Some(retract) = stanza.child("retract", ns::RETRACT) {
-            let id = retract.attr("id").unwrap_or_default();
+        let act = Act::of(stanza, false);
+        if let Act::React { .. } = &act {
+            // XEP-0444 §3.3: refused in words, never swallowed.
+            let text = "this network has no reactions";
+            let fault = Fault::new(FaultKind::NotExpressible, text);
+            return Box::pin(async move { Err(fault) });
+        }
+        if let Act::Retract { id } = &act {
             let recalled = self.shared.store.recall(user.as_str(), domain, id);
             let host = Arc::clone(self);
             return Box::pin(async move {
@@ -73,11 +79,13 @@ impl CourierHost {
                 recall_outcome(recalled, "taken back")
             });
         }
-        let Some(text) = text_of(stanza) else {
+        let caps = &self.gateway.manifest().caps;
+        let Some(text) = text_of(stanza, caps, false) else {
             return Box::pin(async { Ok(()) });
         };
         let mut message = Outgoing::text(Place::Contact(to.id.clone().into()), text.body);
         message.action = text.action;
+        message.style = text.style.into();
         let child = |name| {
             stanza
                 .child(name, ns::COMPONENT)
@@ -85,17 +93,17 @@ impl CourierHost {
         };
         message.subject = child("subject").map(Into::into);
         message.thread = child("thread").map(Into::into);
-        if let Some(replaced) = stanza.child("replace", ns::CORRECT) {
-            let id = replaced.attr("id").unwrap_or_default();
+        if let Act::Correct { id } = &act {
             let changed = match serde_json::to_vec(&message) {
                 Ok(bytes) => self.shared.store.change(user.as_str(), domain, id, bytes),
                 Err(error) => return failed(error),
             };
             return Box::pin(async move { recall_outcome(changed.await, "changed") });
         }
-        let reply = stanza
-            .child("reply", ns::REPLY)
-            .and_then(|reply| reply.attr("id"));
+        let reply = match &act {
+            Act::Say { reply } => reply.as_ref().map(|reply| reply.id.as_str()),
+            _ => None,
+        };
         match reply {
             None => match self.new_job(origin, user, to, &message, stanza) {
                 Ok(job) => self.take(job),
@@ -188,7 +196,7 @@ impl CourierHost {
             return Err(Fault::new(FaultKind::Internal, ""));
         };
         courier.preview(&job)?;
-        let receipt = stanza.child("request", ns::RECEIPTS).is_some();
+        let receipt = asks_receipt(stanza);
         let sender = Sender {
             origin: origin.clone(),
             receipt,

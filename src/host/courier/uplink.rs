@@ -7,10 +7,10 @@ use isthmus_gateway::{
     Stored, Time, Uplink, UserId,
 };
 
+use super::CourierHost;
 use super::blob;
 use super::told::{self, Sender};
-use super::{CourierHost, REMEMBER_MS};
-use crate::host::chat::{LATE_MS, Spoken, write_message};
+use crate::host::chat::{Beside, LATE_MS, Quoted, REMEMBER_MS, Spoken, write_message};
 use crate::host::fault::words;
 use crate::host::ids::Ids;
 use crate::host::shared::now_ms;
@@ -18,7 +18,6 @@ use crate::store::StoreFault;
 use crate::store::jobs::{CopyReport, CopyState, Inward, OpenJob, Reported};
 use crate::xmpp::escape::escape;
 use crate::xmpp::jid::BareJid;
-use crate::xmpp::ns;
 use crate::xmpp::write::{self, Head, STANZA_MAX, StanzaName, Written};
 
 /// What a gateway asks of the host.
@@ -250,14 +249,16 @@ impl CourierHost {
             id: Some(&id),
         };
         let mut stanza = Vec::with_capacity(512);
+        let beside = Beside {
+            reply: answered.as_ref().map(|(id, author)| Quoted {
+                id,
+                to: author,
+                who: None,
+            }),
+            ..Beside::default()
+        };
         let written = write::stanza(&mut stanza, STANZA_MAX, head, |xml| {
-            write_message(xml, message, &spoken);
-            if let Some((id, author)) = &answered {
-                xml.start_ns("reply", ns::REPLY)
-                    .attr("to", author)
-                    .attr("id", id)
-                    .end();
-            }
+            write_message(xml, message, &spoken, &beside);
         });
         if written == Written::Nothing {
             return Err(Refusal::Unwanted(

@@ -267,10 +267,14 @@ impl Room {
             tracing::error!(%user, room, row = row.number, "an archived message cannot be read");
             return;
         };
+        if stanza.child("retracted", ns::RETRACT).is_some() {
+            // XEP-0424 §5: who enters is not shown that there was something.
+            return;
+        }
         let nick = resource_from_nick(&row.nick);
         let from = Sender {
             local: Some(&self.local),
-            resource: Some(&nick),
+            resource: Some(nick.as_ref()).filter(|_| !row.nick.is_empty()),
         };
         let room = format!("{}@{}", self.local, base.outbox.domain());
         let (class, name) = (crate::component::Class::Message, StanzaName::Message);

@@ -15,6 +15,7 @@
 //! outcome when it gets there. So joining, catching up after a broken stream and resuming are one
 //! thing, and a room of 5,000 is never one burst under one lock.
 
+mod acts;
 mod admin;
 mod cursor;
 mod entrance;
@@ -114,6 +115,10 @@ impl Archive {
 struct Recent {
     /// A hash of its id.
     id: u64,
+    /// A hash of its public id.
+    public: u64,
+    /// A hash of its author's occupant id.
+    author: u64,
     /// Its row in the archive.
     row: i64,
     /// Behind what it was shown, if it was.

@@ -5,9 +5,9 @@ use std::hash::{Hash, Hasher};
 
 use isthmus_gateway::{Key, Message, Time};
 
-use super::{Cursor, Recent, Room};
+use super::{Cursor, OccupantId, Recent, Room};
 use crate::component::{Class, Mark};
-use crate::host::chat::{self, Spoken};
+use crate::host::chat::{self, Act, Beside, Quoted, Spoken};
 use crate::host::post::head;
 use crate::host::session::{Base, Sent};
 use crate::store::Row;
@@ -19,12 +19,30 @@ use crate::xmpp::write::{self, Head, Sender, StanzaName, Written, Xml};
 /// How many of the newest messages can be recognised when they bounce.
 const RECENT: usize = 256;
 
+/// A message that was shown, for the archive.
+pub(super) struct Said<'a> {
+    /// The id of the stanza.
+    pub(super) id: &'a str,
+    /// Its public id.
+    pub(super) public: &'a str,
+    /// Its id on the network.
+    pub(super) key: Option<&'a str>,
+    /// Who said it; empty: the room itself.
+    pub(super) nick: &'a str,
+    /// His occupant id.
+    pub(super) speaker: Option<OccupantId>,
+    /// When, in milliseconds since 1970.
+    pub(super) at: i64,
+    /// Behind what it was shown, if it was.
+    pub(super) shown: Option<Mark>,
+}
+
 impl Room {
     /// Somebody says something.
     pub(crate) fn said(&mut self, base: &mut Base, message: &Message<'_>) {
+        let key = message.key.as_ref().map(|Key(key)| key.as_ref());
         let mut id = String::new();
-        self.ids
-            .next(message.key.as_ref().map(|Key(key)| key.as_ref()), &mut id);
+        self.ids.next(key, &mut id);
         let nick = resource_from_nick(&message.who.nick);
         let at = message.time.map_or(base.now_ms, |Time(ms)| ms);
         let delayed = (base.now_ms - at).abs() > chat::LATE_MS;
@@ -34,16 +52,41 @@ impl Room {
             by: &room,
             at: delayed.then_some(at),
         };
+        let answered = message.reply.as_ref().map(|reply| {
+            let author = format!("{room}/{}", resource_from_nick(&reply.who));
+            (self.public_id(&reply.key), author)
+        });
+        let reply = answered.as_ref().map(|(id, author)| Quoted {
+            id,
+            to: author,
+            who: message.reply.as_ref().map(|reply| reply.who.as_ref()),
+        });
+        let me = (!base.is_me(&message.who.nick)).then_some(base.facts.me.as_str());
+        let beside = Beside {
+            reply,
+            me,
+            markable: false,
+        };
         let speaker = self.speaker(base, &message.who);
         let content = |xml: &mut Xml<'_>| {
-            chat::write_message(xml, message, &spoken);
+            chat::write_message(xml, message, &spoken, &beside);
             speaker.write(xml);
         };
-        let shown = self.show(base, &nick, &id, &content);
-        self.record(base, &nick, &id, at, shown, &content);
+        let shown = self.show_as(base, Class::Message, &nick, Some(&id), &content);
+        let (id, public, nick) = (id.as_str(), id.as_str(), nick.as_ref());
+        let said = Said {
+            id,
+            public,
+            key,
+            nick,
+            speaker: Some(speaker),
+            at,
+            shown,
+        };
+        self.record(base, &said, &content);
     }
 
-    /// The network shows the user's own message in its place.
+    /// The network shows the user's own message in its place, or has done what it asks for.
     pub(crate) fn reflect(&mut self, base: &mut Base, sent: &Sent, echo: &Echo<'_>) {
         let mut id = String::new();
         self.ids.next(echo.key, &mut id);
@@ -63,8 +106,23 @@ impl Room {
         };
         // The sender knows his message by the id he gave it (XEP-0045 §7.4, `muc#stable_id`).
         let own = sent.origin.id.clone().unwrap_or_else(|| id.clone());
-        let shown = self.show(base, &nick, &own, &content);
-        self.record(base, &nick, &own, base.now_ms, shown, &content);
+        let shown = self.show_as(base, Class::Message, &nick, Some(&own), &content);
+        if let Act::Retract { id } = Act::of(&sent.stanza, true) {
+            self.bury(base, &id);
+        }
+        if !chat::is_kept(&sent.stanza) {
+            return;
+        }
+        let said = Said {
+            id: &own,
+            public: &id,
+            key: echo.key,
+            nick: &nick,
+            speaker: Some(speaker),
+            at: base.now_ms,
+            shown,
+        };
+        self.record(base, &said, &content);
     }
 
     /// The room's bare JID.
@@ -72,12 +130,14 @@ impl Room {
         format!("{}@{}", self.local, base.outbox.domain())
     }
 
-    /// Shows a message to who sees everything; returns the mark it stands behind.
-    fn show(
-        &mut self,
+    /// Shows something to who sees everything, from the room itself without a nickname; returns
+    /// the mark it stands behind.
+    pub(super) fn show_as(
+        &self,
         base: &Base,
+        class: Class,
         nick: &str,
-        id: &str,
+        id: Option<&str>,
         content: &impl Fn(&mut Xml<'_>),
     ) -> Option<Mark> {
         // Without an archive nothing would show it to who is still entering: he gets it early.
@@ -85,33 +145,22 @@ impl Room {
         let sees = |cursor| cursor == Cursor::Live || (!archived && cursor != Cursor::Waiting);
         let from = Sender {
             local: Some(&self.local),
-            resource: Some(nick),
+            resource: Some(nick).filter(|nick| !nick.is_empty()),
         };
-        let (class, name) = (Class::Message, StanzaName::Message);
+        let name = StanzaName::Message;
         let seen = self.resources.iter().any(|resource| sees(resource.cursor));
         seen.then(|| {
             base.outbox.push(|batch| {
                 for resource in self.resources.iter().filter(|r| sees(r.cursor)) {
                     let to = &resource.jid;
-                    batch.stanza(
-                        class,
-                        head(name, from, to, Some("groupchat"), Some(id)),
-                        content,
-                    );
+                    batch.stanza(class, head(name, from, to, Some("groupchat"), id), content);
                 }
             })
         })
     }
 
-    fn record(
-        &mut self,
-        base: &Base,
-        nick: &str,
-        id: &str,
-        at: i64,
-        shown: Option<Mark>,
-        content: &impl Fn(&mut Xml<'_>),
-    ) {
+    /// Archives what was shown.
+    pub(super) fn record(&mut self, base: &Base, said: &Said<'_>, content: &impl Fn(&mut Xml<'_>)) {
         let heard = self.live().any(|resource| !resource.doubtful);
         let Some(archive) = &mut self.archive else {
             return;
@@ -125,36 +174,43 @@ impl Room {
             domain: base.outbox.domain(),
             from: Sender {
                 local: Some(&self.local),
-                resource: Some(nick),
+                resource: Some(said.nick).filter(|nick| !nick.is_empty()),
             },
             to: base.user.as_str(),
             kind: Some("groupchat"),
-            id: Some(id),
+            id: Some(said.id),
         };
         let mut stanza = Vec::with_capacity(256);
         if write::stanza(&mut stanza, write::STANZA_MAX, head, content) == Written::Nothing {
             return;
         }
-        let (number, id, nick) = (archive.last, id.to_owned(), nick.to_owned());
+        let number = archive.last;
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
         self.recent.push_back(Recent {
-            id: hash(&id),
+            id: hash(said.id),
+            public: hash(said.public),
+            author: said.speaker.map_or(0, |speaker| hash(speaker.as_str())),
             row: number,
-            shown,
+            shown: said.shown,
         });
-        base.shared.store.append(
-            archive.id,
-            Row {
-                number,
-                id,
-                at,
-                nick,
-                stanza,
-                key: None,
-            },
-        );
+        let row = Row {
+            number,
+            id: said.public.to_owned(),
+            at: said.at,
+            nick: said.nick.to_owned(),
+            stanza,
+            key: said.key.map(str::to_owned),
+        };
+        base.shared.store.append(archive.id, row);
+    }
+
+    /// Whether one of the newest messages is of that author (XEP-0424 §5: by occupant id).
+    pub(super) fn said_by(&self, public: &str, author: OccupantId) -> bool {
+        let public = hash(public);
+        let known = self.recent.iter().rev().find(|it| it.public == public);
+        known.is_some_and(|known| known.author == hash(author.as_str()))
     }
 
     /// Whether there have been more messages than rows are known of.
@@ -204,13 +260,17 @@ pub(crate) struct Echo<'a> {
 
 /// The sender's own payloads, without what only a room may say.
 fn write_reflection(xml: &mut Xml<'_>, stanza: &Element, altered: Option<&str>) {
+    // What was sent for these is not what they say here.
+    let other = stanza
+        .children()
+        .any(|it| it.is("replace", ns::CORRECT) || it.is("reply", ns::REPLY));
     for child in stanza.children() {
         let forged = child.is("stanza-id", ns::STANZA_ID)
             || child.is("delay", ns::DELAY)
             || child.ns() == ns::MUC_USER
             || child.ns() == ns::MUC
             || child.ns() == ns::OCCUPANT_ID;
-        match altered.filter(|_| child.is("body", ns::COMPONENT)) {
+        match altered.filter(|_| !other && child.is("body", ns::COMPONENT)) {
             Some(text) => {
                 xml.text_element("body", text);
             }

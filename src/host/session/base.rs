@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Address, Command, Facts, Fault, Gateway, Kind, Tag};
+use isthmus_gateway::{Address, Caps, Command, Facts, Fault, Gateway, Kind, Place, Tag};
 
 use super::pending::{Open, Pending};
 use crate::component::Outbox;
@@ -21,6 +21,9 @@ const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
 
 /// How long a message that is only known to be sent may still fail.
 const FAILURE_WINDOW: Duration = Duration::from_secs(300);
+
+/// Places whose own capabilities are remembered.
+const MOST_PLACES: usize = 256;
 
 /// Whether the network can be spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +69,8 @@ pub(crate) struct Base {
     pub(crate) names: Names,
     /// The rules of the network; those of `Facts::default_of` until it is online.
     pub(crate) facts: Facts,
+    /// What single places can, where that differs from the network.
+    places: Vec<(Place<'static>, Caps)>,
     /// Whether the network can be spoken to.
     pub(crate) link: Link,
     /// Tells apart sessions and runs of the program in ids.
@@ -138,6 +143,7 @@ impl Base {
             outbox,
             names,
             facts,
+            places: Vec::new(),
             link: Link::Connecting,
             number,
             now,
@@ -298,6 +304,42 @@ impl Base {
         let archives = self.archives.iter_mut().map(|(room, _)| room);
         for room in rooms.chain(archives).filter(|room| ***room == *from) {
             *room = to.into();
+        }
+    }
+
+    /// What can be expressed at a place.
+    pub(crate) fn caps_at(&self, at: &Place<'_>) -> &Caps {
+        if self.places.is_empty() {
+            return &self.facts.caps;
+        }
+        let own = self.places.iter().find(|(place, _)| self.same(place, at));
+        own.map_or(&self.facts.caps, |(_, caps)| caps)
+    }
+
+    /// What can be expressed at a place has changed; `None`: everywhere.
+    pub(crate) fn set_caps(&mut self, at: Option<Place<'_>>, caps: Caps) {
+        let Some(at) = at else {
+            self.facts.caps = caps;
+            return;
+        };
+        let known = self
+            .places
+            .iter()
+            .position(|(place, _)| self.same(place, &at));
+        if let Some(known) = known {
+            self.places.remove(known);
+        } else if self.places.len() == MOST_PLACES {
+            self.places.remove(0);
+        }
+        self.places.push((at.into_owned(), caps));
+    }
+
+    fn same(&self, one: &Place<'_>, other: &Place<'_>) -> bool {
+        let fold = &self.facts.fold;
+        match (one, other) {
+            (Place::Room(one), Place::Room(other))
+            | (Place::Contact(one), Place::Contact(other)) => fold.same(one, other),
+            _ => one == other,
         }
     }
 

@@ -32,7 +32,10 @@ impl Session {
     }
 
     fn is_needed(&self) -> bool {
-        self.rooms.len() > 0 || self.base.open_commands() > 0 || !self.base.commands.is_empty()
+        self.rooms.len() > 0
+            || self.waiting.is_some()
+            || self.base.open_commands() > 0
+            || !self.base.commands.is_empty()
     }
 
     fn end(&self) -> Option<Instant> {

@@ -4,6 +4,7 @@ use isthmus_gateway::{
     Event, Facts, Fault, FaultKind, Key, Kind, Message, Outcome, Place, Sink, Tag,
 };
 
+use super::heard::{Private, nick_at, refer};
 use super::{Base, Link, Pending, Session};
 use crate::component::Class;
 use crate::host::chat;
@@ -19,7 +20,7 @@ impl Sink for Session {
             Event::Message(message) => self.said(&message),
             Event::Online(facts) => self.online(facts),
             Event::Offline { fault, retry } => self.offline(&fault, retry.is_some()),
-            Event::Caps { at: None, caps } => self.base.facts.caps = caps,
+            Event::Caps { at, caps } => self.base.set_caps(at, caps),
             Event::Done { tag, result } => self.ended(tag, result),
             Event::Failed { tag, fault } => self.failed(tag, &fault),
             Event::Echo {
@@ -27,7 +28,7 @@ impl Sink for Session {
             } => {
                 let key = keys.first().map(|Key(key)| key.as_ref());
                 let altered = altered.as_deref();
-                self.echoed(tag, &Echo { key, altered });
+                self.echoed(tag, &keys, &Echo { key, altered });
             }
             Event::Joined { room, asked, .. } => self.joined(&room, asked),
             Event::Names { room, some, last } => {
@@ -65,15 +66,41 @@ impl Sink for Session {
             }
             Event::Known { who } => self.rooms.known(&self.base, &who),
             Event::Notice { room, text } => self.notice(room.as_deref(), &text),
+            Event::Edit { key, message } => self.edited(&key, &message),
+            Event::Retract { at, key, by, text } => match &at {
+                Place::Room(name) => self.in_room(name, |room, base| {
+                    room.retracted(base, &key, &by.nick, text.as_deref());
+                }),
+                _ => self.private(Private::Retracted(key.into_owned(), by.into_owned())),
+            },
+            Event::React { at, key, who, with } => match &at {
+                Place::Room(name) => {
+                    self.in_room(name, |room, base| {
+                        room.reacted(base, &key, &who.nick, &with)
+                    });
+                }
+                _ => {
+                    let with = with.into_iter().map(|it| it.into_owned().into()).collect();
+                    let (key, who) = (key.into_owned(), who.into_owned());
+                    self.private(Private::Reacted(key, who, with));
+                }
+            },
+            Event::Delivered { at, key } => {
+                // XEP-0184 §5.3: never for what was said to a whole room.
+                let nick = nick_at(&at).to_owned();
+                if !nick.is_empty() {
+                    self.private(Private::Delivered(key.into_owned(), nick));
+                }
+            }
+            Event::Read { at, key, who } => match &at {
+                Place::Room(name) => {
+                    self.in_room(name, |room, base| room.displayed(base, &key, &who.nick));
+                }
+                _ => self.private(Private::Read(key.into_owned(), who.into_owned())),
+            },
+            Event::Typing { at, who, on } => self.typing(&at, &who.nick, on),
             // Nothing shows these yet; the network loses nothing by it.
-            Event::Caps { .. }
-            | Event::Edit { .. }
-            | Event::Retract { .. }
-            | Event::React { .. }
-            | Event::Delivered { .. }
-            | Event::Read { .. }
-            | Event::Typing { .. }
-            | Event::Contact { .. }
+            Event::Contact { .. }
             | Event::Knocked { .. }
             | Event::Found { .. }
             | Event::Past { .. }
@@ -93,13 +120,47 @@ impl Session {
 
     fn said(&mut self, message: &Message<'_>) {
         match &message.at {
-            Place::Room(name) => self.in_room(name, |room, base| room.said(base, message)),
+            Place::Room(name) => {
+                self.typing.heard(&message.who.nick);
+                self.in_room(name, |room, base| room.said(base, message));
+            }
+            // Said by the user from another connection: his server was not there to see it, and a
+            // message that claims to be his own would be refused by it.
+            Place::Contact(_) | Place::Occupant { .. } if message.mine => {}
             Place::Contact(_) | Place::Occupant { .. } => {
                 self.private = true;
                 self.base.active = self.base.now;
-                chat::received(&mut self.base, &mut self.rooms, &self.peers, message);
+                self.private(Private::Said(Box::new(message.clone().into_owned())));
             }
             Place::Network => self.notice(None, &message.body),
+        }
+    }
+
+    /// Somebody changed what he said.
+    fn edited(&mut self, key: &Key<'_>, message: &Message<'_>) {
+        let Place::Room(name) = &message.at else {
+            let message = Box::new(message.clone().into_owned());
+            return self.private(Private::Edited(key.clone().into_owned(), message));
+        };
+        let Some(room) = self.rooms.find(&self.base, name) else {
+            return;
+        };
+        // The user's own message, changed from another connection, is known by the id he gave it.
+        let peer = room.jid(&self.base);
+        let own = self.recent.by_key(&peer, &key.0);
+        let own = own.map(|own| own.first.clone());
+        room.edited(&mut self.base, key, message, own);
+    }
+
+    /// Somebody types, or no longer.
+    fn typing(&mut self, at: &Place<'_>, nick: &str, on: bool) {
+        match at {
+            Place::Room(name) => {
+                if !self.base.is_me(nick) && self.typing.other(name, nick, on) {
+                    self.in_room(name, |room, base| room.typing(base, nick, on));
+                }
+            }
+            _ => self.typing_privately(nick, on),
         }
     }
 
@@ -155,6 +216,9 @@ impl Session {
             (Pending::Message(sent), Err(fault)) => self.base.answer_fault(&sent.origin, &fault),
             (Pending::Message(mut sent), Ok(outcome)) => {
                 self.reflect(&mut sent, &Echo::default());
+                if outcome == Outcome::Accepted {
+                    self.confirm(&sent);
+                }
                 if outcome == Outcome::Sent {
                     self.base.doubt(tag, Pending::Message(sent));
                 }
@@ -173,8 +237,24 @@ impl Session {
                     origin.fault(&self.base.outbox, &fault);
                 }
             }
-            (Pending::Quiet(origin) | Pending::Answer(origin), Err(fault)) => {
-                origin.fault(&self.base.outbox, &fault);
+            (
+                Pending::Quiet(origin) | Pending::Answer(origin) | Pending::Moderate { origin, .. },
+                Err(fault),
+            ) => origin.fault(&self.base.outbox, &fault),
+            (
+                Pending::Moderate {
+                    origin,
+                    room,
+                    id,
+                    reason,
+                },
+                Ok(_),
+            ) => {
+                origin.result(&self.base.outbox, |_| {});
+                let me = self.base.facts.me.clone();
+                if let Some(room) = self.rooms.by_key(&room) {
+                    room.moderated(&mut self.base, &id, &me, reason.as_deref());
+                }
             }
             (Pending::Answer(origin), Ok(_)) => origin.result(&self.base.outbox, |_| {}),
             (Pending::Join { .. } | Pending::Quiet(_), Ok(_)) | (Pending::Nothing, _) => {}
@@ -189,11 +269,32 @@ impl Session {
         }
     }
 
-    fn echoed(&mut self, tag: Tag, echo: &Echo<'_>) {
+    /// A private message was taken: its sender's receipt, where the network will not tell more
+    /// (XEP-0184 §5.3).
+    fn confirm(&mut self, sent: &super::Sent) {
+        let Some(of) = sent.origin.id.as_deref().filter(|_| sent.confirm) else {
+            return;
+        };
+        let mut id = String::new();
+        self.base.ids.next(None, &mut id);
+        sent.origin.tell(&self.base.outbox, &id, |xml| {
+            chat::write_received(xml, of);
+        });
+    }
+
+    fn echoed(&mut self, tag: Tag, keys: &[Key<'_>], echo: &Echo<'_>) {
         let Some(Pending::Message(sent)) = self.base.pending(tag) else {
             return;
         };
         let mut sent = sent.clone();
+        if let Some(id) = &sent.origin.id {
+            for Key(key) in keys {
+                refer(&self.base, &sent.peer, key, id, true);
+            }
+            if let Some(own) = self.recent.find(&sent.peer, id) {
+                own.key = echo.key.map(str::to_owned);
+            }
+        }
         self.reflect(&mut sent, echo);
         if let Some(Pending::Message(kept)) = self.base.pending(tag) {
             kept.reflected = true;

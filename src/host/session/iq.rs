@@ -1,11 +1,13 @@
 //! Iq requests to something on the network. Each gets exactly one answer (RFC 6120 §8.2.3).
 
-use isthmus_gateway::Kind;
+use isthmus_gateway::{Kind, Place};
 
 use super::Session;
+use super::acts::{Asked, What};
 use super::stanzas::Incoming;
 use crate::host::reply::Origin;
 use crate::host::{disco, ping, service};
+use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 
@@ -36,6 +38,10 @@ impl Session {
                     }
                 }
             }
+            ("moderate", ns::MODERATE) if !get && incoming.to.kind == Kind::Room => {
+                let request = payload.clone();
+                self.moderate(origin, &incoming, request);
+            }
             _ => service::answer(
                 &self.base.outbox,
                 &*self.base.gateway,
@@ -45,6 +51,38 @@ impl Session {
                 payload,
             ),
         }
+    }
+
+    /// XEP-0425 §4: a moderator takes somebody's message back. Who may is the network's to say.
+    fn moderate(&mut self, origin: Origin, incoming: &Incoming, request: Element) {
+        let id = request.attr("id").unwrap_or_default().to_owned();
+        let refuse = |condition, text| origin.error(&self.base.outbox, condition, text);
+        if id.is_empty() || request.child("retract", ns::RETRACT).is_none() {
+            let text = "a moderation names a message and takes it back";
+            return refuse(Condition::BadRequest, text);
+        }
+        let Some(room) = self.rooms.find(&self.base, &incoming.to.id) else {
+            return refuse(Condition::Forbidden, "only an occupant may do this");
+        };
+        if !room.has_entered(&incoming.from) {
+            return refuse(Condition::Forbidden, "only an occupant may do this");
+        }
+        let to = Place::Room(room.name.clone().into());
+        if !self.base.caps_at(&to).moderate {
+            let text = "this network cannot take back what somebody else said";
+            return refuse(Condition::FeatureNotImplemented, text);
+        }
+        let reason = request.child("reason", ns::MODERATE);
+        let reason = reason.map(|reason| reason.text().to_string());
+        let (room, peer) = (Some(room.key.clone()), room.jid(&self.base));
+        self.consider(Asked {
+            origin,
+            stanza: request,
+            to,
+            room,
+            peer,
+            what: What::Moderate { id, reason },
+        });
     }
 
     /// XEP-0410 §3.2: a ping to one's own occupant is answered from what is known here.
@@ -76,9 +114,24 @@ impl Session {
                 subject: room.subject.text.clone(),
                 flags: room.flags,
                 entered: room.has_entered(&incoming.from),
+                caps: None,
             }),
             _ => None,
         };
+        let place = match incoming.to.kind {
+            Kind::Room => Place::Room(incoming.to.id.as_str().into()),
+            _ => Place::Contact(incoming.to.id.as_str().into()),
+        };
+        let own = self.base.caps_at(&place).clone();
+        let mut seen = seen;
+        if let Some(seen) = &mut seen {
+            seen.caps = Some(own);
+        } else if incoming.to.kind == Kind::Contact {
+            seen = Some(disco::Seen {
+                caps: Some(own),
+                ..disco::Seen::default()
+            });
+        }
         let full = incoming.resource.is_some();
         let gateway = &*self.base.gateway;
         disco::info(

@@ -1,10 +1,12 @@
 //! Messages of the user: to a room, to somebody in it, to a contact, to the network.
 
-use isthmus_gateway::{Command, Fault, FaultKind, Kind, Outgoing, Place};
+use isthmus_gateway::{Caps, Command, Fault, FaultKind, Kind, Place};
 
+use super::acts::{Asked, What};
+use super::heard::private_peer;
 use super::stanzas::Incoming;
-use super::{Link, Pending, Sent, Session};
-use crate::host::chat::{encryption_of, text_of};
+use super::{Link, Pending, Session};
+use crate::host::chat::{Act, encryption_of, text_of};
 use crate::host::reply::Origin;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
@@ -130,7 +132,7 @@ impl Session {
     }
 
     fn raw_lines(&mut self, origin: Origin, incoming: &Incoming) {
-        let Some(text) = text_of(&incoming.stanza) else {
+        let Some(text) = text_of(&incoming.stanza, &Caps::default(), false) else {
             return;
         };
         self.private = true;
@@ -149,25 +151,28 @@ impl Session {
         to: Place<'static>,
         room: Option<Box<[u8]>>,
     ) {
-        // Chat states, receipts and the like have no body; what a network cannot carry of them is
-        // not an error (XEP-0085 §5.1).
-        let Some(text) = text_of(&incoming.stanza) else {
+        // What a network cannot carry of chat states, receipts and the like is not an error
+        // (XEP-0085 §5.1).
+        let act = Act::of(&incoming.stanza, room.is_some());
+        if act == Act::Nothing {
             return;
-        };
+        }
         if self.base.link == Link::Over {
             let fault = Fault::new(FaultKind::NetworkDown, "");
             return origin.fault(&self.base.outbox, &fault);
         }
-        let mut message = Outgoing::text(to, text.body);
-        message.action = text.action;
-        let sent = Sent {
+        let peer = match &to {
+            Place::Occupant { nick, .. } => private_peer(&self.base, nick),
+            _ => format!("{}@{}", incoming.local, self.base.outbox.domain()),
+        };
+        self.consider(Asked {
             origin,
             stanza: incoming.stanza,
+            to,
             room,
-            reflected: false,
-        };
-        self.base
-            .issue(Command::Send(message), Pending::Message(Box::new(sent)));
+            peer,
+            what: What::Act(act),
+        });
     }
 
     /// What we sent came back. A room message that cannot be delivered means that the resource is

@@ -8,9 +8,11 @@
 //! What the user wants (his rooms and nickname) is kept here and asked for again after every
 //! `Online`: a lost connection, a restart and a first start are one path.
 
+mod acts;
 mod base;
 mod clock;
 mod events;
+mod heard;
 mod iq;
 mod messages;
 mod pending;
@@ -25,7 +27,7 @@ pub(crate) use self::task::SessionTask;
 use std::time::Duration;
 
 use crate::component::Mark;
-use crate::host::chat::Peers;
+use crate::host::chat::{Peers, Recent, Typing};
 use crate::host::room::{Rooms, code};
 
 /// How long a session without rooms is kept after the user last did something, for answers to
@@ -40,6 +42,14 @@ pub(crate) struct Session {
     pub(crate) base: Base,
     pub(crate) rooms: Rooms,
     pub(crate) peers: Peers,
+    /// What the user said last.
+    recent: Recent,
+    /// Who types.
+    typing: Typing,
+    /// What the user asks for and the store has to be asked about.
+    pub(crate) waiting: Option<acts::Waiting>,
+    /// What others do and the store has to be asked about.
+    held: heard::Held,
     /// Private messages were exchanged: the session outlives its rooms.
     private: bool,
     /// When the session had a room last.
@@ -53,6 +63,10 @@ impl Session {
             base,
             rooms: Rooms::default(),
             peers: Peers::default(),
+            recent: Recent::default(),
+            typing: Typing::default(),
+            waiting: None,
+            held: heard::Held::default(),
             private: false,
             roomless: None,
         }

@@ -12,6 +12,10 @@ pub(crate) struct Sent {
     pub(crate) stanza: Element,
     /// The folded name of the room it is for; `None`: private.
     pub(crate) room: Option<Box<[u8]>>,
+    /// The conversation's address.
+    pub(crate) peer: String,
+    /// Its sender gets a receipt when the network has taken it.
+    pub(crate) confirm: bool,
     /// It was reflected.
     pub(crate) reflected: bool,
 }
@@ -42,6 +46,17 @@ pub(crate) enum Pending {
     Quiet(Origin),
     /// An iq that is answered either way.
     Answer(Origin),
+    /// The same, for somebody's message that is taken back (XEP-0425).
+    Moderate {
+        /// Where the answer goes.
+        origin: Origin,
+        /// The room's folded name.
+        room: Box<[u8]>,
+        /// The message's public id.
+        id: String,
+        /// Why.
+        reason: Option<String>,
+    },
     /// Nobody waits for it.
     Nothing,
 }

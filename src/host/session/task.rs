@@ -179,7 +179,7 @@ impl SessionTask {
             return false;
         }
         for _ in 0..STANZAS {
-            if self.session.base.open_commands() >= IN_FLIGHT {
+            if self.session.waiting.is_some() || self.session.base.open_commands() >= IN_FLIGHT {
                 self.inbox.register(cx);
                 return false;
             }
@@ -193,7 +193,13 @@ impl SessionTask {
 
     /// Reads of the store that have come.
     fn reads(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut progress = false;
+        let mut progress = self.session.poll_held(cx);
+        if let Some(waiting) = &mut self.session.waiting
+            && let Poll::Ready(known) = waiting.known.as_mut().poll(cx)
+        {
+            self.session.looked_up(known);
+            progress = true;
+        }
         let mut at = 0;
         while at < self.session.base.archives.len() {
             if let Poll::Ready(opened) = self.session.base.archives[at].1.as_mut().poll(cx) {

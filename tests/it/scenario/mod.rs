@@ -12,6 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
+use isthmus::xmpp::Element;
 use parse::{Act, Step};
 use run::{Fault, Run};
 
@@ -45,6 +46,19 @@ pub(crate) fn run_text(name: &str, text: &str) -> Result<(), String> {
     result.map_err(|(step, fault)| {
         let line = step.map_or(0, |step| step.line);
         format!("{name}:{line}: {}", fault.text)
+    })
+}
+
+/// Plays steps that expect nothing, and tells what came.
+pub(crate) fn hear_text(name: &str, text: &str) -> Result<Vec<Element>, String> {
+    let steps = parse::read_text(Path::new(name), text)?;
+    in_stopped_time(|| async {
+        let mut run = Run::new();
+        for step in &steps {
+            run.step(step).await.map_err(|fault| fault.text)?;
+        }
+        run.settle().await.map_err(|fault| fault.text)?;
+        Ok(run.stanzas.into_iter().collect())
     })
 }
 

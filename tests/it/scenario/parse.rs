@@ -192,7 +192,8 @@ impl Act {
             | Self::WantStanza(text)
             | Self::Line { text, .. }
             | Self::WantLine { text, .. }
-            | Self::Foreign(text) => *text = text.replace(from, to),
+            | Self::Foreign(text)
+            | Self::Gateway { settings: text, .. } => *text = text.replace(from, to),
             Self::Unordered(steps) => {
                 for step in steps {
                     step.act.replace(from, to);

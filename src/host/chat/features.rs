@@ -1,0 +1,79 @@
+//! What of messages a place advertises (XEP-0030), from its capabilities.
+//!
+//! Only what a client decides by is here: each feature has a scenario that uses it
+//! (`tests/it/features.rs`).
+
+use isthmus_gateway::Caps;
+
+use crate::xmpp::ns;
+use crate::xmpp::write::Xml;
+
+/// What any place takes: corrections and replies become text where the network has none.
+const ALWAYS: [&str; 6] = [
+    ns::CORRECT,
+    ns::REPLY,
+    ns::FALLBACK,
+    ns::OOB,
+    ns::STYLING,
+    ns::HINTS,
+];
+
+/// Features of a person. `live`: he is spoken to on a live network.
+pub(crate) fn of_contact(caps: &Caps, live: bool) -> Vec<&'static str> {
+    let mut features = ALWAYS.to_vec();
+    features.push(ns::RECEIPTS);
+    if !live {
+        // A message that waits can be taken back whatever the network can do.
+        features.push(ns::RETRACT);
+        return features;
+    }
+    features.extend(of_caps(caps));
+    features
+}
+
+/// Features of a room.
+pub(crate) fn of_room(caps: &Caps) -> Vec<&'static str> {
+    let mut features = ALWAYS.to_vec();
+    features.extend(of_caps(caps));
+    if caps.moderate {
+        features.push(ns::MODERATE);
+    }
+    features
+}
+
+fn of_caps(caps: &Caps) -> impl Iterator<Item = &'static str> {
+    [
+        (caps.typing, ns::CHAT_STATES),
+        (caps.read, ns::CHAT_MARKERS),
+        (caps.retract, ns::RETRACT),
+        (caps.react, ns::REACTIONS),
+    ]
+    .into_iter()
+    .filter(|&(can, _)| can)
+    .map(|(_, feature)| feature)
+}
+
+/// Writes which reactions are allowed (XEP-0444 §2.2): where the network has none, not even one.
+pub(crate) fn write_restrictions(xml: &mut Xml<'_>, caps: &Caps) {
+    if caps.react && caps.react_max == 0 && caps.react_with.is_empty() {
+        return;
+    }
+    xml.start_ns("x", ns::DATA_FORMS).attr("type", "result");
+    xml.start("field")
+        .attr("var", "FORM_TYPE")
+        .attr("type", "hidden");
+    xml.text_element("value", ns::REACTIONS_RESTRICTIONS).end();
+    if !caps.react || caps.react_max > 0 {
+        let most = if caps.react { caps.react_max } else { 0 };
+        xml.start("field").attr("var", "max_reactions_per_user");
+        xml.text_element("value", &most.to_string()).end();
+    }
+    if caps.react && !caps.react_with.is_empty() {
+        xml.start("field").attr("var", "allowlist");
+        for reaction in &caps.react_with {
+            xml.text_element("value", reaction);
+        }
+        xml.end();
+    }
+    xml.end();
+}

@@ -1,0 +1,258 @@
+//! What others do privately, told to the user.
+//!
+//! Where it refers to a message, that may be one of his own, which only he gave an id: then it
+//! waits for the store, and what comes after it waits behind it.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use isthmus_gateway::{Key, Message, Place, Text, Time, Who};
+
+use super::{Base, Session};
+use crate::component::Class;
+use crate::host::chat::{self, Beside, LATE_MS, Quoted, REMEMBER_MS, Spoken};
+use crate::store::{Known, Later, NewReference, StoreFault};
+
+/// Events that may wait for the store; one more is told as if nothing were known of it.
+const MOST: usize = 256;
+
+/// Something private, and whose.
+#[derive(Debug)]
+pub(super) enum Private {
+    /// Somebody says something.
+    Said(Box<Message<'static>>),
+    /// Somebody changes what he said.
+    Edited(Key<'static>, Box<Message<'static>>),
+    /// Somebody takes back what he said.
+    Retracted(Key<'static>, Who<'static>),
+    /// Somebody's reactions.
+    Reacted(Key<'static>, Who<'static>, Vec<Text<'static>>),
+    /// Somebody has read.
+    Read(Key<'static>, Who<'static>),
+    /// The user's message has arrived.
+    Delivered(Key<'static>, String),
+}
+
+impl Private {
+    /// Whose doing it is.
+    fn nick(&self) -> &str {
+        match self {
+            Self::Said(message) | Self::Edited(_, message) => &message.who.nick,
+            Self::Retracted(_, who) | Self::Reacted(_, who, _) | Self::Read(_, who) => &who.nick,
+            Self::Delivered(_, nick) => nick,
+        }
+    }
+
+    /// The message it refers to, if that may be the user's own.
+    fn about(&self) -> Option<&str> {
+        match self {
+            Self::Said(message) => message.reply.as_ref().map(|reply| reply.key.0.as_ref()),
+            Self::Edited(..) | Self::Retracted(..) => None,
+            Self::Reacted(key, ..) | Self::Read(key, _) | Self::Delivered(key, _) => Some(&key.0),
+        }
+    }
+}
+
+/// Private events that wait for the store, oldest first.
+#[derive(Default)]
+pub(crate) struct Held {
+    queue: VecDeque<(Private, Later<Result<Option<Known>, StoreFault>>)>,
+}
+
+impl Session {
+    /// Tells something private in its turn.
+    pub(super) fn private(&mut self, event: Private) {
+        let peer = private_peer(&self.base, event.nick());
+        let about = event.about();
+        let own = about.and_then(|key| self.recent.by_key(&peer, key));
+        let own = own.map(|own| own.id.clone());
+        let settled = about.is_none() || own.is_some();
+        if self.held.queue.len() >= MOST || (settled && self.held.queue.is_empty()) {
+            return self.tell_private(event, own);
+        }
+        let known: Later<_> = match about.filter(|_| own.is_none()) {
+            Some(key) => {
+                let (user, gateway) = (self.base.user.as_str(), self.base.outbox.domain());
+                let store = &self.base.shared.store;
+                store.known_by_key(user, gateway, &peer, key)
+            }
+            None => {
+                let known = own.map(|stanza| Known {
+                    key: String::new(),
+                    stanza,
+                    mine: true,
+                    nick: None,
+                });
+                Box::pin(std::future::ready(Ok(known)))
+            }
+        };
+        self.held.queue.push_back((event, known));
+    }
+
+    /// Tells what has waited long enough. Whether anything was told.
+    pub(crate) fn poll_held(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        while let Some((_, known)) = self.held.queue.front_mut() {
+            let Poll::Ready(known) = Pin::new(known).poll(cx) else {
+                return progress;
+            };
+            let known = known.ok().flatten().filter(|known| known.mine);
+            if let Some((event, _)) = self.held.queue.pop_front() {
+                self.tell_private(event, known.map(|known| known.stanza));
+                progress = true;
+            }
+        }
+        progress
+    }
+
+    /// `own`: the id of the message it refers to, if that is the user's own.
+    fn tell_private(&mut self, event: Private, own: Option<String>) {
+        let nick = event.nick();
+        let Some(way) = chat::way(&self.base, &mut self.rooms, &self.peers, nick) else {
+            return;
+        };
+        let mut about = String::new();
+        if let Some(key) = event.about() {
+            self.base.ids.next(Some(key), &mut about);
+        }
+        let mine = own.is_some();
+        let about = own.unwrap_or(about);
+        let base = &mut self.base;
+        let mut fresh = String::new();
+        base.ids.next(None, &mut fresh);
+        let id = Some(fresh.as_str());
+        match &event {
+            Private::Said(message) => {
+                let author = match mine {
+                    true => base.user.to_string(),
+                    false => way.author(base),
+                };
+                let reply = message.reply.is_some().then_some(Quoted {
+                    id: &about,
+                    to: &author,
+                    who: None,
+                });
+                self.typing.heard(&message.who.nick);
+                say(base, &way, message, reply, None);
+            }
+            Private::Edited(key, message) => {
+                let mut first = String::new();
+                base.ids.next(Some(&key.0), &mut first);
+                self.typing.heard(&message.who.nick);
+                say(base, &way, message, None, Some((&fresh, &first)));
+            }
+            Private::Retracted(key, _) => {
+                let mut first = String::new();
+                base.ids.next(Some(&key.0), &mut first);
+                chat::tell(base, &way, Class::Message, id, |xml| {
+                    chat::write_retracted(xml, &first);
+                });
+            }
+            Private::Reacted(_, _, with) => {
+                chat::tell(base, &way, Class::Message, id, |xml| {
+                    let with = with.iter().map(AsRef::as_ref);
+                    chat::write_reactions(xml, &about, with);
+                });
+            }
+            Private::Read(..) => chat::tell(base, &way, Class::Message, id, |xml| {
+                chat::write_displayed(xml, &about);
+            }),
+            // Nobody asks for a receipt of what somebody else said.
+            Private::Delivered(..) if !mine => {}
+            Private::Delivered(..) => chat::tell(base, &way, Class::Message, id, |xml| {
+                chat::write_received(xml, &about);
+            }),
+        }
+    }
+
+    /// Somebody types privately, or no longer.
+    pub(super) fn typing_privately(&mut self, nick: &str, on: bool) {
+        if !self.typing.other("", nick, on) {
+            return;
+        }
+        if let Some(way) = chat::way(&self.base, &mut self.rooms, &self.peers, nick) {
+            // Lost with the stream: by then it is not true any more.
+            chat::tell(&self.base, &way, Class::Presence, None, |xml| {
+                chat::write_state(xml, on);
+            });
+        }
+    }
+}
+
+/// Shows a private message. `edited`: its id, and the one of what it takes the place of.
+fn say(
+    base: &mut Base,
+    way: &chat::Way,
+    message: &Message<'_>,
+    reply: Option<Quoted<'_>>,
+    edited: Option<(&str, &str)>,
+) {
+    let key = message.key.as_ref().map(|Key(key)| key.as_ref());
+    let mut id = String::new();
+    match edited {
+        Some((fresh, _)) => fresh.clone_into(&mut id),
+        None => {
+            base.ids.next(key, &mut id);
+            if let Some(key) = key {
+                refer(
+                    base,
+                    &private_peer(base, &message.who.nick),
+                    key,
+                    &id,
+                    false,
+                );
+            }
+        }
+    }
+    let by = way.from(base);
+    let at = message
+        .time
+        .map(|Time(ms)| ms)
+        .filter(|ms| (base.now_ms - ms).abs() > LATE_MS);
+    let spoken = Spoken {
+        id: &id,
+        by: &by,
+        at,
+    };
+    let beside = Beside {
+        reply,
+        me: None,
+        markable: base.caps_at(&message.at).read,
+    };
+    chat::tell(base, way, Class::Message, Some(&id), |xml| {
+        chat::write_message(xml, message, &spoken, &beside);
+        if let Some((_, first)) = edited {
+            chat::write_replaced(xml, first);
+        }
+    });
+}
+
+/// Keeps under which id the user's clients know a message.
+pub(super) fn refer(base: &Base, peer: &str, key: &str, stanza: &str, mine: bool) {
+    base.shared.store.refer(NewReference {
+        user: base.user.to_string(),
+        gateway: base.outbox.domain().to_owned(),
+        peer: peer.to_owned(),
+        key: key.to_owned(),
+        stanza: stanza.to_owned(),
+        mine,
+        until: base.now_ms + REMEMBER_MS,
+    });
+}
+
+/// The address of the conversation with a person, by whatever way it is held.
+pub(super) fn private_peer(base: &Base, nick: &str) -> String {
+    let local = base
+        .local(isthmus_gateway::Kind::Contact, nick)
+        .unwrap_or_default();
+    format!("{local}@{}", base.outbox.domain())
+}
+
+/// The name of the person at a private place.
+pub(super) fn nick_at<'p>(at: &'p Place<'_>) -> &'p str {
+    match at {
+        Place::Contact(nick) | Place::Occupant { nick, .. } => nick,
+        Place::Room(_) | Place::Network => "",
+    }
+}
