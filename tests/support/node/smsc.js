@@ -8,10 +8,14 @@
 //     how the next submissions are answered, one each; then as by {"id": a counter}
 //   {"cmd":"release"}                    answers what is on hold
 //   {"cmd":"deliver","pdu":{...}}        a deliver_sm; "hex" in place of "short_message"
+//   {"cmd":"keep","key":"...","pdu":{...}}
+//     a deliver that is sent again over each bind until it is taken; {"cmd":"kept"}: how many
+//   {"cmd":"habits"}                     the last digit of a destination decides from now on:
+//     0 accepted and delivered, 1 accepted and undeliverable, 2 refused, 3 never answered
 //   {"cmd":"raw","hex":"..."}            bytes as they are
 //   {"cmd":"enquire"}, {"cmd":"unbind"}, {"cmd":"drop"}
 // Events: listening, ready (answers are set), bind, bound, submit, delivered (the answer to a
-//   deliver), nack, enquired, unbound, closed, error.
+//   deliver), acknowledged (a kept one was taken), kept, nack, enquired, unbound, closed, error.
 'use strict';
 const fs = require('fs');
 const [port, library, key, cert] = process.argv.slice(1);
@@ -22,6 +26,45 @@ let bound = null;
 let count = 0;
 let answers = [];
 let held = [];
+let habits = false;
+const kept = new Map();
+
+// One that is not taken is tried again after a while, or over the next bind.
+function attempt(key) {
+  const session = bound;
+  if (!session || !kept.has(key)) return;
+  session.deliver_sm(kept.get(key), (answer) => {
+    if (answer.command_status === 0) {
+      if (kept.delete(key)) tell('acknowledged', { key });
+    } else if (session === bound) {
+      setTimeout(() => session === bound && attempt(key), 200);
+    }
+  });
+}
+
+function keep(key, pdu) {
+  kept.set(key, pdu);
+  attempt(key);
+}
+
+function byHabit(pdu) {
+  const digit = pdu.destination_addr.slice(-1);
+  if (digit === '2') return { status: 0x0b };
+  if (digit === '3') return { hold: true };
+  const id = `id${++count}`;
+  const [word, state] = digit === '1' ? ['UNDELIV', 5] : ['DELIVRD', 2];
+  // The phone may answer before the submission is answered: that is for the wire to say.
+  setImmediate(() => keep(id, {
+    esm_class: 4,
+    source_addr: pdu.destination_addr,
+    destination_addr: pdu.source_addr,
+    short_message: `id:${id} sub:001 dlvrd:001 submit date:2611211114 ` +
+      `done date:2611211114 stat:${word} err:000 text:`,
+    receipted_message_id: id,
+    message_state: state,
+  }));
+  return { id };
+}
 
 function answered(pdu, how) {
   const id = how.id === undefined ? `id${++count}` : how.id;
@@ -34,7 +77,7 @@ function answered(pdu, how) {
 }
 
 function submitted(pdu) {
-  const how = answers.length ? answers.shift() : {};
+  const how = answers.length ? answers.shift() : habits ? byHabit(pdu) : {};
   const message = pdu.short_message;
   const udh = message && message.udh ? Buffer.concat(message.udh.map(Buffer.from)) : null;
   const octets = message && message.message;
@@ -65,6 +108,7 @@ function serve(session) {
     if (right) {
       bound = session;
       tell('bound', {});
+      [...kept.keys()].forEach(attempt);
     }
   };
   ['bind_transceiver', 'bind_receiver', 'bind_transmitter'].forEach((e) => session.on(e, bind));
@@ -95,6 +139,16 @@ function obey(command) {
     case 'answers':
       answers = command.list;
       tell('ready', {});
+      break;
+    case 'habits':
+      habits = true;
+      tell('ready', {});
+      break;
+    case 'keep':
+      keep(command.key, command.pdu);
+      break;
+    case 'kept':
+      tell('kept', { count: kept.size });
       break;
     case 'release':
       held.splice(0).forEach((send) => send());

@@ -49,6 +49,16 @@ pub enum Happened {
         /// With this status.
         status: u32,
     },
+    /// One of the deliveries that it keeps until then was taken.
+    Acknowledged {
+        /// What [`NodeSmsc::keep`] called it.
+        key: String,
+    },
+    /// So many deliveries wait to be taken.
+    Kept {
+        /// How many.
+        count: usize,
+    },
     /// A PDU of it was refused as such.
     Nack {
         /// With this status.
@@ -171,6 +181,36 @@ impl NodeSmsc {
         let ready = self.expect(|event| *event == Happened::Ready);
         async move {
             ready.await;
+        }
+    }
+
+    /// From now on the last digit of a destination says what becomes of a submission: see the
+    /// script.
+    ///
+    /// # Panics
+    ///
+    /// When it does not listen to that in time.
+    pub async fn habits(&self) {
+        self.command(&json!({ "cmd": "habits" }));
+        self.expect(|event| *event == Happened::Ready).await;
+    }
+
+    /// Delivers a message, over this bind and any later one, until it is taken.
+    pub fn keep(&self, key: &str, pdu: &Value) {
+        self.command(&json!({ "cmd": "keep", "key": key, "pdu": pdu }));
+    }
+
+    /// How many such messages and receipts wait to be taken.
+    ///
+    /// # Panics
+    ///
+    /// When it does not answer in time.
+    pub async fn kept(&self) -> usize {
+        self.command(&json!({ "cmd": "kept" }));
+        let kept = self.expect(|event| matches!(event, Happened::Kept { .. }));
+        match kept.await {
+            Happened::Kept { count } => count,
+            other => panic!("{other:?} is no number"),
         }
     }
 

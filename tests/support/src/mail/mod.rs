@@ -1,6 +1,7 @@
 //! Real mail servers and clients on loopback.
 
 mod clients;
+mod inject;
 mod login;
 mod postfix;
 

@@ -3,7 +3,9 @@
 //! It starts as root only: its master refuses anything else, and its parts drop to users of their
 //! own, for which users are taken that every Debian has.
 
+use std::collections::HashMap;
 use std::fs;
+use std::io;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -11,8 +13,12 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+<<<<<<< HEAD
 use super::clients::swaks;
 use super::login::Login;
+=======
+use super::inject::inject;
+>>>>>>> 399639c (e2e: kill under load on email, SMS and a plugin)
 use crate::port::Port;
 use crate::process::{Process, Spec, read_lossy};
 use crate::tls::Certificate;
@@ -56,6 +62,7 @@ impl Postfix {
     ///
     /// When it is not there or does not start, such as without being root.
     pub fn start(gateway: &str, back: Back) -> Self {
+<<<<<<< HEAD
         Self::start_with(gateway, back, false)
     }
 
@@ -66,15 +73,31 @@ impl Postfix {
     }
 
     fn start_with(gateway: &str, back: Back, strict: bool) -> Self {
+=======
+        Self::start_with(gateway, back, IMPATIENT)
+    }
+
+    /// As [`Self::start`]; what the gateway does not take now is tried again every second, and what
+    /// is for [`LOST`] comes back because nobody there is known.
+    pub fn start_patient(gateway: &str, back: Back) -> Self {
+        Self::start_with(gateway, back, PATIENT)
+    }
+
+    fn start_with(gateway: &str, back: Back, manner: &str) -> Self {
+>>>>>>> 399639c (e2e: kill under load on email, SMS and a plugin)
         let dir = tempfile::tempdir().expect("a temporary directory");
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("ours");
         let port = Port::reserve();
         let certificate = Certificate::create(dir.path());
         lay_out(dir.path());
+<<<<<<< HEAD
         let mut main = main_cf(dir.path(), gateway, back, &certificate);
         if strict {
             main += &strict_cf(gateway);
         }
+=======
+        let main = main_cf(dir.path(), gateway, back, &certificate) + manner;
+>>>>>>> 399639c (e2e: kill under load on email, SMS and a plugin)
         fs::write(dir.path().join("etc/main.cf"), main).expect("written");
         let master = MASTER.replace("PORT", &port.number().to_string());
         fs::write(dir.path().join("etc/master.cf"), master).expect("written");
@@ -146,12 +169,80 @@ impl Postfix {
         swaks(&["--server", &server, "--from", from, "--to", to], mail)
     }
 
+    /// Hands over mails one after the other, by one connection. Lines may end with LF alone.
+    ///
+    /// # Errors
+    ///
+    /// When it does not take one.
+    pub fn inject(&self, from: &str, to: &str, mails: &[String]) -> io::Result<()> {
+        inject(self.port.address(), from, to, mails)
+    }
+
+    /// How many mails wait in its queue.
+    pub fn queued(&self) -> usize {
+        let queues = ["maildrop", "incoming", "active", "deferred"];
+        let spool = self.dir.path().join("spool");
+        queues.iter().map(|queue| files(&spool.join(queue))).sum()
+    }
+
+    /// The Message-IDs of mails to this address that the next station has answered with 250, as the
+    /// log tells.
+    pub fn sent_to(&self, address: &str) -> Vec<String> {
+        let (log, to) = (self.log(), format!(": to=<{address}>"));
+        let mut ids: HashMap<&str, &str> = HashMap::new();
+        let mut sent = Vec::new();
+        for line in log.lines() {
+            // `postfix/part[pid]: QUEUE-ID: what happened`
+            let Some((_, rest)) = line.split_once("]: ") else {
+                continue;
+            };
+            let Some((mail, _)) = rest.split_once(": ") else {
+                continue;
+            };
+            if let Some((_, id)) = rest.split_once(": message-id=") {
+                ids.insert(mail, id);
+            } else if rest.contains(&to) && rest.contains("status=sent (250") {
+                sent.extend(ids.get(mail).map(|id| (*id).to_owned()));
+            }
+        }
+        sent
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         self.process.log()
     }
 }
 
+<<<<<<< HEAD
+=======
+/// Runs swaks with these arguments and this mail, whose lines may end with LF alone.
+///
+/// # Errors
+///
+/// What it says when it does not succeed.
+pub fn swaks(args: &[&str], mail: &str) -> Result<(), String> {
+    let output = Command::new("perl")
+        .arg(paths::need("usr/bin/swaks"))
+        .args(["--hide-informational", "--timeout", "20s", "--data", mail])
+        .args(args)
+        .output()
+        .expect("perl starts");
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr))
+}
+
+/// How many files there are, in whatever depth.
+fn files(dir: &Path) -> usize {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let count = |path: PathBuf| if path.is_dir() { files(&path) } else { 1 };
+    entries.map(|entry| count(entry.path())).sum()
+}
+
+>>>>>>> 399639c (e2e: kill under load on email, SMS and a plugin)
 fn spec(dir: &Path) -> Spec {
     // In the foreground, and in the session and process group that it is started in.
     Spec::new("postfix", paths::need("usr/lib/postfix/sbin/master"), dir)
@@ -233,7 +324,7 @@ virtual_minimum_uid = 1
 virtual_uid_maps = static:{reader}
 virtual_gid_maps = static:{reader}
 relay_domains = {gateway}
-transport_maps = inline:{{ {{{gateway} = {back}}}, {{{LOST} = smtp:[127.0.0.1]:1}} }}
+transport_maps = inline:{{ {{{gateway} = {back}}}, {{{LOST} = $lost}} }}
 default_transport = error:5.4.4 no way out of the test
 smtp_dns_support_level = disabled
 smtpd_peername_lookup = no
@@ -242,7 +333,6 @@ smtpd_tls_security_level = may
 smtpd_tls_cert_file = {cert}
 smtpd_tls_key_file = {key}
 smtpd_tls_auth_only = yes
-maximal_queue_lifetime = 0
 in_flow_delay = 0
 ",
         dir = dir.display(),
@@ -253,6 +343,7 @@ in_flow_delay = 0
     )
 }
 
+<<<<<<< HEAD
 /// What is added, and counts in the place of what stands before it.
 fn strict_cf(gateway: &str) -> String {
     format!(
@@ -266,6 +357,22 @@ lmtp_tls_security_level = encrypt
 "
     )
 }
+=======
+/// What cannot be delivered comes back at once.
+const IMPATIENT: &str = "\
+maximal_queue_lifetime = 0
+lost = smtp:[127.0.0.1]:1
+";
+
+/// What cannot be delivered is tried again soon.
+const PATIENT: &str = "\
+maximal_queue_lifetime = 1d
+queue_run_delay = 1s
+minimal_backoff_time = 1s
+maximal_backoff_time = 2s
+lost = virtual:
+";
+>>>>>>> 399639c (e2e: kill under load on email, SMS and a plugin)
 
 const MASTER: &str = "\
 127.0.0.1:PORT inet n - n - - smtpd
