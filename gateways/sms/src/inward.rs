@@ -21,7 +21,7 @@ use self::deliver::deliver;
 use self::journal::Journal;
 use crate::address;
 use crate::config::{Carrier, Config};
-use crate::track::{Match, Part, Table, key};
+use crate::track::{Part, Table, key};
 use crate::translate::concat::{Joiner, Key as Parted, Parts, Whole, piece};
 use crate::translate::outcome::Copy;
 use crate::translate::receipt::{Receipt, plain_form, receipt};
@@ -182,17 +182,18 @@ impl Inward {
         if self.receipts.len() >= RECEIPTS {
             self.receipts.join_next().await;
         }
-        let numbers = [sm.source.number.as_str(), &sm.destination.number];
-        let found = self.table.find(&receipt, numbers, now());
+        let numbers = [&sm.source.number, &sm.destination.number].map(String::clone);
         let job = Receipted {
             carrier: self.name.clone(),
             receipt,
+            numbers,
             ticket,
             max_parts: self.config.max_parts,
             table: Arc::clone(&self.table),
             up: Arc::clone(&self.up),
             commands: self.commands.clone(),
         };
+        let found = job.known();
         self.receipts.spawn(job.run(found));
     }
 
@@ -293,6 +294,8 @@ fn answer(commands: &mpsc::UnboundedSender<Command>, ticket: Ticket, status: Sta
 struct Receipted {
     carrier: String,
     receipt: Receipt,
+    /// The numbers it names.
+    numbers: [String; 2],
     ticket: Ticket,
     max_parts: u8,
     table: Arc<Table>,
@@ -301,12 +304,23 @@ struct Receipted {
 }
 
 impl Receipted {
-    async fn run(self, found: Match) {
-        let part = match found {
-            Match::Part(part) => Some(part),
-            // If we end before its submission does, the outcome of that is unknown anyway.
-            Match::Held => None,
-            Match::None => self.recall().await,
+    /// The part that it belongs to, if that is remembered.
+    fn known(&self) -> Option<Part> {
+        self.table.find(&self.receipt, self.numbers())
+    }
+
+    fn numbers(&self) -> [&str; 2] {
+        self.numbers.each_ref().map(String::as_str)
+    }
+
+    async fn run(self, known: Option<Part>) {
+        let part = match known {
+            Some(part) => Some(part),
+            // The host first: what it knows of an earlier run must not be held for a submission.
+            None => match self.recall().await {
+                Some(part) => Some(part),
+                None => self.table.hold(&self.receipt, self.numbers(), now()),
+            },
         };
         let status = match part {
             Some(part) => self.report(part).await,
@@ -330,7 +344,7 @@ impl Receipted {
         tracing::debug!(
             carrier = self.carrier,
             ids,
-            "a receipt of nothing that is known"
+            "a receipt of nothing that has been reported"
         );
         None
     }

@@ -1,9 +1,10 @@
 //! What is out and waits for receipts.
 //!
-//! A receipt names the carrier's id of a part. It may come before the answer that tells that id,
-//! so receipts of ids that are not known are held for a minute while something is being
-//! submitted. Bounded: what is pushed out, and what went out in an earlier run, is asked for at
-//! the host ([`Uplink::resolve`]).
+//! A receipt names the carrier's id of a part. What is not remembered here, being pushed out or of
+//! an earlier run, is asked for at the host ([`Uplink::resolve`]). A receipt may also come before
+//! the answer that tells the id, so one that the host does not know either is held for a minute
+//! while something is being submitted. It has been answered by then: if we are killed, so is the
+//! submission, and what is sent once more has a receipt of its own.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -174,15 +175,6 @@ pub(crate) struct Part {
     pub(crate) number: String,
 }
 
-/// What a receipt belongs to.
-pub(crate) enum Match {
-    Part(Part),
-    /// Perhaps to something that is being submitted: it is held.
-    Held,
-    /// Nothing that is remembered here.
-    None,
-}
-
 /// All parts of a carrier that wait for receipts.
 #[derive(Default)]
 pub(crate) struct Table {
@@ -253,31 +245,43 @@ impl Table {
     }
 
     /// What a receipt belongs to. `numbers` are those it names, of which one is the recipient's.
-    pub(crate) fn find(&self, receipt: &Receipt, numbers: [&str; 2], now: Instant) -> Match {
+    pub(crate) fn find(&self, receipt: &Receipt, numbers: [&str; 2]) -> Option<Part> {
+        lock(&self.inner).find(receipt, numbers)
+    }
+
+    /// The same for one that the host does not know either: if it is not known here by now, it is
+    /// held while something is being submitted.
+    pub(crate) fn hold(&self, receipt: &Receipt, numbers: [&str; 2], now: Instant) -> Option<Part> {
         let mut inner = lock(&self.inner);
+        let found = inner.find(receipt, numbers);
+        if found.is_none() && !receipt.ids.is_empty() && inner.submitting > 0 {
+            if inner.early.len() >= MOST_EARLY {
+                inner.early.pop_front();
+            }
+            inner.early.push_back((now, receipt.clone()));
+        }
+        found
+    }
+}
+
+impl Inner {
+    fn find(&self, receipt: &Receipt, numbers: [&str; 2]) -> Option<Part> {
         for id in &receipt.ids {
-            if let Some(part) = inner.parts.get(&plain_form(id)) {
-                return Match::Part(part.clone());
+            if let Some(part) = self.parts.get(&plain_form(id)) {
+                return Some(part.clone());
             }
         }
         // In another base an id may be that of another message: the number must fit as well.
         for id in &receipt.ids {
             for form in other_forms(id) {
-                let part = inner.parts.get(&form);
+                let part = self.parts.get(&form);
                 let part = part.filter(|part| numbers.iter().any(|n| digits(n) == part.number));
                 if let Some(part) = part {
-                    return Match::Part(part.clone());
+                    return Some(part.clone());
                 }
             }
         }
-        if receipt.ids.is_empty() || inner.submitting == 0 {
-            return Match::None;
-        }
-        if inner.early.len() >= MOST_EARLY {
-            inner.early.pop_front();
-        }
-        inner.early.push_back((now, receipt.clone()));
-        Match::Held
+        None
     }
 }
 
@@ -317,8 +321,7 @@ mod tests {
     }
 
     fn found(table: &Table, id: &str, number: &str) -> bool {
-        let now = Instant::now();
-        matches!(table.find(&receipt(id), [number, ""], now), Match::Part(_))
+        table.find(&receipt(id), [number, ""]).is_some()
     }
 
     #[test]
@@ -335,19 +338,10 @@ mod tests {
     fn an_early_receipt_waits_for_its_submission_and_not_for_ever() {
         let table = Table::default();
         let now = Instant::now();
-        assert!(matches!(
-            table.find(&receipt("7"), ["", ""], now),
-            Match::None
-        ));
+        let hold = |id| table.hold(&receipt(id), ["", ""], now).is_none();
+        assert!(hold("7"));
         table.submitting();
-        assert!(matches!(
-            table.find(&receipt("7"), ["", ""], now),
-            Match::Held
-        ));
-        assert!(matches!(
-            table.find(&receipt("8"), ["", ""], now),
-            Match::Held
-        ));
+        assert!(hold("7") && hold("8"));
         assert_eq!(table.submitted(Some(("7", part("1"))), now), [receipt("7")]);
         table.submitting();
         assert!(

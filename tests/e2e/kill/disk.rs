@@ -102,9 +102,9 @@ impl Disk {
         self.copies.iter().filter(fits).count() as u64
     }
 
-    /// How many copies wait to be sent, or for something to tell their sender.
-    pub(super) fn open(&self) -> usize {
+    /// The copies that wait to be sent, or for something to tell their sender.
+    pub(super) fn open(&self) -> Vec<&Copy> {
         let open = |copy: &&Copy| copy.state <= BEGUN || !copy.told;
-        self.copies.iter().filter(open).count()
+        self.copies.iter().filter(open).collect()
     }
 }

@@ -296,13 +296,13 @@ impl<N: Network> Run<N> {
         let mut looks = 0;
         while looks < 3 {
             let disk = Disk::of_living(&self.world.isthmus);
-            let open = disk.as_ref().map_or(0, Disk::open);
+            let open = disk.as_ref().map(Disk::open).unwrap_or_default();
             let quiet = self.network.is_quiet().await;
-            let still = disk.is_some_and(|disk| disk.inbound == 0) && open == 0 && quiet;
-            looks = if still { looks + 1 } else { 0 };
+            let ended = disk.as_ref().is_some_and(|disk| disk.inbound == 0) && open.is_empty();
+            looks = if ended && quiet { looks + 1 } else { 0 };
             assert!(
                 Instant::now() < end,
-                "{}: {open} messages have not ended; the far end is quiet: {quiet}\n{}",
+                "{}: these have not ended: {open:?}; the far end is quiet: {quiet}\n{}",
                 N::NAME,
                 self.world.isthmus.log()
             );

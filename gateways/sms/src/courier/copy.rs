@@ -72,7 +72,7 @@ impl Sending {
         }
         match self.parts().await {
             Ok(()) => {
-                self.report(Copy::sent).await;
+                self.report(|copy| vec![copy.sent()]).await;
             }
             Err(Stop::Again(after, fault)) => self.again(after, fault).await,
             Err(Stop::Refused(fault)) => {

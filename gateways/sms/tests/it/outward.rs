@@ -73,8 +73,27 @@ async fn a_receipt_that_overtakes_the_answer_counts() {
     scene.receipt("early", DELIVERED);
     assert_eq!(scene.smsc.delivered().await, 0);
     scene.smsc.release();
-    assert_eq!(scene.host.report().await.state, State::Accepted);
+    // In one report: the receipt was answered, and the carrier will not send it again.
     assert_eq!(scene.host.report().await.state, State::Delivered);
+    scene.drain().await;
+}
+
+#[tokio::test]
+async fn a_receipt_of_another_run_counts_while_something_is_sent() {
+    let scene = Scene::start().await;
+    scene.send(3, "hello");
+    let id = scene.smsc.submit().await.id;
+    assert_eq!(scene.host.report().await.state, State::Accepted);
+    let scene = scene.killed().await;
+    scene.smsc.answers(&json!([{ "hold": true }])).await;
+    scene.send(4, "on its way");
+    scene.smsc.submit().await;
+    scene.receipt(&id, DELIVERED);
+    assert_eq!(scene.smsc.delivered().await, 0);
+    let report = scene.host.report().await;
+    assert_eq!((report.job, report.state), (JobId(3), State::Delivered));
+    scene.smsc.release();
+    assert_eq!(scene.host.report().await.state, State::Accepted);
     scene.drain().await;
 }
 
