@@ -89,13 +89,14 @@ enum Moment {
 }
 
 impl Moment {
-    fn draw(seed: &mut Seed, states: &[i64], count: usize) -> Self {
+    /// One of all; often the state that has been met least so far.
+    fn draw(seed: &mut Seed, rarest: i64, count: usize) -> Self {
         match seed.below(10) {
             0 => Self::Written(seed.below(count)),
             1 => Self::Read,
             2 => Self::Told(1 + seed.below(8)),
             3 => Self::After(Duration::from_micros(seed.below(80_000) as u64)),
-            _ => Self::Met(states[seed.below(states.len())]),
+            _ => Self::Met(rarest),
         }
     }
 }
@@ -169,7 +170,9 @@ impl<N: Network> Run<N> {
     /// Messages both ways, a kill, a new start.
     async fn round(&mut self) {
         let count = 8 + self.seed.below(ROUND - 8);
-        let moment = Moment::draw(&mut self.seed, N::STATES, count);
+        let met = |state: &&i64| self.books.met.get(state).map_or(0, |(kills, _)| *kills);
+        let rarest = N::STATES.iter().min_by_key(met).copied();
+        let moment = Moment::draw(&mut self.seed, rarest.unwrap_or(disk::BEGUN), count);
         let mut killed = false;
         self.books.rounds.push(Vec::new());
         self.others_write(count / 4).await;
@@ -194,7 +197,7 @@ impl<N: Network> Run<N> {
 
     fn write(&mut self, number: usize) {
         let to = N::RECIPIENTS[self.seed.below(N::RECIPIENTS.len())];
-        let text = format!("out {} {number} of it", self.books.kills);
+        let text = format!("out {} {number} of it", self.books.rounds.len());
         let id = self.juliet.message_with("chat", to, &text, RECEIPT);
         // Now and then she regrets it at once (XEP-0424).
         if self.seed.below(6) == 0 {

@@ -25,6 +25,8 @@ struct Known {
     /// Lines the plugin has not taken yet, by number.
     open: BTreeMap<u64, String>,
     lines: u64,
+    /// What is said with the next message that comes, or when nothing comes any more.
+    later: Vec<String>,
     acknowledged: BTreeSet<String>,
     /// The plugin's end.
     connection: Option<TcpStream>,
@@ -39,6 +41,12 @@ impl Known {
             let _ = connection.write_all(line.as_bytes());
         }
         self.open.insert(self.lines, line);
+    }
+
+    fn say_later(&mut self) {
+        for line in std::mem::take(&mut self.later) {
+            self.say(&line);
+        }
     }
 
     /// Another process of the plugin is there.
@@ -62,11 +70,16 @@ impl Known {
         let mut word = || words.next().unwrap_or_default().to_owned();
         let (out, job, to, text) = (word(), word(), word(), word());
         assert_eq!(out, "out", "{line}");
+        self.say_later();
         let states: &[&str] = match to.as_str() {
             "reader" => &["accepted", "delivered", "read"],
             "nobody" => &["failed"],
             "lost" => &["unknown"],
             "returned" => &["accepted", "failed"],
+            "slow" => {
+                self.later.push(format!("state {job} delivered"));
+                &["accepted"]
+            }
             _ => &["accepted", "delivered"],
         };
         for state in states {
@@ -112,6 +125,7 @@ impl Network for Far {
     const DOMAIN: &'static str = FAR;
     const RECIPIENTS: &'static [&'static str] = &[
         "bob@far.localhost",
+        "slow@far.localhost",
         "reader@far.localhost",
         "nobody@far.localhost",
         "lost@far.localhost",
@@ -129,7 +143,9 @@ impl Network for Far {
     }
 
     async fn is_quiet(&mut self) -> bool {
-        lock(&self.0).open.is_empty()
+        let mut known = lock(&self.0);
+        known.say_later();
+        known.open.is_empty()
     }
 
     fn arrived(&self) -> Option<Vec<Arrival>> {
