@@ -1,6 +1,6 @@
 //! What the program has on disk, read without touching it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use isthmus_test_support::Isthmus;
@@ -93,12 +93,14 @@ impl Disk {
         })
     }
 
-    /// How many copies of these messages are in a state.
-    pub(super) fn count(&self, state: i64, of: &BTreeSet<&str>) -> u64 {
+    /// How many copies are to be sent, for those two states; or have come into a state since
+    /// `last`, for the others.
+    pub(super) fn count(&self, state: i64, last: &BTreeMap<String, i64>) -> u64 {
         if state == INBOUND {
             return self.inbound;
         }
-        let fits = |copy: &&Copy| copy.state == state && of.contains(copy.stanza.as_str());
+        let new = |copy: &Copy| state <= BEGUN || last.get(&copy.stanza) != Some(&state);
+        let fits = |copy: &&Copy| copy.state == state && new(copy);
         self.copies.iter().filter(fits).count() as u64
     }
 

@@ -99,5 +99,5 @@ listen = ["{listener}"]
         postfix,
         written: BTreeMap::new(),
     };
-    kill(world, post, 12, 120).await;
+    kill(world, post, 12, 100).await;
 }

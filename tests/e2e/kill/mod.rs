@@ -32,10 +32,11 @@ mod seed;
 mod sms;
 mod verdict;
 
-/// Stanzas of one round, at most: more than the window of a lane, so that some wait.
-const ROUND: usize = 48;
+/// Stanzas of one round, at most. Rounds follow each other faster than the slower networks take
+/// them, so that there is always something that waits.
+const ROUND: usize = 28;
 /// How long a state is looked out for.
-const LOOKOUT: Duration = Duration::from_secs(2);
+const LOOKOUT: Duration = Duration::from_secs(1);
 /// Between two looks at the disk.
 const LOOK: Duration = Duration::from_millis(1);
 /// Kills at which each state must have been met in the long run.
@@ -82,7 +83,7 @@ enum Moment {
     Read,
     /// After so many outcomes of this round.
     Told(usize),
-    /// When a copy of this round is in that state.
+    /// When a copy has come into that state.
     Met(i64),
     /// After a while.
     After(Duration),
@@ -115,8 +116,11 @@ struct Books {
     rounds: Vec<Vec<Sent>>,
     /// At how many kills a message was begun, by its id.
     begun: BTreeMap<String, usize>,
-    /// At how many kills a copy of the round was in a state, and how many copies in all.
+    /// At how many kills a copy had come into a state since the last one, or was still to be sent;
+    /// and how many copies in all.
     met: BTreeMap<i64, (u32, u64)>,
+    /// What was on disk at the last kill.
+    last: BTreeMap<String, i64>,
     /// What somebody wrote to her.
     written: BTreeSet<String>,
     kills: usize,
@@ -169,7 +173,7 @@ async fn kill<N: Network>(world: World, network: N, short: usize, long: usize) {
 impl<N: Network> Run<N> {
     /// Messages both ways, a kill, a new start.
     async fn round(&mut self) {
-        let count = 8 + self.seed.below(ROUND - 8);
+        let count = 4 + self.seed.below(ROUND - 4);
         let met = |state: &&i64| self.books.met.get(state).map_or(0, |(kills, _)| *kills);
         let rarest = N::STATES.iter().min_by_key(met).copied();
         let moment = Moment::draw(&mut self.seed, rarest.unwrap_or(disk::BEGUN), count);
@@ -254,22 +258,16 @@ impl<N: Network> Run<N> {
         round.is_some_and(|round| round.iter().any(|sent| sent.id == of))
     }
 
-    /// Looks at the disk until a copy of this round is in that state.
+    /// Looks at the disk until a copy has come into that state.
     async fn look_out(&self, state: i64) {
-        let round = self.ids_of_round();
         let end = Instant::now() + LOOKOUT;
         while Instant::now() < end {
             let disk = Disk::of_living(&self.world.isthmus);
-            if disk.is_some_and(|disk| disk.count(state, &round) > 0) {
+            if disk.is_some_and(|disk| disk.count(state, &self.books.last) > 0) {
                 return;
             }
             tokio::time::sleep(LOOK).await;
         }
-    }
-
-    fn ids_of_round(&self) -> BTreeSet<&str> {
-        let round = self.books.rounds.last().into_iter().flatten();
-        round.map(|sent| sent.id.as_str()).collect()
     }
 
     /// Kills the program and writes down what it had on disk.
@@ -277,10 +275,9 @@ impl<N: Network> Run<N> {
         tokio::task::block_in_place(|| self.world.isthmus.kill_hard());
         self.books.kills += 1;
         let disk = Disk::of_dead(&self.world.isthmus);
-        let round = self.ids_of_round();
         let counts: Vec<_> = N::STATES
             .iter()
-            .map(|&state| (state, disk.count(state, &round)))
+            .map(|&state| (state, disk.count(state, &self.books.last)))
             .collect();
         for (state, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             let (kills, copies) = self.books.met.entry(state).or_default();
@@ -290,11 +287,13 @@ impl<N: Network> Run<N> {
         for copy in disk.copies.iter().filter(|copy| copy.state == disk::BEGUN) {
             *self.books.begun.entry(copy.stanza.clone()).or_default() += 1;
         }
+        let copies = disk.copies.into_iter();
+        self.books.last = copies.map(|copy| (copy.stanza, copy.state)).collect();
     }
 
     /// Waits until everything that is on its way has ended.
     async fn settle(&mut self) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + 2 * PATIENCE;
         // A mail may be between two folders: looked at more than once.
         let mut looks = 0;
         while looks < 3 {

@@ -179,5 +179,5 @@ port = {port}
         python = paths::need("usr/bin/python3").display(),
     );
     let world = World::serving(Kind::Prosody, &[FAR], &gateway);
-    kill(world, far, 12, 120).await;
+    kill(world, far, 12, 100).await;
 }

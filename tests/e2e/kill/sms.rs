@@ -102,5 +102,5 @@ async fn kill_sms_loses_nothing_and_doubles_only_what_was_begun() {
     let smsc = NodeSmsc::start().await;
     smsc.habits().await;
     let world = World::serving(Kind::Prosody, &[SMS], &gateway(smsc.port()));
-    kill(world, Carrier { smsc }, 12, 120).await;
+    kill(world, Carrier { smsc }, 12, 100).await;
 }

@@ -13,12 +13,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-<<<<<<< HEAD
 use super::clients::swaks;
-use super::login::Login;
-=======
 use super::inject::inject;
->>>>>>> 399639c (e2e: kill under load on email, SMS and a plugin)
+use super::login::Login;
 use crate::port::Port;
 use crate::process::{Process, Spec, read_lossy};
 use crate::tls::Certificate;
@@ -45,6 +42,14 @@ pub enum Back {
     Lmtp(u16),
 }
 
+/// What it is like.
+#[derive(Debug, Clone, Copy)]
+enum Manner {
+    Usual,
+    Strict,
+    Patient,
+}
+
 /// A running Postfix; dropped, it is gone.
 #[derive(Debug)]
 pub struct Postfix {
@@ -62,46 +67,38 @@ impl Postfix {
     ///
     /// When it is not there or does not start, such as without being root.
     pub fn start(gateway: &str, back: Back) -> Self {
-<<<<<<< HEAD
-        Self::start_with(gateway, back, false)
+        Self::start_with(gateway, back, Manner::Usual)
     }
 
     /// As [`Self::start`]; but strict: it asks [`super::USER`] to log in before it takes mail for
     /// anybody but `gateway`, and speaks to `gateway` under encryption only.
     pub fn strict(gateway: &str, back: Back) -> Self {
-        Self::start_with(gateway, back, true)
+        Self::start_with(gateway, back, Manner::Strict)
     }
 
-    fn start_with(gateway: &str, back: Back, strict: bool) -> Self {
-=======
-        Self::start_with(gateway, back, IMPATIENT)
+    /// As [`Self::start`]; but patient: what the gateway does not take now is tried again every
+    /// second, and what is for [`LOST`] comes back because nobody there is known.
+    pub fn patient(gateway: &str, back: Back) -> Self {
+        Self::start_with(gateway, back, Manner::Patient)
     }
 
-    /// As [`Self::start`]; what the gateway does not take now is tried again every second, and what
-    /// is for [`LOST`] comes back because nobody there is known.
-    pub fn start_patient(gateway: &str, back: Back) -> Self {
-        Self::start_with(gateway, back, PATIENT)
-    }
-
-    fn start_with(gateway: &str, back: Back, manner: &str) -> Self {
->>>>>>> 399639c (e2e: kill under load on email, SMS and a plugin)
+    fn start_with(gateway: &str, back: Back, manner: Manner) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("ours");
         let port = Port::reserve();
         let certificate = Certificate::create(dir.path());
         lay_out(dir.path());
-<<<<<<< HEAD
         let mut main = main_cf(dir.path(), gateway, back, &certificate);
-        if strict {
-            main += &strict_cf(gateway);
+        match manner {
+            Manner::Usual => {}
+            Manner::Strict => main += &strict_cf(gateway),
+            Manner::Patient => main += PATIENT,
         }
-=======
-        let main = main_cf(dir.path(), gateway, back, &certificate) + manner;
->>>>>>> 399639c (e2e: kill under load on email, SMS and a plugin)
         fs::write(dir.path().join("etc/main.cf"), main).expect("written");
         let master = MASTER.replace("PORT", &port.number().to_string());
         fs::write(dir.path().join("etc/master.cf"), master).expect("written");
         // Its parts run under another user than we do.
+        let strict = matches!(manner, Manner::Strict);
         let login = strict.then(|| Login::listen(&dir.path().join("spool/login")));
         let process = Process::start(spec(dir.path()));
         let mut this = Self {
@@ -214,27 +211,6 @@ impl Postfix {
     }
 }
 
-<<<<<<< HEAD
-=======
-/// Runs swaks with these arguments and this mail, whose lines may end with LF alone.
-///
-/// # Errors
-///
-/// What it says when it does not succeed.
-pub fn swaks(args: &[&str], mail: &str) -> Result<(), String> {
-    let output = Command::new("perl")
-        .arg(paths::need("usr/bin/swaks"))
-        .args(["--hide-informational", "--timeout", "20s", "--data", mail])
-        .args(args)
-        .output()
-        .expect("perl starts");
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(String::from_utf8_lossy(&output.stdout).into_owned()
-        + &String::from_utf8_lossy(&output.stderr))
-}
-
 /// How many files there are, in whatever depth.
 fn files(dir: &Path) -> usize {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
@@ -242,7 +218,6 @@ fn files(dir: &Path) -> usize {
     entries.map(|entry| count(entry.path())).sum()
 }
 
->>>>>>> 399639c (e2e: kill under load on email, SMS and a plugin)
 fn spec(dir: &Path) -> Spec {
     // In the foreground, and in the session and process group that it is started in.
     Spec::new("postfix", paths::need("usr/lib/postfix/sbin/master"), dir)
@@ -333,6 +308,8 @@ smtpd_tls_security_level = may
 smtpd_tls_cert_file = {cert}
 smtpd_tls_key_file = {key}
 smtpd_tls_auth_only = yes
+maximal_queue_lifetime = 0
+lost = smtp:[127.0.0.1]:1
 in_flow_delay = 0
 ",
         dir = dir.display(),
@@ -343,7 +320,6 @@ in_flow_delay = 0
     )
 }
 
-<<<<<<< HEAD
 /// What is added, and counts in the place of what stands before it.
 fn strict_cf(gateway: &str) -> String {
     format!(
@@ -357,14 +333,8 @@ lmtp_tls_security_level = encrypt
 "
     )
 }
-=======
-/// What cannot be delivered comes back at once.
-const IMPATIENT: &str = "\
-maximal_queue_lifetime = 0
-lost = smtp:[127.0.0.1]:1
-";
 
-/// What cannot be delivered is tried again soon.
+/// As [`strict_cf`].
 const PATIENT: &str = "\
 maximal_queue_lifetime = 1d
 queue_run_delay = 1s
@@ -372,7 +342,6 @@ minimal_backoff_time = 1s
 maximal_backoff_time = 2s
 lost = virtual:
 ";
->>>>>>> 399639c (e2e: kill under load on email, SMS and a plugin)
 
 const MASTER: &str = "\
 127.0.0.1:PORT inet n - n - - smtpd
