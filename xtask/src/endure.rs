@@ -25,7 +25,7 @@ enum Work {
     Bench,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 12] = [
     Step {
         name: "soak",
         what: "long conversations",
@@ -33,8 +33,28 @@ const STEPS: [Step; 8] = [
     },
     Step {
         name: "kill",
-        what: "everything killed, over and over",
-        work: Work::EndToEnd("kill"),
+        what: "servers and the program killed in the middle of IRC, over and over",
+        work: Work::EndToEnd("over_and_over"),
+    },
+    Step {
+        name: "kill-loopback",
+        what: "the program killed 300 times with messages in every state",
+        work: Work::EndToEnd("kill_loopback"),
+    },
+    Step {
+        name: "kill-email",
+        what: "killed 100 times between XMPP and a Postfix, ids compared",
+        work: Work::EndToEnd("kill_email"),
+    },
+    Step {
+        name: "kill-sms",
+        what: "killed 100 times between XMPP and an SMSC, ids compared",
+        work: Work::EndToEnd("kill_sms"),
+    },
+    Step {
+        name: "kill-plugin",
+        what: "killed 100 times between XMPP and a plugin's network, ids compared",
+        work: Work::EndToEnd("kill_plugin"),
     },
     Step {
         name: "fuzz-chunking",
