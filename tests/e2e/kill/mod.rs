@@ -195,6 +195,8 @@ impl<N: Network> Run<N> {
         if self.seed.below(2) == 0 {
             self.others_write(2).await;
         }
+        // Whatever she wrote has been refused before somebody is there again to take it.
+        self.juliet.iq("get", "localhost", PING).await;
         self.world.isthmus.restart();
         self.world.attached(&self.juliet, N::DOMAIN).await;
     }
