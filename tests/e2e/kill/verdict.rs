@@ -134,11 +134,11 @@ fn outcomes(books: &Books, taken: &BTreeMap<&str, i64>, heard: &Heard, tally: &m
                 Some(state) => {
                     tally.taken += 1;
                     // The store takes them in their order.
-                    assert_eq!(missed, None, "{sent:?} was taken and one before it was not");
+                    assert_eq!(missed, None, "not taken, and {sent:?} after it was");
                     ended(&sent.id, *state, receipts, errors, tally);
                 }
                 None => {
-                    missed = Some(sent.id.as_str());
+                    missed = Some((sent.id.as_str(), errors));
                     assert!(
                         receipts.is_empty(),
                         "a receipt for what was not taken: {sent:?}"
