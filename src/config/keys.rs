@@ -145,7 +145,7 @@ pub(super) const LIMITS: &[Key] = &[
         key: "attachments_total",
         default: "10737418240",
         doc: "Disk that all attachments may take, in bytes (0 to 1125899906842624). What comes\n\
-              with one beyond it is not taken for now; nothing is removed.",
+              with one beyond it is not taken for now.",
         example: "attachments_total = 10737418240",
     },
     Key {

@@ -304,7 +304,8 @@ impl Supervisor {
             let Some(ask) = self.hub.quietly(|machine| machine.next_ask()) else {
                 break;
             };
-            self.asked.spawn(put(ask, Arc::clone(&up)));
+            self.asked
+                .spawn(put(ask, Arc::clone(&up), self.launch.spool.clone()));
         }
     }
 

@@ -5,14 +5,18 @@
 //! often the network hands it over. Files get their names when they are complete and on disk; what
 //! a crash leaves has another name and is swept at the next start.
 //!
-//! Not here: handing them out, forgetting them.
+//! What is older than `limits.attachment_days` is removed; what the network hands over again is as
+//! young as then.
+//!
+//! Not here: handing them out.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use isthmus_gateway::{BlobWriter, Later};
 use ring::hmac;
@@ -95,12 +99,17 @@ impl Attachments {
             let whole = fs::metadata(&path).is_ok_and(|it| it.len() == bytes.len() as u64);
             whole && path_about.exists()
         };
-        if !kept() {
+        let again = || {
+            // Not while old ones are removed: it is young again before anybody looks at its age.
+            let _naming = self.names();
+            kept() && File::open(&path).is_ok_and(|it| it.set_modified(SystemTime::now()).is_ok())
+        };
+        if !again() {
             let room = self.reserve(bytes.len() as u64 + OVERHEAD, total)?;
             self.make_folder()?;
             let about = Temporary::write(&self.folder, &about)?;
             let data = Temporary::write(&self.folder, bytes)?;
-            let _naming = self.naming.lock().unwrap_or_else(PoisonError::into_inner);
+            let _naming = self.names();
             // Another may have kept the same in the meantime.
             if !kept() {
                 // The bytes last: where they are, what is said of them is too.
@@ -112,6 +121,46 @@ impl Attachments {
         // Also for what was there: whoever named it may not have come this far.
         File::open(&self.folder)?.sync_all()?;
         Ok(format!("{TOKEN}{id}"))
+    }
+
+    fn names(&self) -> MutexGuard<'_, ()> {
+        self.naming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes what has been kept since before that time; how many. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read, or a file cannot be removed.
+    pub(super) fn prune(&self, before: SystemTime) -> io::Result<usize> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        let mut pruned = 0;
+        for entry in entries {
+            let path = entry?.path();
+            if !path
+                .file_name()
+                .is_some_and(|it| is_id(&it.to_string_lossy()))
+            {
+                continue;
+            }
+            let _naming = self.names();
+            let Ok(about) = fs::metadata(&path) else {
+                continue;
+            };
+            if about.modified()? < before {
+                // The bytes first: what is said of nothing is swept at the next start.
+                fs::remove_file(&path)?;
+                let _ = fs::remove_file(path.with_extension("json"));
+                self.used
+                    .fetch_sub(about.len() + OVERHEAD, Ordering::Relaxed);
+                pruned += 1;
+            }
+        }
+        Ok(pruned)
     }
 
     fn id(&self, about: &[u8], bytes: &[u8]) -> String {

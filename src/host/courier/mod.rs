@@ -121,6 +121,24 @@ impl CourierHost {
         self.dispatch.tuning()
     }
 
+    /// Removes attachments that are past their age.
+    async fn prune_attachments(&self) {
+        let age = self.shared.limits().attachment_age;
+        let before = std::time::SystemTime::now().checked_sub(age);
+        let (Some(attachments), Some(before)) = (self.shared.attachments(), before) else {
+            return;
+        };
+        if age.is_zero() {
+            return;
+        }
+        let pruned = tokio::task::spawn_blocking(move || attachments.prune(before)).await;
+        match pruned {
+            Ok(Ok(0)) | Err(_) => {}
+            Ok(Ok(pruned)) => tracing::info!(pruned, "old attachments were removed"),
+            Ok(Err(fault)) => tracing::warn!(%fault, "old attachments stay for now"),
+        }
+    }
+
     /// Gives up waiting for receipts that do not come, where the network has any.
     async fn end_silence(&self) -> Result<(), StoreFault> {
         if !self.gateway.manifest().caps.receipts {
@@ -146,6 +164,7 @@ impl CourierHost {
         tokio::spawn(async move {
             let hour = std::time::Duration::from_secs(3600);
             loop {
+                host.prune_attachments().await;
                 if let Err(fault) = host.end_silence().await {
                     tracing::warn!(%fault, "what nothing was heard of is waited for");
                 }

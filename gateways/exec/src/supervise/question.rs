@@ -1,13 +1,16 @@
 //! Puts to the host what the plugin asks.
 
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use isthmus_gateway::{Refusal, Uplink};
+use isthmus_gateway::{BlobWriter, Refusal, Uplink};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::translate::rpc::{WireError, json};
+use crate::translate::rpc::{REFUSED, WireError, json};
 use crate::translate::{Ask, Question, Ticket, refusal};
 
 /// How often a report of ours is tried that the host cannot take yet.
@@ -31,7 +34,7 @@ pub(super) async fn next_answer(asked: &mut JoinSet<Answer>) -> Answer {
 }
 
 /// Puts one question to the host.
-pub(super) async fn put(ask: Ask, up: Arc<dyn Uplink>) -> Answer {
+pub(super) async fn put(ask: Ask, up: Arc<dyn Uplink>, spool: PathBuf) -> Answer {
     let result = match ask.question {
         Question::Deliver { batch, all_or_none } => {
             let results = up.deliver(batch, all_or_none).await;
@@ -47,6 +50,18 @@ pub(super) async fn put(ask: Ask, up: Arc<dyn Uplink>) -> Answer {
             found.map(|users| json(&users)).map_err(|it| refusal(&it))
         }
         Question::Resolve { user, key } => Ok(json(&up.resolve(user, key).await)),
+        Question::Keep { name, value } => {
+            let kept = up.keep(&name, value).await;
+            kept.map(|()| "{}".to_owned()).map_err(|it| refusal(&it))
+        }
+        Question::Kept { name } => {
+            let kept = up.kept(&name).await;
+            kept.map(|value| json(&value)).map_err(|it| refusal(&it))
+        }
+        Question::StoreBlob { name, mime, file } => store_blob(up, &name, &mime, spool, file)
+            .await
+            .map(|url| json(&serde_json::json!({ "url": url })))
+            .map_err(|error| WireError::new(REFUSED, error.to_string())),
         Question::Report(report) => {
             let mut result = up.report(report.clone()).await;
             for _ in 1..TRIES {
@@ -61,4 +76,51 @@ pub(super) async fn put(ask: Ask, up: Arc<dyn Uplink>) -> Answer {
         }
     };
     (ask.ticket, result)
+}
+
+/// Moves a file of the spool into the host's store; its URL. The file is gone when it is kept.
+async fn store_blob(
+    up: Arc<dyn Uplink>,
+    name: &str,
+    mime: &str,
+    spool: PathBuf,
+    file: String,
+) -> io::Result<String> {
+    let writer = up.store_blob(name, mime);
+    let copied = tokio::task::spawn_blocking(move || {
+        let path = in_spool(&spool, &file)?;
+        let writer = copy(writer, &path)?;
+        Ok::<_, io::Error>((writer, path))
+    });
+    let (writer, path) = copied
+        .await
+        .unwrap_or_else(|_| Err(io::Error::other("the file was not read")))?;
+    let url = writer.finish().await?;
+    // One that stays is the plugin's to remove.
+    let _ = fs::remove_file(path);
+    Ok(url)
+}
+
+/// A plain file right in the spool: no way leads out of it.
+fn in_spool(spool: &Path, file: &str) -> io::Result<PathBuf> {
+    let outside = || io::Error::new(io::ErrorKind::InvalidInput, "no file of the spool");
+    if file.is_empty() || file.starts_with('.') || file.contains(['/', '\0']) {
+        return Err(outside());
+    }
+    let path = spool.join(file);
+    match fs::symlink_metadata(&path) {
+        Ok(about) if about.is_file() => Ok(path),
+        _ => Err(outside()),
+    }
+}
+
+fn copy(mut writer: Box<dyn BlobWriter>, path: &Path) -> io::Result<Box<dyn BlobWriter>> {
+    let mut file = File::open(path)?;
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(writer),
+            read => writer.write(&piece[..read])?,
+        }
+    }
 }

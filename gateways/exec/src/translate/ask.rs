@@ -44,6 +44,37 @@ pub(crate) enum Question {
         key: Key<'static>,
     },
     Report(Report),
+    Keep {
+        name: String,
+        value: Option<Vec<u8>>,
+    },
+    Kept {
+        name: String,
+    },
+    StoreBlob {
+        name: String,
+        mime: String,
+        /// A file in the spool.
+        file: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Keep {
+    name: String,
+    value: Option<Vec<u8>>,
+}
+
+#[derive(Deserialize)]
+struct Kept {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct StoreBlob {
+    name: String,
+    mime: String,
+    file: String,
 }
 
 #[derive(Deserialize)]
@@ -146,8 +177,12 @@ impl Machine {
     /// begin does not.
     pub(super) fn drop_asks(&mut self) {
         self.asking = 0;
-        let holds =
-            |ask: &Ask| matches!(ask.question, Question::Report(_) | Question::Deliver { .. });
+        let holds = |ask: &Ask| {
+            matches!(
+                ask.question,
+                Question::Report(_) | Question::Deliver { .. } | Question::Keep { .. }
+            )
+        };
         let (kept, dropped): (Vec<Ask>, Vec<Ask>) =
             std::mem::take(&mut self.asks).into_iter().partition(holds);
         self.asks = kept.into();
@@ -178,6 +213,20 @@ fn read(method: &str, params: &str) -> Result<Question, WireError> {
             user: it.user,
             key: own::key(it.key),
         }),
+        "host.keep" => serde_json::from_str::<Keep>(params).map(|it| Question::Keep {
+            name: it.name,
+            value: it.value,
+        }),
+        "host.kept" => {
+            serde_json::from_str::<Kept>(params).map(|it| Question::Kept { name: it.name })
+        }
+        "host.store_blob" => {
+            serde_json::from_str::<StoreBlob>(params).map(|it| Question::StoreBlob {
+                name: it.name,
+                mime: it.mime,
+                file: it.file,
+            })
+        }
         "report" => serde_json::from_str(params).map(Question::Report),
         _ => return Err(WireError::new(NO_SUCH_METHOD, "no such method")),
     };

@@ -10,7 +10,7 @@ use crate::support::{Asked, DEADLINE, Host, Nest, juliet};
 
 /// What becomes of a job is its text.
 const POST: &str = r##"
-hello(courier=True, idempotent=IDEMPOTENT)
+spool = hello(courier=True, idempotent=IDEMPOTENT)["spool"]
 number = 100
 def ask(method, params):
     global number
@@ -33,6 +33,15 @@ while True:
         if not ask("host.begin", {"job": job["id"], "to": 0, "keys": ["k"]}): continue
         if body == "begin and die": os._exit(1)
         report(job, "accepted")
+        if body == "keep":
+            with open(os.path.join(spool, "f1"), "w") as file: file.write("bytes")
+            os.symlink("/etc/hostname", os.path.join(spool, "link"))
+            before = ask("host.kept", {"name": "cursor"})
+            ask("host.keep", {"name": "cursor", "value": [7]})
+            about = {"name": "a.png", "mime": "image/png"}
+            body = json.dumps([before, ask("host.kept", {"name": "cursor"}),
+                ask("host.store_blob", {**about, "file": "f1"})["url"], os.listdir(spool),
+                [ask("host.store_blob", {**about, "file": bad}) for bad in ("../x", "link", "f1", ".")]])
         found = ask("host.find", {"handle": {"alias": "juliet"}, "from": job["to"][0]})
         stored = ask("host.deliver", {"batch": [
             {"user": found[0], "dedup": "d", "peer": job["to"][0], "peer_kept": None,
@@ -153,4 +162,31 @@ async fn a_job_can_be_taken_back_or_refused() {
         bench.asked.try_recv().is_err(),
         "what was taken back is not sent"
     );
+}
+
+#[tokio::test]
+async fn a_plugin_keeps_values_and_hands_over_files_of_its_spool_alone() {
+    let mut bench = Bench::start(false).await;
+    bench.submit("keep", 0);
+    assert_eq!(bench.asked().await, Asked::Begin(JobId(5), 0));
+    assert_eq!(bench.state().await, State::Accepted);
+    let Asked::Deliver(batch) = bench.asked().await else {
+        panic!("not a delivery");
+    };
+    let told = batch[0]
+        .message
+        .body
+        .strip_prefix("re: ")
+        .expect("an answer");
+    let told: serde_json::Value = serde_json::from_str(told).expect("JSON");
+    // The file is gone when it is kept; what lies outside cannot be had.
+    let nothing = serde_json::Value::Null;
+    let expected = serde_json::json!([
+        nothing,
+        [7],
+        "a.png image/png bytes",
+        ["link"],
+        [nothing, nothing, nothing, nothing]
+    ]);
+    assert_eq!(told, expected);
 }

@@ -244,13 +244,18 @@ pub(crate) enum Asked {
 pub(crate) struct Host {
     asked: mpsc::UnboundedSender<Asked>,
     recalled: Mutex<BTreeMap<JobId, ()>>,
+    kept: Mutex<BTreeMap<String, Option<Vec<u8>>>>,
 }
 
 impl Host {
     pub(crate) fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<Asked>) {
         let (asked, seen) = mpsc::unbounded_channel();
-        let recalled = Mutex::default();
-        (Arc::new(Self { asked, recalled }), seen)
+        let host = Self {
+            asked,
+            recalled: Mutex::default(),
+            kept: Mutex::default(),
+        };
+        (Arc::new(host), seen)
     }
 
     pub(crate) fn recall(&self, job: JobId) {
@@ -304,19 +309,36 @@ impl Uplink for Host {
         ready(None)
     }
 
-    fn keep(&self, _: &str, _: Option<Vec<u8>>) -> Later<Result<(), Refusal>> {
+    fn keep(&self, name: &str, value: Option<Vec<u8>>) -> Later<Result<(), Refusal>> {
+        let mut kept = self.kept.lock().expect("no test panics with it");
+        kept.insert(name.to_owned(), value);
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn kept(&self, _: &str) -> Later<Result<Option<Vec<u8>>, Refusal>> {
-        Box::pin(std::future::ready(Ok(None)))
+    fn kept(&self, name: &str) -> Later<Result<Option<Vec<u8>>, Refusal>> {
+        let kept = self.kept.lock().expect("as above");
+        Box::pin(std::future::ready(Ok(kept.get(name).cloned().flatten())))
     }
 
-    fn store_blob(&self, _name: &str, _mime: &str) -> Box<dyn BlobWriter> {
-        unreachable!("no plugin can ask for it")
+    fn store_blob(&self, name: &str, mime: &str) -> Box<dyn BlobWriter> {
+        Box::new(Blob(format!("{name} {mime} ")))
     }
 
     fn secret(&self, _label: &str) -> [u8; 32] {
         [7; 32]
+    }
+}
+
+/// An attachment whose URL tells what was written.
+struct Blob(String);
+
+impl BlobWriter for Blob {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.push_str(&String::from_utf8_lossy(bytes));
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Later<std::io::Result<String>> {
+        Box::pin(std::future::ready(Ok(self.0)))
     }
 }

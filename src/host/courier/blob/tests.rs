@@ -209,3 +209,34 @@ fn names_are_one_line_and_no_path() {
         assert_eq!(tidy_mime(mime), tidy, "{mime:?}");
     }
 }
+
+#[test]
+fn what_is_past_its_age_is_removed_and_what_comes_again_is_young_again() {
+    let scene = Scene::new();
+    let all = scene.open();
+    let old = all.keep("old", "text/plain", b"one", PLENTY).expect("kept");
+    let again = all
+        .keep("again", "text/plain", b"two", PLENTY)
+        .expect("kept");
+    let day = std::time::Duration::from_secs(86_400);
+    let now = SystemTime::now();
+    for url in [&old, &again] {
+        let file = File::open(scene.folder().join(id(url))).expect("it exists");
+        file.set_modified(now - 2 * day).expect("it is ours");
+    }
+    assert_eq!(
+        all.keep("again", "text/plain", b"two", PLENTY)
+            .expect("kept"),
+        again
+    );
+    assert_eq!(all.prune(now - 3 * day).expect("ours"), 0);
+    assert_eq!(all.prune(now - day).expect("ours"), 1);
+    let mut left = vec![id(&again).to_owned(), format!("{}.json", id(&again))];
+    left.sort();
+    assert_eq!(scene.names(), left);
+    assert_eq!(
+        all.used.load(Ordering::Relaxed),
+        3 + OVERHEAD,
+        "room is given back"
+    );
+}

@@ -132,3 +132,37 @@ fn a_plugin_that_reads_nothing_is_found_out() {
     }
     panic!("it holds answers without bound");
 }
+
+#[test]
+fn what_is_kept_and_attached_is_asked_of_the_host() {
+    let mut bench = Bench::new(10, false);
+    let kept = json!({ "name": "cursor", "value": [1, 2] });
+    ask(&mut bench, json!(1), "host.keep", kept);
+    ask(
+        &mut bench,
+        json!(2),
+        "host.kept",
+        json!({ "name": "cursor" }),
+    );
+    let blob = json!({ "name": "a.png", "mime": "image/png", "file": "f1" });
+    ask(&mut bench, json!(3), "host.store_blob", blob);
+    let name = || "cursor".to_owned();
+    let expected = [
+        Question::Keep {
+            name: name(),
+            value: Some(vec![1, 2]),
+        },
+        Question::Kept { name: name() },
+        Question::StoreBlob {
+            name: "a.png".to_owned(),
+            mime: "image/png".to_owned(),
+            file: "f1".to_owned(),
+        },
+    ];
+    for question in expected {
+        assert_eq!(
+            bench.machine.next_ask().expect("a question").question,
+            question
+        );
+    }
+}
