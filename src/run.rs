@@ -10,8 +10,8 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::watch;
 
 use crate::component::{ComponentConfig, Tls};
-use crate::config::{Allowed, Config, GatewayConfig, ServerTls};
-use crate::host::{Access, Attachments, Limits, Shared};
+use crate::config::{self, Allowed, Config, GatewayConfig, ServerTls};
+use crate::host::{Access, Attachments, Corrections, Limits, Shared};
 use crate::registry;
 use crate::serve::{Served, Service};
 use crate::store::{SqliteStore, Store, StoreFault};
@@ -58,7 +58,9 @@ pub async fn run(
             .await
             .unwrap_or_else(|_| Err(io::Error::other("cannot be counted")))
             .map_err(RunFault::Attachments)?;
-    let shared = Shared::new(Arc::clone(&store), limits(&config)).with_attachments(attachments);
+    let shared = Shared::new(Arc::clone(&store), limits(&config))
+        .with_attachments(attachments)
+        .with_corrections(corrections(&config));
     let shared = Arc::new(shared);
     let mut services = Vec::with_capacity(config.gateways.len());
     for gateway in &config.gateways {
@@ -117,6 +119,14 @@ fn limits(config: &Config) -> Limits {
         attachments_total: limits.attachments_total,
         attachment_age: limits.attachment_age,
         receipt_timeout: limits.receipt_timeout,
+    }
+}
+
+fn corrections(config: &Config) -> Corrections {
+    match config.corrections {
+        config::Corrections::Short => Corrections::Short,
+        config::Corrections::Text => Corrections::Text,
+        config::Corrections::Refuse => Corrections::Refuse,
     }
 }
 

@@ -11,8 +11,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::reader::{Notes, Reader, found, kind, quoted, split};
 use super::{
-    Allowed, Config, GatewayConfig, GatewayKind, Key, Limits, LogConfig, LogFormat, Problems,
-    ServerConfig, ServerTls, Settings, StoreConfig, address,
+    Allowed, Config, Corrections, GatewayConfig, GatewayKind, Key, Limits, LogConfig, LogFormat,
+    Problems, ServerConfig, ServerTls, Settings, StoreConfig, address,
 };
 use crate::secret::Secret;
 use crate::xmpp::BareJid;
@@ -76,12 +76,14 @@ impl Check<'_> {
         let component = root.table("component").unwrap_or(&empty);
         let store = root.table("store").unwrap_or(&empty);
         let log = root.table("log").unwrap_or(&empty);
+        let messages = root.table("messages").unwrap_or(&empty);
         let limits = root.table("limits").unwrap_or(&empty);
         let gateways = root.table("gateway");
         root.finish();
         let shared = self.component(component);
         let store = self.store(store);
         let log = self.log(log);
+        let corrections = self.corrections(messages);
         let limits = self.limits(limits);
         let drafts = self.gateways(gateways);
         self.secrets(&shared, &drafts);
@@ -94,6 +96,7 @@ impl Check<'_> {
             server_domain,
             store: store?,
             log: log?,
+            corrections: corrections?,
             limits,
             gateways,
         })
@@ -224,6 +227,19 @@ impl Check<'_> {
             format: format?,
             level: level?,
         })
+    }
+
+    fn corrections(&self, dict: &Dict) -> Option<Corrections> {
+        let mut reader = Reader::new(self.notes, dict, "messages");
+        let expected = "\"short\", \"text\" or \"refuse\"";
+        let corrections = reader.parsed("corrections", expected, |text| match text {
+            "short" => Some(Corrections::Short),
+            "text" => Some(Corrections::Text),
+            "refuse" => Some(Corrections::Refuse),
+            _ => None,
+        });
+        reader.finish();
+        corrections
     }
 
     fn limits(&self, dict: &Dict) -> Limits {

@@ -82,6 +82,16 @@ pub(super) const LOG: &[Key] = &[
     },
 ];
 
+/// `[messages]`.
+pub(super) const MESSAGES: &[Key] = &[Key {
+    key: "corrections",
+    default: "\"short\"",
+    doc: "How a corrected message is told where the network cannot change one: \"short\"\n\
+          (s/old/new/ for a few words, else the whole text behind \"* \"), \"text\" (always the\n\
+          whole text) or \"refuse\" (not at all, and the sender is told so).",
+    example: "corrections = \"text\"",
+}];
+
 /// `[limits]`.
 pub(super) const LIMITS: &[Key] = &[
     Key {
@@ -214,6 +224,7 @@ pub(super) const TABLES: &[(&str, &[Key])] = &[
     ("component", COMPONENT),
     ("store", STORE),
     ("log", LOG),
+    ("messages", MESSAGES),
     ("limits", LIMITS),
 ];
 

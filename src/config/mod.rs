@@ -42,6 +42,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// How corrections are told where a network has none.
+    pub corrections: Corrections,
     /// Bounds on what a peer can make us hold.
     pub limits: Limits,
     /// The gateways, ordered by name; at least one.
@@ -71,6 +73,17 @@ pub enum LogFormat {
     Human,
     /// One JSON object a line.
     Json,
+}
+
+/// `messages.corrections`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Corrections {
+    /// By the words that changed, where that is short.
+    Short,
+    /// By the whole text.
+    Text,
+    /// Not at all.
+    Refuse,
 }
 
 /// `[limits]`. Each bounds what one peer can make us hold.

@@ -30,6 +30,8 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     note("store.path", old.store == new.store, false);
     note("log.format", old.log.format == new.log.format, false);
     note("log.level", old.log.level == new.log.level, true);
+    let same = old.corrections == new.corrections;
+    note("messages.corrections", same, false);
     note("limits", old.limits == new.limits, true);
     for was in &old.gateways {
         let path = format!("gateway.{}", was.name);

@@ -71,6 +71,9 @@ impl Outgoing<'_> {
 }
 
 /// What the host asks of a session.
+///
+/// What the user does to a message (`Edit`, `Retract`, `React`) is shown to him by the host when the
+/// command ends well: no event follows for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Command<'a> {

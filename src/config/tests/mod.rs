@@ -240,6 +240,10 @@ fn each_bad_value_is_answered_with_what_was_found_and_expected() {
             "log.level: found \"isthmus=loud\", expected error",
         ),
         (
+            "[messages]\ncorrections = \"loud\"",
+            "messages.corrections: found \"loud\", expected \"short\"",
+        ),
+        (
             "[limits]\nhistory = -1",
             "limits.history: found -1, expected a whole number from 0 to",
         ),

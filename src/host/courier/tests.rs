@@ -46,6 +46,28 @@ async fn a_failed_message_comes_back_with_the_reason() {
 }
 
 #[tokio::test]
+async fn what_a_queue_cannot_carry_is_refused_and_not_sent_as_text() {
+    let mut scene = Scene::open();
+    let reaction = "<body>+</body><reactions xmlns='urn:xmpp:reactions:0' id='a'>\
+                    <reaction>+</reaction></reactions>";
+    scene.send("echo%queue", "r", reaction);
+    scene.expect_error("r", "not-acceptable").await;
+    let state = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
+    scene.send("echo%queue", "t", state);
+    let reply = "<body>&gt; hi\nand to you</body><reply xmlns='urn:xmpp:reply:0' id='x'/>\
+                 <fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'>\
+                 <body start='0' end='5'/></fallback>";
+    scene.send("echo%queue", "a", reply);
+    let answer = scene
+        .expect("answer", |stanza| {
+            stanza.child("body", ns::COMPONENT).is_some() && stanza.attr("type") != Some("error")
+        })
+        .await;
+    let body = answer.child("body", ns::COMPONENT).expect("a body");
+    assert_eq!(body.text(), "and to you");
+}
+
+#[tokio::test]
 async fn an_answer_comes_to_the_bare_jid_under_an_id_of_its_own() {
     let mut scene = Scene::open();
     scene.send("echo%queue", "a", "<body>anybody there?</body>");

@@ -6,6 +6,7 @@
 use isthmus_gateway::{Caps, Command, Fault, FaultKind, Key, Outgoing, Place, Reply, Text};
 
 use super::{Link, Pending, Sent, Session};
+use crate::component::Outbox;
 use crate::host::chat::{self, Act, Answer, Corrections, Own};
 use crate::host::reply::Origin;
 use crate::store::{Known, Later, StoreFault};
@@ -48,6 +49,19 @@ pub(crate) struct Waiting {
     asked: Asked,
     /// The answer.
     pub(crate) known: Later<Result<Option<Known>, StoreFault>>,
+}
+
+impl Waiting {
+    /// Ends it with a fault, where somebody waits for its end.
+    pub(super) fn refuse(self, outbox: &Outbox, fault: &Fault) {
+        let nobody = matches!(
+            self.asked.what,
+            What::Act(Act::Displayed { .. } | Act::Received { .. })
+        );
+        if !nobody {
+            self.asked.origin.fault(outbox, fault);
+        }
+    }
 }
 
 impl Session {

@@ -458,6 +458,10 @@ impl Session {
 
     /// A fault of the host's own for everything that is open.
     pub(crate) fn abandon(&mut self, text: &str) {
+        if let Some(waiting) = self.waiting.take() {
+            let fault = Fault::new(FaultKind::NetworkDown, text);
+            waiting.refuse(&self.base.outbox, &fault);
+        }
         for tag in self.base.all_open() {
             self.ended(tag, Err(Fault::new(FaultKind::NetworkDown, text)));
         }
