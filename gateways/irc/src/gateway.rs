@@ -13,8 +13,8 @@ use isthmus_kit::settings::host_port;
 use isthmus_kit::{Dial, Reach, Trust};
 
 use crate::address;
-use crate::config::{Config, HostPort, Hosts, Network, TlsMode};
-use crate::translate::{Settings, caps};
+use crate::config::{Config, HostPort, Hosts, Network, Secret, TlsMode};
+use crate::translate::{Login, Settings, caps};
 use crate::transport::{Candidate, IrcSession, Route};
 
 /// IRC behind one domain.
@@ -108,14 +108,24 @@ impl Irc {
         };
         let nick = field("nick").or_else(|| network.and_then(|network| network.nick.clone()));
         let nick = nick.unwrap_or_else(|| user.local.clone());
+        let own = |key: &str| self.own_field(account, name, key);
         let username = field("username").or_else(|| self.config.username.clone());
-        let password = field("pass").map(crate::config::Secret);
+        let password = own("pass").map(Secret);
+        let login = own("sasl_password").map(|password| Login {
+            user: own("sasl_user").unwrap_or_else(|| nick.clone()),
+            password: Some(Secret(password)),
+            certificate: false,
+        });
+        let after_connect = own("after_connect_commands").unwrap_or_default();
         Settings {
             network: name.to_owned(),
             username: ident(username.as_deref().unwrap_or(&user.local)),
             nick,
             realname: field("realname").or_else(|| self.config.realname.clone()),
             password: password.or_else(|| network.and_then(|network| network.password.clone())),
+            login,
+            after_connect: commands(&after_connect),
+            bot: false,
             throttle_burst: self.config.throttle_burst,
             throttle_rate: self.config.throttle_rate,
             queue: usize::try_from(self.config.queue).unwrap_or(usize::MAX),
@@ -123,6 +133,22 @@ impl Irc {
             ping_timeout: Duration::from_secs(self.config.ping_timeout.into()),
             epoch: (Instant::now(), SystemTime::now()),
         }
+    }
+}
+
+impl Irc {
+    /// What a user has set for one network: `key@network`. What is secret is never taken from
+    /// another network's settings, or any server a user names could ask for it.
+    fn own_field(&self, account: Option<&Account>, network: &str, key: &str) -> Option<String> {
+        let fields = &account?.fields;
+        let own = fields.iter().find(|(name, _)| {
+            let parts = name.split_once('@');
+            parts.is_some_and(|(name, of)| name == key && of.eq_ignore_ascii_case(network))
+        });
+        let own = own.map(|(_, value)| value);
+        // With one network for all, there is no other to take it from.
+        let only = fields.get(key).filter(|_| self.fixed() == Some(network));
+        own.or(only).filter(|value| !value.is_empty()).cloned()
     }
 }
 
@@ -203,6 +229,20 @@ fn candidates(hosts: &[HostPort], mode: TlsMode) -> Vec<Candidate> {
         TlsMode::Off => with(false).collect(),
     }
 }
+
+/// The lines of a setting, as far as they can be sent.
+fn commands(text: &str) -> Vec<String> {
+    let lines = text.lines().map(|line| line.trim().trim_start_matches('/'));
+    let good = |line: &&str| !line.is_empty() && line.len() <= 510 && !line.contains('\0');
+    lines
+        .filter(good)
+        .take(MOST_COMMANDS)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Lines that are sent after connecting, at most.
+const MOST_COMMANDS: usize = 20;
 
 /// A user name no server refuses.
 fn ident(wish: &str) -> String {

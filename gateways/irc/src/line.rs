@@ -113,6 +113,12 @@ impl<'a> Line<'a> {
         (!raw.is_empty()).then(|| unescape(raw))
     }
 
+    /// Whether there is such a tag, with a value or without.
+    pub fn has_tag(&self, name: &str) -> bool {
+        let mut tags = self.tags.split(';');
+        tags.any(|tag| tag.split('=').next() == Some(name))
+    }
+
     /// The server's time of the line (IRCv3 server-time).
     pub fn time(&self) -> Option<Time> {
         server_time(&self.tag("time")?)
@@ -154,8 +160,25 @@ fn unescape(value: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
+/// The value of a tag, escaped (IRCv3 message-tags).
+pub(crate) fn escape(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for c in value.chars() {
+        match c {
+            ';' => escaped.push_str("\\:"),
+            ' ' => escaped.push_str("\\s"),
+            '\\' => escaped.push_str("\\\\"),
+            '\r' => escaped.push_str("\\r"),
+            '\n' => escaped.push_str("\\n"),
+            '\0' => {}
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
 /// Reads `YYYY-MM-DDThh:mm:ss.sssZ`.
-fn server_time(text: &str) -> Option<Time> {
+pub(crate) fn server_time(text: &str) -> Option<Time> {
     let bytes = text.as_bytes();
     let number = |from: usize, to: usize| -> Option<i64> {
         let digits = bytes.get(from..to)?;
@@ -187,6 +210,13 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * 146_097 + day_of_era - 719_468
+}
+
+/// A time for servers: `YYYY-MM-DDThh:mm:ss.sssZ`.
+pub(crate) fn to_iso_millis(time: Time) -> String {
+    let seconds = to_iso(time);
+    let seconds = seconds.trim_end_matches('Z');
+    format!("{seconds}.{:03}Z", time.0.rem_euclid(1000))
 }
 
 /// A time for people and machines: `YYYY-MM-DDThh:mm:ssZ`.

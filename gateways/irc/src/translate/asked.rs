@@ -19,6 +19,10 @@ pub(super) enum Want {
     Rank,
     Invite,
     Away,
+    Retract,
+    React,
+    Read,
+    History,
 }
 
 impl Want {
@@ -33,7 +37,22 @@ impl Want {
             Self::Rank => "MODE",
             Self::Invite => "INVITE",
             Self::Away => "AWAY",
+            Self::Retract => "REDACT",
+            Self::React => "TAGMSG",
+            Self::Read => "MARKREAD",
+            Self::History => "CHATHISTORY",
         }
+    }
+
+    /// Its labelled answer is its end. Entering and leaving are told by their own lines, which
+    /// some networks let wait; history by its batch.
+    pub(super) fn ends_with_label(self) -> bool {
+        !matches!(self, Self::Join | Self::Leave | Self::History)
+    }
+
+    /// The network may answer it with nothing at all.
+    fn may_be_silent(self) -> bool {
+        self.ends_with_label() && self != Self::Read
     }
 }
 
@@ -54,8 +73,7 @@ impl Asked {
     /// It is out, the network may answer nothing at all (a change that changes nothing), and no
     /// PING is behind it. Entering and leaving are always answered, some networks let it wait.
     pub(super) fn wants_proof(&self) -> bool {
-        let always_answered = matches!(self.want, Want::Join | Want::Leave);
-        self.gone.is_some() && self.proof.is_none() && !always_answered
+        self.gone.is_some() && self.proof.is_none() && self.want.may_be_silent()
     }
 }
 
@@ -103,6 +121,9 @@ impl Conversation {
 
     /// A refusal: ends the command or message it belongs to. False: it belongs to none.
     pub(super) fn on_refusal(&mut self, number: u16, line: &Line<'_>, sink: &mut dyn Sink) -> bool {
+        if self.on_labelled_refusal(|talk| talk.refusal(number, line), sink) {
+            return true;
+        }
         let params = line.params();
         let names = params.get(1..params.len().saturating_sub(1)).unwrap_or(&[]);
         let fault = self.refusal(number, line);
@@ -126,6 +147,25 @@ impl Conversation {
             }
             _ => self.on_nameless_refusal(number, names, fault, sink),
         }
+    }
+
+    /// A refusal of the command that its label names. False: it has none, or that is over.
+    fn on_labelled_refusal(&mut self, fault: impl Fn(&Self) -> Fault, sink: &mut dyn Sink) -> bool {
+        let Some(tag) = self.context.label else {
+            return false;
+        };
+        self.context.used = true;
+        if let Some(at) = self.labelled_send() {
+            let fault = fault(self);
+            self.fail_send(at, fault, sink);
+            return true;
+        }
+        let Some(at) = self.asked.iter().position(|asked| asked.tag == tag) else {
+            return false;
+        };
+        let asked = self.asked.remove(at);
+        done(asked.tag, Err(fault(self)), sink);
+        true
     }
 
     /// A refusal that names no target we know.
@@ -154,12 +194,19 @@ impl Conversation {
 
     /// `FAIL command code context... :words` (IRCv3 standard-replies).
     pub(super) fn on_fail(&mut self, line: &Line<'_>, sink: &mut dyn Sink) {
-        let fault = Fault::new(FaultKind::Other, line.last());
+        let code = line.param(1).unwrap_or("");
+        let fault = Fault::new(numeric::fail_kind(code), line.last());
+        if self.on_labelled_refusal(|_| fault.clone(), sink) || self.on_fatal_fail(code, line) {
+            return;
+        }
         let command = line.param(0).unwrap_or("");
         let params = line.params();
         let context = params.get(2..params.len().saturating_sub(1)).unwrap_or(&[]);
         let keys: Vec<Vec<u8>> = context.iter().map(|name| self.folded(name)).collect();
-        if command.eq_ignore_ascii_case("PRIVMSG") {
+        if ["PRIVMSG", "BATCH"]
+            .iter()
+            .any(|it| command.eq_ignore_ascii_case(it))
+        {
             let named = self.open_send(|send| keys.contains(&send.key));
             if let Some((at, _)) = named.or_else(|| self.open_send(|_| true)) {
                 return self.fail_send(at, fault, sink);
@@ -174,6 +221,14 @@ impl Conversation {
             }
             None => self.notice(None, line.last(), sink),
         }
+    }
+
+    /// `WARN`, `NOTE`: words for people, about a channel or the network.
+    pub(super) fn on_remark(&mut self, line: &Line<'_>, sink: &mut dyn Sink) {
+        let params = line.params();
+        let context = params.get(2..params.len().saturating_sub(1)).unwrap_or(&[]);
+        let channel = context.iter().find_map(|name| self.isupport.channel(name));
+        self.notice(channel, line.last(), sink);
     }
 
     fn first_asked(&self, matches: impl Fn(&Asked) -> bool) -> Option<(usize, u64)> {

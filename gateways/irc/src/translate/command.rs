@@ -2,9 +2,7 @@
 
 use std::time::Instant;
 
-use isthmus_gateway::{
-    Command, Event, Fault, FaultKind, Outcome, Outgoing, Ranks, Sink, Tag, Text,
-};
+use isthmus_gateway::{Command, Event, Fault, FaultKind, Outcome, Ranks, Sink, Tag, Text};
 
 use super::asked::Want;
 use super::queue::Owner;
@@ -24,7 +22,7 @@ impl Conversation {
             }
             Phase::Connecting | Phase::Registering(_) => self.park(tag, command, sink),
             Phase::Online => {
-                self.start(tag, command, sink);
+                self.start(tag, command, now, sink);
                 self.release(now);
             }
         }
@@ -47,10 +45,7 @@ impl Conversation {
                 }
             }
             Command::Send(out) if !matches!(out.to, isthmus_gateway::Place::Network) => {
-                Command::Send(Outgoing {
-                    action: out.action,
-                    ..Outgoing::text(own_place(&out.to), out.body.into_owned())
-                })
+                Command::Send(out.into_owned())
             }
             Command::Nick { nick } if matches!(self.phase, Phase::Connecting) => {
                 self.wish(&nick);
@@ -94,7 +89,7 @@ impl Conversation {
         done(tag, Ok(Outcome::Finished), sink);
     }
 
-    fn start(&mut self, tag: Tag, command: Command<'_>, sink: &mut dyn Sink) {
+    fn start(&mut self, tag: Tag, command: Command<'_>, now: Instant, sink: &mut dyn Sink) {
         match command {
             Command::Send(out) => self.send(tag, &out, sink),
             Command::Join {
@@ -132,6 +127,14 @@ impl Conversation {
                 self.ask(tag, Want::Away, ("", ""), line, sink);
             }
             Command::Raw { line } => self.raw(tag, &line, sink),
+            Command::Retract { to, key, reason } => {
+                self.retract(tag, &to, (&key, reason.as_deref()), sink);
+            }
+            Command::React { to, key, with } => self.react(tag, &to, &key, &with, sink),
+            Command::Typing { to, on } => self.typing(tag, &to, on, now, sink),
+            Command::Read { to, key } => self.read(tag, &to, &key, sink),
+            Command::History { at, after, max } => self.history(tag, &at, (after, max), sink),
+            Command::Watch { contact, on } => self.watch(tag, &contact, on, now, sink),
             _ => {
                 let words = "this gateway cannot do that on IRC yet";
                 done(tag, Err(Fault::new(FaultKind::Unsupported, words)), sink);
@@ -281,23 +284,10 @@ impl Conversation {
 }
 
 /// Text on one line.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.replace(['\r', '\n'], " ")
 }
 
 fn owned(text: &str) -> Text<'static> {
     Text::Owned(text.to_owned())
-}
-
-fn own_place(place: &isthmus_gateway::Place<'_>) -> isthmus_gateway::Place<'static> {
-    use isthmus_gateway::Place;
-    match place {
-        Place::Room(name) => Place::Room(owned(name)),
-        Place::Contact(name) => Place::Contact(owned(name)),
-        Place::Occupant { room, nick } => Place::Occupant {
-            room: owned(room),
-            nick: owned(nick),
-        },
-        Place::Network => Place::Network,
-    }
 }

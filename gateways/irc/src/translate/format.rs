@@ -1,7 +1,7 @@
-//! mIRC formatting codes (<https://modern.ircdocs.horse/formatting>) taken out of text.
+//! mIRC formatting codes (<https://modern.ircdocs.horse/formatting>), taken out of text and put
+//! into it.
 //!
-//! Colours and reverse leave no trace; the rest is told as spans. The other direction does not
-//! exist yet.
+//! Colours and reverse leave no trace; the rest is told as spans, and spans become codes.
 
 use std::borrow::Cow;
 
@@ -24,7 +24,10 @@ const STYLES: [(char, Style); 5] = [
 
 /// Takes the codes out. Text without codes is borrowed.
 pub(super) fn plain(text: &str) -> Plain<'_> {
-    if text.bytes().all(|b| b >= b' ' || b == b'\t') {
+    if text
+        .bytes()
+        .all(|b| b >= b' ' || matches!(b, b'\t' | b'\n'))
+    {
         return Plain {
             body: Cow::Borrowed(text),
             style: Vec::new(),
@@ -41,6 +44,11 @@ pub(super) fn plain(text: &str) -> Plain<'_> {
             '\u{03}' => rest = skip_colour(rest),
             '\u{04}' => rest = skip_hex_colour(rest),
             '\u{0f}' => close_all(&mut open, at, &mut style),
+            // Each line of a message begins without codes.
+            '\n' => {
+                close_all(&mut open, at, &mut style);
+                body.push(c);
+            }
             '\t' => body.push(c),
             c if c < ' ' => {
                 if let Some(index) = STYLES.iter().position(|(code, _)| *code == c) {
@@ -60,6 +68,49 @@ pub(super) fn plain(text: &str) -> Plain<'_> {
         body: Cow::Owned(body),
         style,
     }
+}
+
+/// Bytes that codes may add to one line of a text with these styles.
+pub(super) fn codes(style: &[Span]) -> usize {
+    // Five codes open at the line's start and close at its end; inside, two for each span.
+    style.len().min(MOST_SPANS) * 2
+}
+
+/// Spans that get codes; a text with more is sent without.
+const MOST_SPANS: usize = 40;
+
+/// A piece of `body` with codes for the styles in it. The piece must be a slice of the body.
+pub(super) fn coded<'a>(body: &str, piece: &'a str, style: &[Span]) -> Cow<'a, str> {
+    let start = (piece.as_ptr() as usize).wrapping_sub(body.as_ptr() as usize);
+    let end = start.wrapping_add(piece.len());
+    if style.is_empty() || style.len() > MOST_SPANS || end > body.len() {
+        return Cow::Borrowed(piece);
+    }
+    // Places and codes, in order; what ends comes before what begins.
+    let mut codes: Vec<(usize, bool, char)> = Vec::new();
+    for span in style {
+        let from = (span.start as usize).max(start);
+        let to = (span.end as usize).min(end);
+        let code = STYLES.iter().find(|(_, style)| *style == span.style);
+        let sound = body.is_char_boundary(from) && body.is_char_boundary(to);
+        if let Some(&(code, _)) = code.filter(|_| from < to && sound) {
+            codes.push((from - start, true, code));
+            codes.push((to - start, false, code));
+        }
+    }
+    if codes.is_empty() {
+        return Cow::Borrowed(piece);
+    }
+    codes.sort_by_key(|&(at, begins, _)| (at, begins));
+    let mut coded = String::with_capacity(piece.len() + codes.len());
+    let mut done = 0;
+    for (at, _, code) in codes {
+        coded.push_str(&piece[done..at]);
+        coded.push(code);
+        done = at;
+    }
+    coded.push_str(&piece[done..]);
+    Cow::Owned(coded)
 }
 
 fn close(index: usize, start: u32, end: u32, style: &mut Vec<Span>) {
@@ -139,6 +190,27 @@ mod tests {
     }
 
     #[test]
+    fn styles_become_codes_in_each_piece() {
+        let body = "a bold word\nand more";
+        let span = |start, end, style| Span { start, end, style };
+        let style = [span(2, 15, Style::Bold), span(7, 11, Style::Italic)];
+        let mut lines = body.split('\n');
+        let mut line = || coded(body, lines.next().expect("two lines"), &style).into_owned();
+        assert_eq!(line(), "a \u{2}bold \u{1d}word\u{2}\u{1d}");
+        assert_eq!(line(), "\u{2}and\u{2} more");
+        assert!(matches!(coded(body, body, &[]), Cow::Borrowed(_)));
+        assert_eq!(coded("other", "text", &style), "text");
+    }
+
+    #[test]
+    fn a_line_does_not_carry_its_codes_into_the_next() {
+        let got = plain("\u{2}bold\nplain");
+        assert_eq!(got.body, "bold\nplain");
+        let (start, end, style) = (0, 4, Style::Bold);
+        assert_eq!(got.style, [Span { start, end, style }]);
+    }
+
+    #[test]
     fn plain_text_is_borrowed() {
         assert!(matches!(plain("just\ttext").body, Cow::Borrowed(_)));
     }
@@ -150,6 +222,8 @@ mod tests {
         ) {
             let got = plain(&text);
             prop_assert!(got.body.chars().all(|c| c >= ' '));
+            let again = coded(&got.body, &got.body, &got.style).into_owned();
+            prop_assert_eq!(plain(&again).body, got.body.as_ref());
             for span in got.style {
                 prop_assert!(span.start < span.end);
                 prop_assert!(got.body.get(span.start as usize..span.end as usize).is_some());

@@ -21,6 +21,17 @@ pub(super) struct Isupport {
     /// Bytes of a line at most, CR and LF among them, tags not.
     pub(super) line_len: usize,
     pub(super) network: Option<String>,
+    /// MONITOR and WATCH are there.
+    pub(super) monitor: bool,
+    pub(super) watch: bool,
+    /// WHO answers with chosen fields.
+    pub(super) whox: bool,
+    /// The mode of bots (IRCv3 bot-mode).
+    pub(super) bot: Option<char>,
+    /// Messages of the past at most (CHATHISTORY); 0: any number.
+    pub(super) chat_history: Option<u32>,
+    /// Client tags that are not passed on; `*`: all but those behind a `-`.
+    deny: Vec<Box<str>>,
 }
 
 impl Default for Isupport {
@@ -35,6 +46,12 @@ impl Default for Isupport {
             when_set: "l".to_owned(),
             line_len: 512,
             network: None,
+            monitor: false,
+            watch: false,
+            whox: false,
+            bot: None,
+            chat_history: None,
+            deny: Vec::new(),
         }
     }
 }
@@ -65,6 +82,15 @@ impl Isupport {
                     self.line_len = len.clamp(512, 8191);
                 }
             }
+            "MONITOR" => self.monitor = true,
+            "WATCH" => self.watch = true,
+            "WHOX" => self.whox = true,
+            "BOT" => self.bot = value.chars().next().filter(char::is_ascii_alphabetic),
+            "CHATHISTORY" => self.chat_history = value.parse().ok(),
+            "CLIENTTAGDENY" => {
+                let words = value.split(',').filter(|word| !word.is_empty());
+                self.deny = words.map(Into::into).collect();
+            }
             "NETWORK" if !value.is_empty() => self.network = Some(value.to_owned()),
             _ => {}
         }
@@ -82,6 +108,16 @@ impl Isupport {
         let pairs = letters.chars().zip(signs.chars());
         self.ranks
             .extend(pairs.take(8).map(|(letter, sign)| rank(sign, letter)));
+    }
+
+    /// Whether a client tag of this name (without its `+`) is not passed on.
+    pub(super) fn denies_tag(&self, name: &str) -> bool {
+        let allowed = |word: &str| word.strip_prefix('-') == Some(name);
+        let all = self.deny.iter().any(|word| **word == *"*");
+        match all {
+            true => !self.deny.iter().any(|word| allowed(word)),
+            false => self.deny.iter().any(|word| **word == *name),
+        }
     }
 
     /// Whether `target` is a channel.

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use isthmus_gateway::{Event, Key, Message, Place, Sink, Text};
+use isthmus_gateway::{Key, Message, Sink, Text};
 
 use super::format::{Plain, plain};
 use super::room::who;
@@ -21,7 +21,7 @@ impl Conversation {
             return;
         }
         let mine = self.is_me(nick);
-        if mine && self.on_echo(target, text, line, now, sink) {
+        if mine && self.context.past.is_none() && self.on_echo(target, text, line, now, sink) {
             return;
         }
         let Some(ctcp) = text.strip_prefix('\u{1}') else {
@@ -33,6 +33,7 @@ impl Conversation {
                 let action = action.trim_start_matches(' ');
                 self.say(line, target, action, (mine, true), now, sink);
             }
+            _ if self.context.past.is_some() => {}
             _ if !mine && self.is_me(target) => self.on_ctcp(nick, ctcp, now, sink),
             _ => {}
         }
@@ -58,13 +59,32 @@ impl Conversation {
             None => {
                 let mut message = self.message(line, target, false, plain(text), now);
                 message.auto = true;
-                sink.event(Event::Message(message));
+                self.tell(message, line, sink);
             }
         }
     }
 
+    /// A message of several lines (draft/multiline).
+    pub(super) fn said(
+        &mut self,
+        head: &Line<'_>,
+        target: &str,
+        text: &str,
+        notice: bool,
+        now: Instant,
+        sink: &mut dyn Sink,
+    ) {
+        let mine = self.is_me(head.nick());
+        if mine && self.context.past.is_none() && self.on_echo(target, text, head, now, sink) {
+            return;
+        }
+        let mut message = self.message(head, target, mine, plain(text), now);
+        message.auto |= notice;
+        self.tell(message, head, sink);
+    }
+
     fn say(
-        &self,
+        &mut self,
         line: &Line<'_>,
         target: &str,
         text: &str,
@@ -74,7 +94,7 @@ impl Conversation {
     ) {
         let mut message = self.message(line, target, mine, plain(text), now);
         message.action = action;
-        sink.event(Event::Message(message));
+        self.tell(message, line, sink);
     }
 
     fn message<'a>(
@@ -85,16 +105,17 @@ impl Conversation {
         plain: Plain<'a>,
         now: Instant,
     ) -> Message<'a> {
-        let at = match self.isupport.channel(target) {
-            Some(channel) => Place::Room(channel.into()),
-            None if mine => Place::Contact(target.into()),
-            None => Place::Contact(line.nick().into()),
-        };
+        let at = self.place(line, target);
         let mut message = Message::text(at, who(line), plain.body);
         message.mine = mine;
         message.style = Cow::Owned(plain.style);
         message.key = line.tag("msgid").map(|id: Text<'a>| Key(id));
         message.time = self.past(line, now);
+        if !line.tags.is_empty() {
+            message.reply = self.reply(line);
+            // IRCv3 bot-mode.
+            message.auto = line.has_tag("bot");
+        }
         message
     }
 }

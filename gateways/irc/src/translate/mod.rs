@@ -12,17 +12,25 @@
 //! matched with: open commands, open messages, the names of joined channels.
 
 mod asked;
+mod batch;
+mod caps;
 mod command;
 mod ctcp;
 mod format;
 mod isupport;
 mod message;
 mod mode;
+mod monitor;
 mod numeric;
+mod people;
 mod queue;
+mod read;
 mod register;
 mod room;
+mod sasl;
 mod send;
+mod sts;
+mod tags;
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -30,12 +38,20 @@ use isthmus_gateway::{Command, Event, Fault, FaultKind, RoomFlags, Sink, Tag, Ti
 use isthmus_kit::Bucket;
 
 use self::asked::Asked;
+use self::batch::{Batch, Context};
+use self::caps::Capabilities;
 use self::isupport::Isupport;
+use self::monitor::Watch;
 use self::queue::Queue;
+use self::read::Marks;
 use self::register::Registration;
+use self::sasl::Sasl;
 use self::send::OpenSend;
+use self::tags::Aside;
 
 pub(crate) use self::register::caps;
+pub use self::sasl::Login;
+pub use self::sts::Sts;
 use crate::line::Line;
 
 /// What does not change while a session lives.
@@ -51,6 +67,12 @@ pub struct Settings {
     pub realname: Option<String>,
     /// The server password.
     pub password: Option<crate::config::Secret>,
+    /// What the user logs in to the network's services with.
+    pub login: Option<Login>,
+    /// Lines that are sent when the network can be spoken to, before anything else.
+    pub after_connect: Vec<String>,
+    /// The user is a bot and says so where the network has a mode for it (IRCv3 bot-mode).
+    pub bot: bool,
     /// Lines that go out at once.
     pub throttle_burst: u32,
     /// Lines a second after that.
@@ -72,6 +94,18 @@ pub struct End {
     pub fault: Fault,
     /// Trying again later may help.
     pub retry: bool,
+}
+
+/// How safe the connection is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Safety {
+    /// Encrypted.
+    Tls,
+    /// Plain text, as it was set.
+    #[default]
+    Plain,
+    /// Plain text, because TLS could not be had.
+    Fallback,
 }
 
 /// How far the connection is. See the drawing above.
@@ -105,8 +139,17 @@ pub struct Conversation {
     /// Bytes of `user@host` of the user as others see him.
     handle_len: usize,
     isupport: Isupport,
-    /// The network echoes what is sent (IRCv3 echo-message).
-    echo: bool,
+    /// What the server can do beyond RFC 2812.
+    caps: Capabilities,
+    sasl: Sasl,
+    sts: Option<Sts>,
+    safety: Safety,
+    batches: Vec<Batch>,
+    /// What the line that is being read is part of.
+    context: Context,
+    aside: Aside,
+    marks: Marks,
+    watch: Watch,
     queue: Queue,
     sends: std::collections::VecDeque<OpenSend>,
     asked: Vec<Asked>,
@@ -139,7 +182,15 @@ impl Conversation {
             chosen: false,
             handle_len: 0,
             isupport: Isupport::default(),
-            echo: false,
+            caps: Capabilities::default(),
+            sasl: Sasl::default(),
+            sts: None,
+            safety: Safety::default(),
+            batches: Vec::new(),
+            context: Context::default(),
+            aside: Aside::default(),
+            marks: Marks::default(),
+            watch: Watch::default(),
             sends: Default::default(),
             asked: Vec::new(),
             rooms: Vec::new(),
@@ -155,6 +206,11 @@ impl Conversation {
     /// A new attempt to connect has begun: commands wait for it.
     pub fn dial(&mut self) {
         self.phase = Phase::Connecting;
+    }
+
+    /// What the next connection is like.
+    pub fn secured(&mut self, safety: Safety) {
+        self.safety = safety;
     }
 
     /// There is a connection: registration begins.
@@ -174,6 +230,9 @@ impl Conversation {
         self.end_all(&end.fault, sink);
         self.queue.clear();
         self.rooms = Vec::new();
+        self.batches = Vec::new();
+        self.context = Context::default();
+        self.unwatch();
         self.phase = Phase::Down(end.fault.clone());
         end
     }
@@ -183,30 +242,48 @@ impl Conversation {
         let Some(line) = Line::parse(text) else {
             return;
         };
+        self.context = self.context(&line);
+        if !self.collects(&line) {
+            self.dispatch(text, &line, now, sink);
+            self.settle_label(sink);
+        }
+        self.release(now);
+    }
+
+    fn dispatch(&mut self, text: &str, line: &Line<'_>, now: Instant, sink: &mut dyn Sink) {
         match line.command {
-            "PRIVMSG" => self.on_privmsg(&line, now, sink),
-            "NOTICE" => self.on_notice(&line, now, sink),
+            "PRIVMSG" => self.on_privmsg(line, now, sink),
+            "NOTICE" => self.on_notice(line, now, sink),
             "PING" => self.queue.wire.line(&["PONG :", line.last()]),
-            "PONG" => self.on_pong(&line, sink),
-            "JOIN" => self.on_join(&line, sink),
-            "PART" => self.on_part(&line, sink),
-            "QUIT" => self.on_quit(&line, sink),
-            "KICK" => self.on_kick(&line, sink),
-            "NICK" => self.on_nick(&line, sink),
-            "TOPIC" => self.on_topic(&line, sink),
-            "MODE" => self.on_mode(&line, sink),
-            "INVITE" => self.on_invite(&line, sink),
-            "CAP" => self.on_cap(&line),
-            "ERROR" => self.on_error(&line),
-            "FAIL" => self.on_fail(&line, sink),
-            "WARN" | "NOTE" | "WALLOPS" => self.notice(None, line.last(), sink),
+            "PONG" => self.on_pong(line, sink),
+            "JOIN" => self.on_join(line, sink),
+            "PART" => self.on_part(line, sink),
+            "QUIT" => self.on_quit(line, sink),
+            "KICK" => self.on_kick(line, sink),
+            "NICK" => self.on_nick(line, sink),
+            "TOPIC" => self.on_topic(line, sink),
+            "MODE" => self.on_mode(line, sink),
+            "INVITE" => self.on_invite(line, sink),
+            "CAP" => self.on_cap(line, sink),
+            "AUTHENTICATE" => self.on_authenticate(line, sink),
+            "BATCH" => self.on_batch(text, line, now, sink),
+            "TAGMSG" => self.on_tagmsg(line, sink),
+            "REDACT" => self.on_redact(line, sink),
+            "MARKREAD" => self.on_markread(line, sink),
+            "AWAY" => self.on_away(line, sink),
+            "ACCOUNT" => self.on_account(line, sink),
+            "CHGHOST" => self.on_chghost(line, sink),
+            "SETNAME" => self.on_setname(line, sink),
+            "ERROR" => self.on_error(line),
+            "FAIL" => self.on_fail(line, sink),
+            "WARN" | "NOTE" => self.on_remark(line, sink),
+            "WALLOPS" => self.notice(None, line.last(), sink),
             _ => {
                 if let Some(number) = line.numeric() {
-                    self.on_numeric(number, &line, now, sink);
+                    self.on_numeric(number, line, now, sink);
                 }
             }
         }
-        self.release(now);
     }
 
     /// Answers what must not wait, in a line that will be handed to [`line`](Self::line) later.
@@ -231,6 +308,7 @@ impl Conversation {
     pub fn tick(&mut self, now: Instant, sink: &mut dyn Sink) {
         self.register_tick(now, sink);
         self.keep_alive(now);
+        self.watch_tick(now);
         self.give_up(now, sink);
         self.release(now);
     }
@@ -259,7 +337,8 @@ impl Conversation {
         let release = matches!(self.phase, Phase::Online)
             .then(|| self.queue.ready(now))
             .flatten();
-        [alive, give_up.map(|since| since + GIVE_UP), release]
+        let give_up = give_up.map(|since| since + GIVE_UP);
+        [alive, give_up, release, self.watch_deadline()]
             .into_iter()
             .flatten()
             .min()

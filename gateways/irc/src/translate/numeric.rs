@@ -26,6 +26,19 @@ const NICK_TOO_FAST: u16 = 438;
 const NICK_LOCKED: u16 = 447;
 /// hybrid, solanum: caller id, ergo: registered users only (`+R`, `+g`).
 const NEED_REGISTERED: [u16; 3] = [486, 494, 716];
+/// IRCv3 monitor.
+const MON_ONLINE: u16 = 730;
+const MON_OFFLINE: u16 = 731;
+const MON_END: u16 = 733;
+const MON_FULL: u16 = 734;
+/// bahamut, UnrealIRCd, InspIRCd 2.
+const WATCH_ON: u16 = 600;
+const WATCH_OFF: u16 = 601;
+const WATCH_REMOVED: u16 = 602;
+const WATCH_IS_ON: u16 = 604;
+const WATCH_IS_OFF: u16 = 605;
+const WATCH_END: u16 = 607;
+const WATCH_FULL: u16 = 512;
 /// When a channel was made: of no use to anybody.
 const CREATION_TIME: u16 = 329;
 
@@ -42,7 +55,7 @@ impl Conversation {
         }
         match number {
             _ if number == n(R::RPL_WELCOME) => {
-                self.on_welcome(line, now);
+                self.on_welcome(line, now, sink);
                 self.notice(None, line.last(), sink);
             }
             _ if number == n(R::RPL_ISUPPORT) => self.on_isupport(line),
@@ -60,6 +73,13 @@ impl Conversation {
                 self.notice(None, &text, sink);
             }
             _ if is_silent(number) => {}
+            900..=908 if self.on_sasl(number, line, sink) => {}
+            MON_ONLINE | MON_OFFLINE => self.on_monitor(number == MON_ONLINE, line, sink),
+            WATCH_ON | WATCH_IS_ON => self.on_watch(true, line, sink),
+            WATCH_OFF | WATCH_IS_OFF => self.on_watch(false, line, sink),
+            WATCH_REMOVED | WATCH_END | MON_END => {}
+            MON_FULL | WATCH_FULL => self.on_watch_full(line, now),
+            _ if number == n(R::RPL_ISON) && self.on_ison(line, sink) => {}
             400..=599 | 700..=799 if self.on_registration_refused(number, line) => {}
             400..=599 | 700..=799 | 900..=999 if self.on_refusal(number, line, sink) => {}
             _ => self.on_other(line, sink),
@@ -111,6 +131,18 @@ impl Conversation {
         }
         // Servers without CAP say "unknown command" or "you have not registered".
         reply(R::ERR_UNKNOWNCOMMAND) || reply(R::ERR_NOTREGISTERED)
+    }
+
+    /// A standard reply that ends the registration (IRCv3 sasl, account-required). False: it is
+    /// none.
+    pub(super) fn on_fatal_fail(&mut self, code: &str, line: &Line<'_>) -> bool {
+        let registering = matches!(self.phase, Phase::Registering(_));
+        if !registering || code != "ACCOUNT_REQUIRED_TO_CONNECT" {
+            return false;
+        }
+        self.end
+            .get_or_insert_with(|| refused(FaultKind::NotAuthorized, line.last()));
+        true
     }
 
     /// Any other reply: words from the network.
@@ -186,6 +218,30 @@ pub(super) fn fault_kind(number: u16) -> FaultKind {
     ];
     let found = table.into_iter().find(|&(known, _)| known == number);
     found.map_or(F::Other, |(_, kind)| kind)
+}
+
+/// What the code of a standard reply means (IRCv3 standard-replies and the specifications that
+/// use them).
+pub(super) fn fail_kind(code: &str) -> FaultKind {
+    use FaultKind as F;
+    match code {
+        "ACCOUNT_REQUIRED" | "ACCOUNT_REQUIRED_TO_CONNECT" | "NEED_REGISTRATION" => {
+            F::NotRegistered
+        }
+        "INVALID_TARGET" | "UNKNOWN_MSGID" | "REDACT_INVALID_MSGID" | "NO_SUCH_CHANNEL" => {
+            F::NoSuchTarget
+        }
+        "REDACT_FORBIDDEN" | "CANNOT_SEND" | "NOT_PRIVILEGED" => F::NotPrivileged,
+        "REDACT_WINDOW_EXPIRED" => F::Expired,
+        "MULTILINE_MAX_BYTES" | "MULTILINE_MAX_LINES" => F::TooLarge,
+        "MULTILINE_INVALID"
+        | "MULTILINE_INVALID_TARGET"
+        | "INVALID_PARAMS"
+        | "NEED_MORE_PARAMS" => F::BadRequest,
+        "RATE_LIMITED" | "TRY_LATER" | "TOO_MANY_REQUESTS" => F::TooFast,
+        "UNKNOWN_COMMAND" | "DISABLED" => F::Unsupported,
+        _ => F::Other,
+    }
 }
 
 fn is_one_of(number: u16, replies: &[R]) -> bool {

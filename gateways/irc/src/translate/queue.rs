@@ -9,6 +9,7 @@ use std::time::Instant;
 use isthmus_gateway::Tag;
 use isthmus_kit::Bucket;
 
+use super::caps::Cap;
 use super::{Conversation, Phase};
 
 /// Parameter of the PING that asks whether the connection lives.
@@ -40,10 +41,26 @@ impl Wire {
 pub(super) enum Owner {
     /// A piece of a message.
     Send(Tag),
+    /// What begins a message of several lines.
+    Opening(Tag),
     /// Any other command.
     Asked(Tag),
     /// Nobody's: an automatic answer.
     None,
+}
+
+impl Owner {
+    fn tag(self) -> Option<Tag> {
+        match self {
+            Self::Send(tag) | Self::Opening(tag) | Self::Asked(tag) => Some(tag),
+            Self::None => None,
+        }
+    }
+}
+
+/// Whether a line bears a label: parts of a batch are answered with what began it.
+fn is_labelled(line: &str) -> bool {
+    !line.starts_with("BATCH -") && !line.starts_with("@batch=")
 }
 
 /// A line that waits.
@@ -115,11 +132,26 @@ impl Queue {
 
     /// Puts the first waiting line on the wire and takes its token. Returns whose it was and its
     /// place in the order of all lines.
-    fn send_first(&mut self, now: Instant) -> Option<(Owner, u64)> {
+    fn send_first(&mut self, label: bool, now: Instant) -> Option<(Owner, u64)> {
         let waiting = self.waiting.pop_front()?;
         self.bucket.debit(now);
-        self.wire.line(&[&waiting.line]);
         self.seq += 1;
+        let label = waiting
+            .owner
+            .tag()
+            .filter(|_| label && is_labelled(&waiting.line));
+        match label {
+            // IRCv3 labeled-response: one label, one answer.
+            Some(tag) => {
+                let label = format!("@label={}.{}", tag.0, self.seq);
+                let line = waiting.line.as_str();
+                match line.strip_prefix('@') {
+                    Some(tagged) => self.wire.line(&[&label, ";", tagged]),
+                    None => self.wire.line(&[&label, " ", line]),
+                }
+            }
+            None => self.wire.line(&[&waiting.line]),
+        }
         Some((waiting.owner, self.seq))
     }
 
@@ -153,7 +185,8 @@ impl Conversation {
                 self.prove(now);
                 continue;
             }
-            if let Some((owner, seq)) = self.queue.send_first(now) {
+            let label = self.can(Cap::LabeledResponse);
+            if let Some((owner, seq)) = self.queue.send_first(label, now) {
                 self.has_gone(owner, seq, now);
             }
         }
@@ -169,19 +202,27 @@ impl Conversation {
         let key = match owner {
             Owner::Send(tag) => self.sends.iter().find(|s| s.tag == tag).map(|s| &s.key),
             Owner::Asked(tag) => self.asked.iter().find(|a| a.tag == tag).map(|a| &a.key),
+            // Nothing may come between its lines.
+            Owner::Opening(_) => return true,
             Owner::None => None,
         };
         let Some(key) = key else { return false };
-        let echo = self.echo;
+        let echo = self.confirms();
         self.sends
             .iter()
             .any(|s| s.wants_proof(echo) && s.key == *key)
-            || self.asked.iter().any(|a| a.wants_proof() && a.key == *key)
+            || (!self.can(Cap::LabeledResponse)
+                && self.asked.iter().any(|a| a.wants_proof() && a.key == *key))
+    }
+
+    /// The network answers each message, by its echo or by its label.
+    pub(super) fn confirms(&self) -> bool {
+        self.can(Cap::EchoMessage) || self.can(Cap::LabeledResponse)
     }
 
     fn prove(&mut self, now: Instant) {
         let proof = self.queue.prove(now);
-        let echo = self.echo;
+        let echo = self.confirms();
         for send in self.sends.iter_mut().filter(|s| s.wants_proof(echo)) {
             send.proof = Some(proof);
         }
@@ -193,20 +234,22 @@ impl Conversation {
 
     fn has_gone(&mut self, owner: Owner, seq: u64, now: Instant) {
         let mut wants = false;
+        let confirms = self.confirms();
+        let labelled = self.can(Cap::LabeledResponse);
         match owner {
             Owner::Send(tag) => {
                 if let Some(send) = self.sends.iter_mut().find(|s| s.tag == tag) {
                     send.has_gone(seq, now);
-                    wants = send.wants_proof(self.echo);
+                    wants = send.wants_proof(confirms);
                 }
             }
             Owner::Asked(tag) => {
                 if let Some(asked) = self.asked.iter_mut().find(|a| a.tag == tag) {
                     asked.gone = Some((seq, now));
-                    wants = asked.wants_proof();
+                    wants = !labelled && asked.wants_proof();
                 }
             }
-            Owner::None => {}
+            Owner::Opening(_) | Owner::None => {}
         }
         if wants {
             self.queue.unproven += 1;

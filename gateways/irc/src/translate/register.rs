@@ -1,25 +1,17 @@
 //! From a connection to being online: capabilities, nickname, welcome.
 //!
-//! IRCv3 capability negotiation 302, RFC 2812 §3.1. Not yet: SASL, STS.
+//! RFC 2812 §3.1. Capabilities and the login are negotiated in `caps` and `sasl`.
 
 use std::time::{Duration, Instant};
 
 use isthmus_gateway::{Affiliation, Caps, Event, Facts, Fault, FaultKind, Role, Sink};
 
+use super::caps::{Cap, Capabilities};
 use super::isupport::Isupport;
+use super::queue::Owner;
+use super::sasl::Sasl;
 use super::{Conversation, End, Phase};
 use crate::line::Line;
-
-/// Capabilities whose consequences are handled here.
-const WANTED: [&str; 7] = [
-    "account-tag",
-    "echo-message",
-    "extended-join",
-    "message-tags",
-    "multi-prefix",
-    "server-time",
-    "userhost-in-names",
-];
 
 /// How long the server may take to welcome us.
 const WELCOME_WITHIN: Duration = Duration::from_secs(60);
@@ -33,8 +25,8 @@ pub(super) struct Registration {
     since: Instant,
     /// When the server welcomed us.
     welcome: Option<Instant>,
-    /// Wanted capabilities the server has shown so far.
-    offered: Vec<&'static str>,
+    /// The negotiation of capabilities was ended.
+    pub(super) negotiated: bool,
     /// How many nicknames were refused.
     refused: u32,
 }
@@ -70,13 +62,14 @@ impl Conversation {
     pub(super) fn register(&mut self, now: Instant) {
         self.queue.clear();
         self.isupport = Isupport::default();
-        self.echo = false;
+        self.caps = Capabilities::default();
+        self.sasl = Sasl::default();
         self.handle_len = 0;
         self.me = tidy(&self.settings.nick);
         self.phase = Phase::Registering(Registration {
             since: now,
             welcome: None,
-            offered: Vec::new(),
+            negotiated: false,
             refused: 0,
         });
         let wire = &mut self.queue.wire;
@@ -99,70 +92,20 @@ impl Conversation {
         if registration.welcome.is_some() {
             self.online(now, sink);
         } else if self.end.is_none() {
+            let words = if self.sasl.is_open() {
+                "the server does not answer the login (SASL)"
+            } else {
+                "the server does not answer"
+            };
             self.end = Some(End {
-                fault: Fault::new(FaultKind::NetworkDown, "the server does not answer"),
+                fault: Fault::new(FaultKind::NetworkDown, words),
                 retry: true,
             });
         }
     }
 
-    pub(super) fn on_cap(&mut self, line: &Line<'_>) {
-        let list = line.last();
-        match line.param(1) {
-            Some("LS") => self.on_cap_list(list, line.params().len() > 3),
-            Some("ACK") => {
-                for word in list.split_ascii_whitespace() {
-                    match word.strip_prefix('-') {
-                        Some("echo-message") => self.echo = false,
-                        None if word == "echo-message" => self.echo = true,
-                        _ => {}
-                    }
-                }
-                self.cap_end();
-            }
-            Some("NAK") => self.cap_end(),
-            Some("DEL")
-                if list
-                    .split_ascii_whitespace()
-                    .any(|cap| cap == "echo-message") =>
-            {
-                self.echo = false;
-            }
-            _ => {}
-        }
-    }
-
-    fn on_cap_list(&mut self, list: &str, more: bool) {
-        let Phase::Registering(registration) = &mut self.phase else {
-            return;
-        };
-        for word in list.split_ascii_whitespace() {
-            let name = word.split('=').next().unwrap_or(word);
-            if let Some(wanted) = WANTED.iter().find(|&&wanted| wanted == name)
-                && !registration.offered.contains(wanted)
-            {
-                registration.offered.push(wanted);
-            }
-        }
-        if more {
-            return;
-        }
-        if registration.offered.is_empty() {
-            self.cap_end();
-        } else {
-            let request = registration.offered.join(" ");
-            self.queue.wire.line(&["CAP REQ :", &request]);
-        }
-    }
-
-    fn cap_end(&mut self) {
-        if matches!(self.phase, Phase::Registering(_)) {
-            self.queue.wire.line(&["CAP END"]);
-        }
-    }
-
     /// 001.
-    pub(super) fn on_welcome(&mut self, line: &Line<'_>, now: Instant) {
+    pub(super) fn on_welcome(&mut self, line: &Line<'_>, now: Instant, sink: &mut dyn Sink) {
         if let Some(me) = line.param(0)
             && !me.is_empty()
         {
@@ -170,6 +113,7 @@ impl Conversation {
         }
         if let Phase::Registering(registration) = &mut self.phase {
             registration.welcome = Some(now);
+            self.sasl_missed(sink);
         }
     }
 
@@ -218,12 +162,26 @@ impl Conversation {
         }
         self.phase = Phase::Online;
         sink.event(Event::Online(self.facts()));
+        self.after_connect();
         for (tag, command) in std::mem::take(&mut self.parked) {
             self.command(tag, command, now, sink);
         }
     }
 
-    fn facts(&self) -> Facts {
+    /// What the user wants said first: logging in by NickServ, modes.
+    fn after_connect(&mut self) {
+        if self.settings.bot
+            && let Some(letter) = self.isupport.bot
+        {
+            let line = format!("MODE {} +{letter}", self.me);
+            self.queue.push(line, Owner::None);
+        }
+        for line in &self.settings.after_connect {
+            self.queue.push(line.clone(), Owner::None);
+        }
+    }
+
+    pub(super) fn facts(&self) -> Facts {
         Facts {
             network: self
                 .isupport
@@ -232,12 +190,25 @@ impl Conversation {
                 .unwrap_or_else(|| self.settings.network.clone()),
             fold: self.isupport.fold.clone(),
             ranks: self.isupport.ranks.clone(),
-            caps: Caps {
-                // For a channel with a name of 50 bytes; longer text is cut by ourselves.
-                max_text: u32::try_from(self.room_for("PRIVMSG", 50)).unwrap_or(0),
-                ..caps()
-            },
+            caps: self.features(),
             me: self.me.clone(),
+        }
+    }
+
+    fn features(&self) -> Caps {
+        let batch = self.can(Cap::Batch);
+        Caps {
+            // For a channel with a name of 50 bytes; longer text is cut by ourselves.
+            max_text: u32::try_from(self.room_for("PRIVMSG", 50)).unwrap_or(0),
+            typing: self.may_tag("typing"),
+            react: self.may_tag("draft/react"),
+            reply: self.may_tag("draft/reply"),
+            retract: self.can(Cap::Redaction),
+            moderate: self.can(Cap::Redaction),
+            read: self.can(Cap::ReadMarker),
+            multiline: batch && self.can(Cap::Multiline),
+            history: batch && self.can(Cap::ChatHistory),
+            ..caps()
         }
     }
 
@@ -277,6 +248,8 @@ pub(super) fn refused(kind: FaultKind, words: &str) -> End {
 pub(crate) fn caps() -> Caps {
     Caps {
         rooms: true,
+        watch: true,
+        style: true,
         subject: false,
         max_text: 400,
         ..Caps::default()

@@ -77,7 +77,7 @@ impl Conversation {
             return;
         }
         let text = line.param(0);
-        let why = if text.is_some_and(is_split) {
+        let why = if self.in_split() || text.is_some_and(is_split) {
             Why::Split
         } else {
             Why::Quit
@@ -282,6 +282,10 @@ impl Conversation {
                 by: who(line),
                 reason: None,
             });
+        } else if self.room(channel).is_some() {
+            // IRCv3 invite-notify.
+            let text = format!("{} invites {whom}", line.nick());
+            self.notice(Some(channel), &text, sink);
         }
     }
 

@@ -8,12 +8,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
 use isthmus_gateway::{
-    Event, Fault, FaultKind, Key, Outcome, Outgoing, Place, Sink, Tag, Text, Time,
+    Event, Fault, FaultKind, Key, Outcome, Outgoing, Place, Sink, Span, Tag, Text, Time,
 };
 
+use super::caps::Cap;
 use super::queue::{Owner, PROOF, proves};
 use super::{Conversation, GIVE_UP, MOST_OPEN, done, format};
-use crate::line::Line;
+use crate::line::{Line, escape};
 
 /// A message whose fate is not known yet.
 pub(super) struct OpenSend {
@@ -59,6 +60,10 @@ impl OpenSend {
 
 /// Longest target in bytes; no network has longer names.
 const LONGEST_TARGET: usize = 200;
+/// Longest id of a message that is answered, in bytes.
+const LONGEST_KEY: usize = 256;
+/// Bytes of text that a line holds at least, whatever its style.
+const LEAST: usize = 64;
 /// Bytes of a CTCP ACTION around its text.
 const ACTION: usize = "\u{1}ACTION \u{1}".len();
 /// Assumed for `user@host` until it was seen: 10 and 63 bytes (RFC 2812, RFC 1035).
@@ -77,7 +82,11 @@ impl Conversation {
             let fault = Fault::new(FaultKind::BadAddress, "not a name that IRC can carry");
             return done(tag, Err(fault), sink);
         }
-        match self.cut(tag, target, out) {
+        let cut = match self.lines(tag, target, out) {
+            Some(open) => Ok(open),
+            None => self.cut(tag, target, out),
+        };
+        match cut {
             Ok(open) => self.sends.push_back(open),
             Err(fault) => done(tag, Err(fault), sink),
         }
@@ -86,14 +95,21 @@ impl Conversation {
     /// Puts the pieces of a message into the queue, all or none.
     fn cut(&mut self, tag: Tag, target: &str, out: &Outgoing<'_>) -> Result<OpenSend, Fault> {
         let body = without_ctcp(&out.body);
+        let style = if body.len() == out.body.len() {
+            &*out.style
+        } else {
+            &[]
+        };
         let limit = self.room_for("PRIVMSG", target.len());
         let limit = limit - if out.action { ACTION } else { 0 };
+        let limit = limit.saturating_sub(format::codes(style)).max(LEAST);
         let texts: Vec<Text<'_>> = isthmus_kit::pieces(&body, limit)
             .map(|piece| {
+                let piece = format::coded(&body, piece, style);
                 if out.action {
                     Text::Owned(format!("\u{1}ACTION {piece}\u{1}"))
                 } else {
-                    Text::Borrowed(piece)
+                    piece
                 }
             })
             .collect();
@@ -109,14 +125,21 @@ impl Conversation {
                 "too many lines wait to be sent to this network",
             ));
         }
-        for text in &texts {
-            let line = format!("PRIVMSG {target} :{text}");
+        let reply = self.reply_tag(out);
+        for (at, text) in texts.iter().enumerate() {
+            let reply = reply.as_deref().filter(|_| at == 0).unwrap_or("");
+            let line = format!("{reply}PRIVMSG {target} :{text}");
             self.queue.push(line, Owner::Send(tag));
         }
-        Ok(OpenSend {
+        let pieces = texts.iter().map(|text| hash(text)).collect();
+        Ok(self.open_with(tag, target, pieces))
+    }
+
+    fn open_with(&self, tag: Tag, target: &str, pieces: Vec<u64>) -> OpenSend {
+        OpenSend {
             tag,
             key: self.folded(target),
-            pieces: texts.iter().map(|text| hash(text)).collect(),
+            pieces,
             written: 0,
             answered: 0,
             echoed: 0,
@@ -127,7 +150,63 @@ impl Conversation {
             proof: None,
             first: 0,
             gone: None,
-        })
+        }
+    }
+
+    /// The tag of a reply, with the `@` and the space around it.
+    fn reply_tag(&self, out: &Outgoing<'_>) -> Option<String> {
+        let reply = out.reply.as_ref().filter(|_| self.may_tag("draft/reply"))?;
+        let fits = !reply.key.0.is_empty() && reply.key.0.len() <= LONGEST_KEY;
+        fits.then(|| format!("@+draft/reply={} ", escape(&reply.key.0)))
+    }
+
+    /// Puts a message of several lines, or a long one, into the queue as one message
+    /// (draft/multiline). `None`: the network has no such thing, or it is too much for it.
+    fn lines(&mut self, tag: Tag, target: &str, out: &Outgoing<'_>) -> Option<OpenSend> {
+        if !self.can(Cap::Multiline) || !self.can(Cap::Batch) || out.action {
+            return None;
+        }
+        let body = without_ctcp(&out.body)
+            .replace("\r\n", "\n")
+            .replace('\r', "\n");
+        let body = body.trim_matches('\n');
+        let limit = self.room_for("PRIVMSG", target.len());
+        if body.len() <= limit && !body.contains('\n') {
+            return None;
+        }
+        let style: &[Span] = if *body == *out.body { &out.style } else { &[] };
+        let limit = limit.saturating_sub(format::codes(style)).max(LEAST);
+        let (most_bytes, most_lines) = self.caps.multiline;
+        let (mut lines, mut whole) = (Vec::new(), String::new());
+        for line in body.split('\n') {
+            for (at, piece) in whole_pieces(line, limit).into_iter().enumerate() {
+                let text = format::coded(body, piece, style);
+                let concat = if at > 0 {
+                    ";draft/multiline-concat"
+                } else {
+                    ""
+                };
+                if at == 0 && !lines.is_empty() {
+                    whole.push('\n');
+                }
+                whole.push_str(&text);
+                lines.push(format!("@batch={}{concat} PRIVMSG {target} :{text}", tag.0));
+            }
+        }
+        let fits = whole.len() <= most_bytes && lines.len() <= most_lines;
+        let queued = self.queue.fits(lines.len() + 2) && self.sends.len() < MOST_OPEN;
+        if !fits || !queued || whole.trim().is_empty() {
+            return None;
+        }
+        let reply = self.reply_tag(out).unwrap_or_default();
+        let begin = format!("{reply}BATCH +{} draft/multiline {target}", tag.0);
+        self.queue.push(begin, Owner::Opening(tag));
+        for line in lines {
+            self.queue.push(line, Owner::None);
+        }
+        self.queue
+            .push(format!("BATCH -{}", tag.0), Owner::Send(tag));
+        Some(self.open_with(tag, target, vec![hash(&whole)]))
     }
 
     /// Bytes of text that fit a line with this command and a target of this length, as the server
@@ -155,14 +234,22 @@ impl Conversation {
         let (key, hashed) = (self.folded(target), hash(text));
         let open = |send: &OpenSend| send.key == key && send.is_open();
         let same = |send: &OpenSend| send.pieces[send.answered..send.written].contains(&hashed);
-        let exact = self.sends.iter().position(|send| open(send) && same(send));
+        let labelled = self.labelled_send();
+        self.context.used |= labelled.is_some();
+        let exact = match labelled {
+            Some(at) => Some(at).filter(|&at| same(&self.sends[at])),
+            None => self.sends.iter().position(|send| open(send) && same(send)),
+        };
         // Some networks change what is said (colours taken out, words replaced).
-        let Some(at) = exact.or_else(|| self.sends.iter().position(open)) else {
+        let found = labelled
+            .or(exact)
+            .or_else(|| self.sends.iter().position(open));
+        let Some(at) = found else {
             return false;
         };
         let send = &mut self.sends[at];
         send.answered += match exact {
-            Some(_) => {
+            Some(_) if labelled.is_none() => {
                 let behind = &send.pieces[send.answered..send.written];
                 behind
                     .iter()
@@ -170,21 +257,33 @@ impl Conversation {
                     .unwrap_or(0)
                     + 1
             }
-            None => 1,
+            _ => 1,
         };
         send.echoed = send.echoed.saturating_add(1);
         send.ids.extend(line.tag("msgid").map(Text::into_owned));
         if exact.is_none() && send.pieces.len() == 1 {
             let inner = text.strip_prefix("\u{1}ACTION ").unwrap_or(text);
-            send.altered = Some(format::plain(inner).body.into_owned());
+            send.altered = Some(super::batch::bare(inner.trim_end_matches('\u{1}')));
         }
         let past = self.past(line, now);
         let send = &mut self.sends[at];
         send.time = send.time.or(past);
         if send.answered >= send.pieces.len() {
-            self.settle(at, exact.is_some(), sink);
+            // Labels tell of each message by itself.
+            self.settle(at, exact.is_some() && labelled.is_none(), sink);
         }
         true
+    }
+
+    /// A piece of the message at `at` was taken, and nothing said of it.
+    pub(super) fn piece_taken(&mut self, at: usize, sink: &mut dyn Sink) {
+        let Some(send) = self.sends.get_mut(at) else {
+            return;
+        };
+        send.answered += 1;
+        if send.answered >= send.pieces.len() {
+            self.settle(at, false, sink);
+        }
     }
 
     /// The message at `at` is answered whole. What went to the same target before it and was not
@@ -241,6 +340,7 @@ impl Conversation {
     /// The network refused a piece of the message at `at`: the message has failed, and what of it
     /// is not out yet stays here.
     pub(super) fn fail_send(&mut self, at: usize, fault: Fault, sink: &mut dyn Sink) {
+        let confirms = self.confirms();
         let Some(send) = self.sends.get_mut(at) else {
             return;
         };
@@ -260,12 +360,15 @@ impl Conversation {
         let owner = Owner::Send(send.tag);
         if send.written < send.pieces.len() {
             send.pieces.truncate(send.written);
-            self.queue.waiting.retain(|waiting| waiting.owner != owner);
-            if send.wants_proof(self.echo) {
+            // What has begun as a batch must end as one.
+            let stays = |line: &str| line.starts_with("BATCH -");
+            let waiting = &mut self.queue.waiting;
+            waiting.retain(|waiting| waiting.owner != owner || stays(&waiting.line));
+            if send.wants_proof(confirms) {
                 self.queue.unproven += 1;
             }
         }
-        if send.proof.is_none() && self.echo && send.answered >= send.pieces.len() {
+        if send.proof.is_none() && confirms && send.answered >= send.pieces.len() {
             self.sends.remove(at);
         }
     }
@@ -336,6 +439,25 @@ pub(super) fn is_target(name: &str) -> bool {
         && name.len() <= LONGEST_TARGET
         && !name.starts_with(':')
         && !name.contains(bad)
+}
+
+/// The pieces of one line of which nothing is lost: a space between two stays with the first.
+fn whole_pieces(line: &str, max: usize) -> Vec<&str> {
+    let base = line.as_ptr() as usize;
+    let mut starts: Vec<usize> = isthmus_kit::pieces(line, max - 1)
+        .map(|piece| piece.as_ptr() as usize - base)
+        .collect();
+    if let Some(first) = starts.first_mut() {
+        *first = 0;
+    } else {
+        return vec![line];
+    }
+    let ends = starts.iter().skip(1).copied().chain([line.len()]);
+    starts
+        .iter()
+        .zip(ends)
+        .map(|(&start, end)| &line[start..end])
+        .collect()
 }
 
 /// A body in which nothing reads as CTCP.

@@ -1,11 +1,17 @@
 //! The conversation as people know it: what the host asks, what the server says, what comes of it.
 
+mod batch;
+mod caps;
 mod message;
+mod monitor;
+mod people;
 mod refusal;
 mod register;
 mod robust;
 mod room;
+mod sasl;
 mod send;
+mod tags;
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -33,13 +39,21 @@ impl Sink for Told {
 impl Desk {
     /// Before the connection.
     fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// Before the connection, with other settings.
+    fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let now = Instant::now();
-        let settings = Settings {
+        let mut settings = Settings {
             network: "irc.example".to_owned(),
             nick: "ferris".to_owned(),
             username: "crab".to_owned(),
             realname: None,
             password: None,
+            login: None,
+            after_connect: Vec::new(),
+            bot: false,
             throttle_burst: 10,
             throttle_rate: 1.0,
             queue: 20,
@@ -50,6 +64,7 @@ impl Desk {
                 SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000),
             ),
         };
+        change(&mut settings);
         Self {
             talk: Conversation::new(settings, now),
             now,
@@ -60,6 +75,11 @@ impl Desk {
 
     /// Welcomed by a server that shows these capabilities.
     fn online_with(caps: &str) -> Self {
+        Self::online_on(caps, "")
+    }
+
+    /// The same, on a network with these words in its 005.
+    fn online_on(caps: &str, words: &str) -> Self {
         let mut desk = Self::new();
         desk.talk.connected(desk.now);
         desk.hear(&format!(":s CAP * LS :{caps}"));
@@ -73,6 +93,9 @@ impl Desk {
             ":s 005 ferris CASEMAPPING=rfc1459 CHANTYPES=#& PREFIX=(qaohv)~&@%+ \
              CHANMODES=beI,k,lf,imnpst STATUSMSG=@+ NETWORK=Example :are supported by this server",
         );
+        desk.hear(&format!(
+            ":s 005 ferris {words} :are supported by this server"
+        ));
         desk.hear(":s 376 ferris :End of MOTD");
         desk.said();
         desk.events();
@@ -237,6 +260,38 @@ fn brief(event: &Event<'_>) -> String {
             if *live { " live" } else { "" }
         ),
         Event::Flags { room, flags } => format!("flags {room} {flags:?}"),
+        Event::Typing { at, who, on } => format!("typing {} {} {on}", place(at), who.nick),
+        Event::React { at, key, who, with } => {
+            format!("react {} {} {} {with:?}", place(at), key.0, who.nick)
+        }
+        Event::Retract { at, key, by, text } => format!(
+            "retract {} {} by {} {}",
+            place(at),
+            key.0,
+            by.nick,
+            text.as_deref().unwrap_or("-")
+        ),
+        Event::Read { at, key, who } => format!("read {} {} {}", place(at), key.0, who.nick),
+        Event::Contact {
+            contact,
+            online,
+            away,
+        } => format!("contact {contact} {online} {away:?}"),
+        Event::Past { tag, message } => format!(
+            "past {} {} {} at {:?}: {}",
+            tag.0,
+            place(&message.at),
+            message.who.nick,
+            message.time.map(|time| time.0),
+            message.body
+        ),
+        Event::Known { who } => format!(
+            "known {} {} {} {}",
+            who.nick,
+            who.account.as_deref().unwrap_or("-"),
+            who.handle.as_deref().unwrap_or("-"),
+            who.name.as_deref().unwrap_or("-")
+        ),
         Event::Invited { room, by, .. } => format!("invited {room} by {}", by.nick),
         Event::Notice { room, text } => {
             format!("notice {} {text}", room.as_deref().unwrap_or("*"))

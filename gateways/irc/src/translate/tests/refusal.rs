@@ -175,7 +175,7 @@ fn errors_without_a_target_end_the_first_open_message() {
         desk.events(),
         [
             format!("done {one} BadRequest: No text to send"),
-            format!("done {two} Other: Not now")
+            format!("done {two} NotPrivileged: Not now")
         ]
     );
 }

@@ -40,16 +40,6 @@ fn a_server_without_capabilities_is_greeted_all_the_same() {
 }
 
 #[test]
-fn a_refused_request_for_capabilities_ends_their_negotiation() {
-    let mut desk = Desk::new();
-    desk.talk.connected(desk.now);
-    desk.said();
-    desk.hear(":s CAP * LS :multi-prefix");
-    desk.hear(":s CAP * NAK :multi-prefix");
-    assert_eq!(desk.said(), ["CAP REQ :multi-prefix", "CAP END"]);
-}
-
-#[test]
 fn a_server_that_has_no_motd_and_does_not_say_so_is_online_after_a_while() {
     let mut desk = Desk::new();
     desk.talk.connected(desk.now);

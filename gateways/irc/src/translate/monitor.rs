@@ -1,0 +1,199 @@
+//! Who of the people a user knows is there: MONITOR (IRCv3 monitor), else WATCH, else ISON asked
+//! every minute.
+//!
+//! What is watched is the host's to know: it says so again with every connection.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use isthmus_gateway::{Event, Fault, FaultKind, Outcome, Sink, Tag};
+
+use super::queue::Owner;
+use super::send::is_target;
+use super::{Conversation, done};
+use crate::line::Line;
+
+/// Somebody watched.
+struct Watched {
+    nick: Box<str>,
+    key: Box<[u8]>,
+    online: Option<bool>,
+    /// The network's list is full: asked for by ISON.
+    polled: bool,
+}
+
+/// All who are watched.
+#[derive(Default)]
+pub(super) struct Watch {
+    watched: Vec<Watched>,
+    /// The questions that are open: the folded nicknames of each.
+    asked: VecDeque<Vec<Box<[u8]>>>,
+    /// When to ask again.
+    due: Option<Instant>,
+}
+
+/// How the network watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Monitor,
+    Watch,
+    Ison,
+}
+
+/// People watched at most.
+const MOST_WATCHED: usize = 500;
+/// Between two questions.
+const EACH: Duration = Duration::from_secs(60);
+/// Bytes of nicknames in one question.
+const ISON_BYTES: usize = 400;
+
+impl Conversation {
+    fn way(&self) -> Way {
+        match (self.isupport.monitor, self.isupport.watch) {
+            (true, _) => Way::Monitor,
+            (_, true) => Way::Watch,
+            _ => Way::Ison,
+        }
+    }
+
+    pub(super) fn watch(
+        &mut self,
+        tag: Tag,
+        nick: &str,
+        on: bool,
+        now: Instant,
+        sink: &mut dyn Sink,
+    ) {
+        let key = self.folded(nick);
+        let known = self.watch.watched.iter().any(|it| *it.key == *key);
+        if !is_target(nick) {
+            let fault = Fault::new(FaultKind::BadAddress, "not a name that IRC can carry");
+            return done(tag, Err(fault), sink);
+        }
+        if on && !known && (self.watch.watched.len() >= MOST_WATCHED || !self.queue.fits(1)) {
+            let fault = Fault::new(FaultKind::Full, "too many people are watched already");
+            return done(tag, Err(fault), sink);
+        }
+        done(tag, Ok(Outcome::Finished), sink);
+        if on == known {
+            return;
+        }
+        let sign = if on { '+' } else { '-' };
+        let way = self.way();
+        match way {
+            Way::Monitor => self
+                .queue
+                .push(format!("MONITOR {sign} {nick}"), Owner::None),
+            Way::Watch => self.queue.push(format!("WATCH {sign}{nick}"), Owner::None),
+            Way::Ison => {}
+        }
+        if !on {
+            return self.watch.watched.retain(|it| *it.key != *key);
+        }
+        let polled = way == Way::Ison;
+        self.watch.watched.push(Watched {
+            nick: nick.into(),
+            key: key.into(),
+            online: None,
+            polled,
+        });
+        if polled {
+            // Together with others that are named now.
+            self.watch.due = Some(now);
+        }
+    }
+
+    /// Another connection: nobody is watched there yet.
+    pub(super) fn unwatch(&mut self) {
+        self.watch = Watch::default();
+    }
+
+    /// When somebody is to be asked for.
+    pub(super) fn watch_deadline(&self) -> Option<Instant> {
+        self.watch.due
+    }
+
+    pub(super) fn watch_tick(&mut self, now: Instant) {
+        if self.watch.due.is_none_or(|due| now < due) {
+            return;
+        }
+        let polled = self.watch.watched.iter().filter(|it| it.polled);
+        let (mut line, mut keys) = (String::new(), Vec::new());
+        let mut questions = Vec::new();
+        for it in polled {
+            if line.len() + it.nick.len() > ISON_BYTES {
+                questions.push((std::mem::take(&mut line), std::mem::take(&mut keys)));
+            }
+            line.push(' ');
+            line.push_str(&it.nick);
+            keys.push(it.key.clone());
+        }
+        if !keys.is_empty() {
+            questions.push((line, keys));
+        }
+        self.watch.due = (!questions.is_empty()).then(|| now + EACH);
+        // A network that does not answer is not asked more and more.
+        if !self.watch.asked.is_empty() || !self.queue.fits(questions.len()) {
+            self.watch.asked.clear();
+            return;
+        }
+        for (line, keys) in questions {
+            self.queue.push(format!("ISON{line}"), Owner::None);
+            self.watch.asked.push_back(keys);
+        }
+    }
+
+    /// 303, the answer to ISON.
+    pub(super) fn on_ison(&mut self, line: &Line<'_>, sink: &mut dyn Sink) -> bool {
+        let Some(asked) = self.watch.asked.pop_front() else {
+            return false;
+        };
+        let nicks = line.last().split_ascii_whitespace();
+        let there: Vec<Vec<u8>> = nicks.map(|nick| self.folded(nick)).collect();
+        for key in asked {
+            let online = there.iter().any(|it| **it == *key);
+            self.seen(&key, online, sink);
+        }
+        true
+    }
+
+    /// 730 and 731: `me :nick!user@host,nick`.
+    pub(super) fn on_monitor(&mut self, online: bool, line: &Line<'_>, sink: &mut dyn Sink) {
+        for target in line.last().split(',') {
+            let nick = target.split('!').next().unwrap_or(target);
+            let key = self.folded(nick);
+            self.seen(&key, online, sink);
+        }
+    }
+
+    /// 600, 601, 604, 605: `me nick user host time :words`.
+    pub(super) fn on_watch(&mut self, online: bool, line: &Line<'_>, sink: &mut dyn Sink) {
+        let key = self.folded(line.param(1).unwrap_or(""));
+        self.seen(&key, online, sink);
+    }
+
+    /// 734 and 512: the list is full, and these did not fit: `me limit nick,nick :words`.
+    pub(super) fn on_watch_full(&mut self, line: &Line<'_>, now: Instant) {
+        let params = line.params();
+        let names = params.get(1..params.len().saturating_sub(1)).unwrap_or(&[]);
+        for nick in names.iter().flat_map(|names| names.split(',')) {
+            let key = self.folded(nick);
+            for it in self.watch.watched.iter_mut().filter(|it| *it.key == *key) {
+                it.polled = true;
+                self.watch.due.get_or_insert(now);
+            }
+        }
+    }
+
+    fn seen(&mut self, key: &[u8], online: bool, sink: &mut dyn Sink) {
+        let found = self.watch.watched.iter_mut().find(|it| *it.key == *key);
+        if let Some(it) = found.filter(|it| it.online != Some(online)) {
+            it.online = Some(online);
+            sink.event(Event::Contact {
+                contact: (&*it.nick).into(),
+                online,
+                away: None,
+            });
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! How far a conversation was read (IRCv3 draft/read-marker), and what was said while nobody
+//! listened (draft/chathistory).
+//!
+//! The network marks a time, the host a message: the times of the last messages are kept.
+
+use std::collections::VecDeque;
+
+use isthmus_gateway::{Event, Fault, FaultKind, Key, Message, Place, Sink, Tag, Time, Who};
+
+use super::asked::Want;
+use super::caps::Cap;
+use super::{Conversation, done};
+use crate::line::{Line, server_time, to_iso_millis};
+
+/// A message that was told.
+struct Known {
+    /// The folded name of the conversation.
+    at: Box<[u8]>,
+    time: Time,
+    key: Box<str>,
+}
+
+/// The last messages.
+#[derive(Default)]
+pub(super) struct Marks {
+    known: VecDeque<Known>,
+}
+
+/// Messages that are kept in mind.
+const MOST_KNOWN: usize = 128;
+/// Messages that are asked for at a time, where the network does not say (CHATHISTORY).
+const MOST_PAST: u32 = 100;
+
+impl Conversation {
+    /// Keeps a message in mind.
+    pub(super) fn remember(&mut self, message: &Message<'_>, line: &Line<'_>) {
+        if let (Some(Key(key)), Some(time)) = (&message.key, line.time()) {
+            let at = match &message.at {
+                Place::Room(name) | Place::Contact(name) => self.folded(name),
+                _ => return,
+            };
+            self.marks.add(at, time, key);
+        }
+    }
+
+    pub(super) fn read(&mut self, tag: Tag, to: &Place<'_>, key: &Key<'_>, sink: &mut dyn Sink) {
+        let Some(target) = self.target(tag, to, self.can(Cap::ReadMarker), sink) else {
+            return;
+        };
+        let known = self.marks.known.iter().rev();
+        let Some(time) = known.clone().find(|it| *it.key == *key.0).map(|it| it.time) else {
+            let fault = Fault::new(
+                FaultKind::NoSuchTarget,
+                "that message is not known any more",
+            );
+            return done(tag, Err(fault), sink);
+        };
+        let line = format!("MARKREAD {target} timestamp={}", to_iso_millis(time));
+        self.ask(tag, Want::Read, (&target, ""), line, sink);
+    }
+
+    /// `MARKREAD target timestamp=...`: the answer, or a word from another client of the user's.
+    pub(super) fn on_markread(&mut self, line: &Line<'_>, sink: &mut dyn Sink) {
+        let (Some(target), Some(stamp)) = (line.param(0), line.param(1)) else {
+            return;
+        };
+        let key = self.folded(target);
+        if let Some(tag) = self.take_asked(|a| a.want == Want::Read && a.key == key) {
+            return done(tag, Ok(isthmus_gateway::Outcome::Finished), sink);
+        }
+        let Some(time) = stamp.strip_prefix("timestamp=").and_then(server_time) else {
+            return;
+        };
+        let mut known = self.marks.known.iter().rev();
+        let Some(last) = known.find(|it| *it.at == *key && it.time <= time) else {
+            return;
+        };
+        let at = match self.isupport.channel(target) {
+            Some(channel) => Place::Room(channel.into()),
+            None => Place::Contact(target.into()),
+        };
+        sink.event(Event::Read {
+            at,
+            key: Key((&*last.key).into()),
+            who: Who::nick(self.me.as_str()),
+        });
+    }
+
+    /// Asks for what was said after a time, the oldest first.
+    pub(super) fn history(
+        &mut self,
+        tag: Tag,
+        at: &Place<'_>,
+        (after, max): (Time, u32),
+        sink: &mut dyn Sink,
+    ) {
+        let can = self.can(Cap::ChatHistory) && self.can(Cap::Batch);
+        let Some(target) = self.target(tag, at, can, sink) else {
+            return;
+        };
+        let limit = self.isupport.chat_history.unwrap_or(MOST_PAST);
+        let max = max.min(if limit == 0 { u32::MAX } else { limit }).max(1);
+        let stamp = to_iso_millis(after);
+        let line = format!("CHATHISTORY AFTER {target} timestamp={stamp} {max}");
+        self.ask(tag, Want::History, (&target, ""), line, sink);
+    }
+}
+
+impl Marks {
+    fn add(&mut self, at: Vec<u8>, time: Time, key: &str) {
+        if self.known.len() >= MOST_KNOWN {
+            self.known.pop_front();
+        }
+        self.known.push_back(Known {
+            at: at.into(),
+            time,
+            key: key.into(),
+        });
+    }
+}

@@ -1,0 +1,304 @@
+//! Logging in to a network's services while connecting: IRCv3 sasl-3.2, RFC 4422.
+//!
+//! ```text
+//!   Idle --CAP ACK--> Named --AUTHENTICATE +--> Answered --903, 907--> Done
+//!                       |                          |
+//!                       +---- 902 904 905 906 908 -+--> next mechanism, or the connection ends
+//! ```
+//!
+//! EXTERNAL (a client certificate), SCRAM-SHA-256 and PLAIN, in this order, as far as the server
+//! names them in `sasl=` and the user has what they take. A password that the server refused is
+//! not tried with a weaker mechanism, and PLAIN not over a connection that has only fallen back to
+//! plain text. A login that was asked for and cannot be had ends the connection with the network's
+//! words.
+
+mod scram;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use isthmus_gateway::{Fault, FaultKind, Sink};
+
+use super::{Conversation, End, Phase, Safety};
+use crate::config::Secret;
+use crate::line::Line;
+
+/// What a user logs in with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Login {
+    /// The name of the account; empty: the certificate names it.
+    pub user: String,
+    /// The password of the account.
+    pub password: Option<Secret>,
+    /// A client certificate is shown to the server.
+    pub certificate: bool,
+}
+
+/// A way to log in, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mechanism {
+    External,
+    ScramSha256,
+    Plain,
+}
+
+impl Mechanism {
+    const ALL: [Self; 3] = [Self::External, Self::ScramSha256, Self::Plain];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::External => "EXTERNAL",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::Plain => "PLAIN",
+        }
+    }
+}
+
+/// See the drawing above.
+#[derive(Default)]
+enum State {
+    #[default]
+    Idle,
+    Named(Mechanism),
+    Answered(Mechanism),
+    Scram(Box<scram::Client>),
+    Done,
+}
+
+/// How far the login is.
+#[derive(Default)]
+pub(super) struct Sasl {
+    state: State,
+    /// What can be tried yet.
+    left: Vec<Mechanism>,
+    /// Pieces of what the server says.
+    heard: String,
+}
+
+impl Sasl {
+    /// The server's word is awaited.
+    pub(super) fn is_open(&self) -> bool {
+        !matches!(self.state, State::Idle | State::Done)
+    }
+
+    /// Logged in.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+}
+
+/// Bytes of one AUTHENTICATE; a full one is continued.
+const CHUNK: usize = 400;
+/// Bytes of what a server says at most.
+const MOST_HEARD: usize = 8 * CHUNK;
+
+const LOGGED_IN: u16 = 900;
+const LOGGED_OUT: u16 = 901;
+const LOCKED: u16 = 902;
+const SUCCESS: u16 = 903;
+const FAILED: u16 = 904;
+const TOO_LONG: u16 = 905;
+const ABORTED: u16 = 906;
+const ALREADY: u16 = 907;
+const MECHANISMS: u16 = 908;
+
+impl Conversation {
+    /// `sasl` was granted: the login begins.
+    pub(super) fn sasl_begin(&mut self, sink: &mut dyn Sink) {
+        if self.sasl.is_open() || self.sasl.is_done() {
+            return;
+        }
+        let offered = self.caps.sasl().unwrap_or("").to_ascii_uppercase();
+        let named = |mechanism: &Mechanism| {
+            offered.is_empty() || offered.split(',').any(|name| name == mechanism.name())
+        };
+        let mut left: Vec<_> = Mechanism::ALL.into_iter().filter(named).collect();
+        left.retain(|mechanism| self.has_what_it_takes(*mechanism));
+        left.reverse();
+        self.sasl.left = left;
+        self.sasl_next(
+            "the network offers no way to log in that can be used here",
+            sink,
+        );
+    }
+
+    fn has_what_it_takes(&self, mechanism: Mechanism) -> bool {
+        let Some(login) = &self.settings.login else {
+            return false;
+        };
+        let password = login.password.is_some() && !login.user.is_empty();
+        match mechanism {
+            Mechanism::External => login.certificate && self.safety == Safety::Tls,
+            Mechanism::ScramSha256 => password,
+            Mechanism::Plain => password && self.safety != Safety::Fallback,
+        }
+    }
+
+    /// Tries the next mechanism; without one the login has failed with these words.
+    fn sasl_next(&mut self, words: &str, sink: &mut dyn Sink) {
+        self.sasl.heard.clear();
+        match self.sasl.left.pop() {
+            Some(mechanism) => {
+                self.sasl.state = State::Named(mechanism);
+                self.queue.wire.line(&["AUTHENTICATE ", mechanism.name()]);
+            }
+            None => self.sasl_failed(words, false, sink),
+        }
+    }
+
+    /// There is no login. While connecting that ends the connection.
+    pub(super) fn sasl_failed(&mut self, words: &str, retry: bool, sink: &mut dyn Sink) {
+        self.sasl = Sasl::default();
+        if self.settings.login.is_none() || self.end.is_some() {
+            return;
+        }
+        if !matches!(self.phase, Phase::Registering(_)) {
+            return self.notice(None, words, sink);
+        }
+        self.queue.wire.line(&["QUIT"]);
+        self.end = Some(End {
+            fault: Fault::new(FaultKind::NotAuthorized, words),
+            retry,
+        });
+    }
+
+    /// The server has welcomed us, or has listed what it can do, without a login that was asked
+    /// for.
+    pub(super) fn sasl_missed(&mut self, sink: &mut dyn Sink) {
+        if self.settings.login.is_some() && !self.sasl.is_done() {
+            self.sasl_failed("the network offers no login (SASL) now", true, sink);
+        }
+    }
+
+    /// `AUTHENTICATE words`.
+    pub(super) fn on_authenticate(&mut self, line: &Line<'_>, sink: &mut dyn Sink) {
+        let words = line.param(0).unwrap_or("+");
+        if words != "+" {
+            if self.sasl.heard.len() + words.len() > MOST_HEARD {
+                return self.sasl_abort("the server says too much", sink);
+            }
+            self.sasl.heard.push_str(words);
+            if words.len() == CHUNK {
+                return;
+            }
+        }
+        let heard = STANDARD.decode(std::mem::take(&mut self.sasl.heard));
+        let Some(heard) = heard.ok().and_then(|heard| String::from_utf8(heard).ok()) else {
+            return self.sasl_abort("what the server says cannot be read", sink);
+        };
+        match self.sasl_answer(&heard) {
+            Ok(Some(answer)) => self.authenticate(&answer),
+            Ok(None) => {}
+            Err(words) => self.sasl_abort(words, sink),
+        }
+    }
+
+    /// What to say to this challenge; `None`: nothing was asked.
+    fn sasl_answer(&mut self, heard: &str) -> Result<Option<String>, &'static str> {
+        let Some(login) = &self.settings.login else {
+            return Ok(None);
+        };
+        let password = login.password.as_ref().map_or("", |password| &password.0);
+        match &mut self.sasl.state {
+            State::Named(Mechanism::ScramSha256) => {
+                let client = scram::Client::new(&login.user, password, nonce()?);
+                let first = client.first();
+                self.sasl.state = State::Scram(Box::new(client));
+                Ok(Some(first))
+            }
+            State::Named(mechanism) => {
+                let answer = match mechanism {
+                    Mechanism::Plain => format!("{0}\0{0}\0{password}", login.user),
+                    _ => login.user.clone(),
+                };
+                self.sasl.state = State::Answered(*mechanism);
+                Ok(Some(answer))
+            }
+            State::Scram(client) => client.answer(heard).map(Some),
+            State::Idle | State::Answered(_) | State::Done => Ok(None),
+        }
+    }
+
+    fn sasl_abort(&mut self, words: &str, sink: &mut dyn Sink) {
+        if self.sasl.is_open() {
+            self.queue.wire.line(&["AUTHENTICATE *"]);
+            self.sasl_failed(words, false, sink);
+        }
+        self.sasl.heard.clear();
+    }
+
+    /// Says something in pieces of 400 bytes; a last one that is full is followed by an empty one.
+    fn authenticate(&mut self, text: &str) {
+        let encoded = STANDARD.encode(text);
+        let mut rest = encoded.as_str();
+        while rest.len() >= CHUNK {
+            let (chunk, after) = rest.split_at(CHUNK);
+            self.queue.wire.line(&["AUTHENTICATE ", chunk]);
+            rest = after;
+        }
+        let last = if rest.is_empty() { "+" } else { rest };
+        self.queue.wire.line(&["AUTHENTICATE ", last]);
+    }
+
+    /// 900 to 908. False: it is none of these, or answers nothing.
+    pub(super) fn on_sasl(&mut self, number: u16, line: &Line<'_>, sink: &mut dyn Sink) -> bool {
+        match number {
+            LOGGED_IN => return matches!(self.phase, Phase::Registering(_)),
+            LOGGED_OUT => {
+                self.sasl = Sasl::default();
+                return false;
+            }
+            LOCKED..=MECHANISMS if !self.sasl.is_open() => return false,
+            SUCCESS | ALREADY => {
+                let unproven = match &self.sasl.state {
+                    State::Scram(client) => !client.is_proven(),
+                    _ => false,
+                };
+                if unproven && number == SUCCESS {
+                    let words = "the server did not show that it knows the password";
+                    self.sasl_failed(words, false, sink);
+                    return true;
+                }
+                self.sasl.state = State::Done;
+                self.sasl.heard = String::new();
+            }
+            MECHANISMS => {
+                let names = line.param(1).unwrap_or("").to_ascii_uppercase();
+                let named = |m: &Mechanism| names.split(',').any(|name| name == m.name());
+                self.sasl.left.retain(named);
+                return true;
+            }
+            LOCKED | FAILED | TOO_LONG | ABORTED => self.on_sasl_refused(number, line, sink),
+            _ => return false,
+        }
+        self.cap_end();
+        true
+    }
+
+    fn on_sasl_refused(&mut self, number: u16, line: &Line<'_>, sink: &mut dyn Sink) {
+        // Before anything was shown the mechanism was refused, not the password.
+        let shown = match &self.sasl.state {
+            State::Answered(mechanism) => *mechanism != Mechanism::External,
+            State::Scram(_) => true,
+            _ => false,
+        };
+        if shown || number == LOCKED {
+            self.sasl.left.clear();
+        }
+        let words = line.last();
+        let words = if words.is_empty() {
+            "the login was refused"
+        } else {
+            words
+        };
+        self.sasl_next(words, sink);
+    }
+}
+
+/// 24 characters that nobody can guess.
+fn nonce() -> Result<String, &'static str> {
+    use ring::rand::SecureRandom;
+    let mut bytes = [0; 18];
+    let filled = ring::rand::SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| "the system has no randomness")?;
+    Ok(STANDARD.encode(bytes))
+}

@@ -1,0 +1,102 @@
+use super::*;
+
+fn watch(contact: &'static str, on: bool) -> Command<'static> {
+    let contact = contact.into();
+    Command::Watch { contact, on }
+}
+
+#[test]
+fn contacts_are_watched_by_monitor() {
+    let mut desk = Desk::online_on("", "MONITOR=100 WATCH=128");
+    let tag = desk.ask(watch("Bob[", true));
+    assert_eq!(desk.said(), ["MONITOR + Bob["]);
+    desk.hear(":s 731 ferris :Bob[");
+    desk.hear(":s 730 ferris :bob{!b@h,eve!e@h");
+    desk.hear(":s 730 ferris :Bob[!b@h");
+    desk.hear(":s 731 ferris :bob[");
+    assert_eq!(
+        desk.events(),
+        [
+            format!("done {tag} Finished"),
+            "contact Bob[ false None".to_owned(),
+            "contact Bob[ true None".to_owned(),
+            "contact Bob[ false None".to_owned(),
+        ]
+    );
+    desk.ask(watch("bob[", false));
+    assert_eq!(desk.said(), ["MONITOR - bob["]);
+    desk.hear(":s 730 ferris :Bob[!b@h");
+    assert_eq!(desk.events().len(), 1);
+}
+
+#[test]
+fn without_monitor_contacts_are_watched_by_watch() {
+    let mut desk = Desk::online_on("", "WATCH=128");
+    desk.ask(watch("bob", true));
+    assert_eq!(desk.said(), ["WATCH +bob"]);
+    desk.hear(":s 605 ferris bob * * 0 :is offline");
+    desk.hear(":s 600 ferris bob b h 1 :logged online");
+    assert_eq!(
+        desk.events()[1..],
+        ["contact bob false None", "contact bob true None"]
+    );
+}
+
+#[test]
+fn without_either_contacts_are_asked_for_every_minute() {
+    let mut desk = Desk::online();
+    desk.ask(watch("bob", true));
+    desk.ask(watch("eve", true));
+    desk.wait(0);
+    assert_eq!(desk.said(), ["ISON bob eve"]);
+    desk.hear(":s 303 ferris :Eve");
+    assert_eq!(
+        desk.events()[2..],
+        ["contact bob false None", "contact eve true None"]
+    );
+    desk.wait(59);
+    assert!(desk.said().is_empty());
+    desk.wait(1);
+    assert_eq!(desk.said(), ["ISON bob eve"]);
+    desk.hear(":s 303 ferris :");
+    assert_eq!(desk.events(), ["contact eve false None"]);
+}
+
+#[test]
+fn many_contacts_are_asked_for_in_lines_that_fit() {
+    let mut desk = Desk::online();
+    for n in 0..100 {
+        let contact = format!("somebody{n}").into();
+        desk.ask(Command::Watch { contact, on: true });
+    }
+    desk.wait(0);
+    let said = desk.said();
+    assert!(
+        said.len() > 1 && said.iter().all(|line| line.len() <= 510),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn who_does_not_fit_the_networks_list_is_asked_for() {
+    let mut desk = Desk::online_on("", "MONITOR=1");
+    desk.ask(watch("bob", true));
+    desk.ask(watch("eve", true));
+    desk.said();
+    desk.hear(":s 734 ferris 1 eve :Monitor list is full");
+    desk.wait(0);
+    assert_eq!(desk.said(), ["ISON eve"]);
+}
+
+#[test]
+fn away_is_said_without_a_change_of_nickname() {
+    let mut desk = Desk::online();
+    desk.ask(Command::Away {
+        text: Some("out\r\nNICK x".into()),
+    });
+    desk.ask(Command::Away { text: None });
+    let said = desk.said();
+    assert_eq!(said[0], "AWAY :out  NICK x");
+    assert!(said.contains(&"AWAY".to_owned()));
+    assert!(said.iter().all(|line| !line.starts_with("NICK")));
+}

@@ -1,0 +1,284 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::super::{Login, Safety};
+use super::*;
+use crate::config::Secret;
+
+/// Connected to a server that offers these mechanisms, over TLS, with a password.
+fn offered(mechanisms: &str, login: Login) -> Desk {
+    let mut desk = Desk::with(|settings| settings.login = Some(login));
+    desk.talk.secured(Safety::Tls);
+    desk.talk.connected(desk.now);
+    desk.said();
+    desk.hear(&format!(":s CAP * LS :sasl{mechanisms}"));
+    assert_eq!(desk.said(), ["CAP REQ :sasl"]);
+    desk.hear(":s CAP * ACK :sasl");
+    desk
+}
+
+fn password() -> Login {
+    Login {
+        user: "crab".to_owned(),
+        password: Some(Secret("hunter2".to_owned())),
+        certificate: false,
+    }
+}
+
+#[test]
+fn plain_says_name_and_password_and_the_connection_goes_on() {
+    let mut desk = offered("=PLAIN", password());
+    assert_eq!(desk.said(), ["AUTHENTICATE PLAIN"]);
+    desk.hear("AUTHENTICATE +");
+    let answer = STANDARD.encode("crab\0crab\0hunter2");
+    assert_eq!(desk.said(), [format!("AUTHENTICATE {answer}")]);
+    desk.hear(":s 900 * ferris!f@h crab :You are now logged in as crab");
+    assert!(desk.said().is_empty());
+    desk.hear(":s 903 * :SASL authentication successful");
+    assert_eq!(desk.said(), ["CAP END"]);
+    desk.hear(":s 001 ferris :Welcome");
+    assert!(!desk.talk.ending());
+}
+
+#[test]
+fn the_best_mechanism_that_is_offered_and_can_be_used_is_taken() {
+    let certificate = || Login {
+        certificate: true,
+        ..password()
+    };
+    for (mechanisms, login, taken) in [
+        ("=PLAIN,SCRAM-SHA-256,EXTERNAL", password(), "SCRAM-SHA-256"),
+        ("=PLAIN,SCRAM-SHA-256,EXTERNAL", certificate(), "EXTERNAL"),
+        ("=plain,scram-sha-512", password(), "PLAIN"),
+        ("", certificate(), "EXTERNAL"),
+    ] {
+        let mut desk = offered(mechanisms, login);
+        assert_eq!(desk.said(), [format!("AUTHENTICATE {taken}")]);
+    }
+}
+
+#[test]
+fn a_server_without_a_usable_mechanism_is_left_with_words() {
+    let mut desk = offered("=ECDSA-NIST256P-CHALLENGE", password());
+    assert_eq!(desk.said(), ["QUIT"]);
+    let end = desk.lose();
+    assert_eq!(
+        (end.fault.kind, end.retry),
+        (FaultKind::NotAuthorized, false)
+    );
+    assert!(
+        end.fault.text.contains("no way to log in"),
+        "{}",
+        end.fault.text
+    );
+}
+
+#[test]
+fn every_refusal_of_the_login_ends_the_connection_with_the_networks_words() {
+    for number in [902, 904, 905, 906] {
+        let mut desk = offered("=PLAIN", password());
+        desk.hear("AUTHENTICATE +");
+        desk.said();
+        desk.hear(&format!(":s {number} ferris :SASL authentication failed"));
+        assert!(desk.talk.ending(), "{number}");
+        assert_eq!(desk.said(), ["QUIT"]);
+        let end = desk.lose();
+        assert_eq!(
+            (end.fault.kind, end.fault.text.as_str(), end.retry),
+            (
+                FaultKind::NotAuthorized,
+                "SASL authentication failed",
+                false
+            )
+        );
+    }
+}
+
+#[test]
+fn a_mechanism_the_server_does_not_know_is_followed_by_one_it_does() {
+    let mut desk = offered("", password());
+    assert_eq!(desk.said(), ["AUTHENTICATE SCRAM-SHA-256"]);
+    desk.hear(":s 908 * EXTERNAL,PLAIN :are available SASL mechanisms");
+    desk.hear(":s 904 * :SASL authentication failed");
+    assert_eq!(desk.said(), ["AUTHENTICATE PLAIN"]);
+    desk.hear(":s 908 * EXTERNAL :are available SASL mechanisms");
+    desk.hear(":s 904 * :SASL authentication failed");
+    assert!(desk.talk.ending());
+}
+
+#[test]
+fn a_certificate_that_is_not_known_is_followed_by_the_password() {
+    let login = Login {
+        certificate: true,
+        ..password()
+    };
+    let mut desk = offered("=EXTERNAL,PLAIN", login);
+    desk.hear("AUTHENTICATE +");
+    let name = STANDARD.encode("crab");
+    assert_eq!(
+        desk.said(),
+        [
+            "AUTHENTICATE EXTERNAL".to_owned(),
+            format!("AUTHENTICATE {name}")
+        ]
+    );
+    desk.hear(":s 904 * :SASL authentication failed");
+    assert_eq!(desk.said(), ["AUTHENTICATE PLAIN"]);
+}
+
+#[test]
+fn a_certificate_alone_lets_the_server_find_the_name() {
+    let login = Login {
+        certificate: true,
+        ..Login::default()
+    };
+    let mut desk = offered("=EXTERNAL", login);
+    desk.hear("AUTHENTICATE +");
+    assert_eq!(desk.said(), ["AUTHENTICATE EXTERNAL", "AUTHENTICATE +"]);
+    desk.hear(":s 907 * :You have already authenticated using SASL");
+    assert_eq!(desk.said(), ["CAP END"]);
+}
+
+#[test]
+fn a_password_that_was_refused_is_not_said_in_a_weaker_way() {
+    let mut desk = offered("=SCRAM-SHA-256,PLAIN", password());
+    desk.hear("AUTHENTICATE +");
+    desk.said();
+    desk.hear(":s 904 * :SASL authentication failed");
+    assert_eq!(desk.said(), ["QUIT"]);
+}
+
+#[test]
+fn a_scram_server_that_proves_nothing_is_not_believed() {
+    let mut desk = offered("=SCRAM-SHA-256", password());
+    desk.hear("AUTHENTICATE +");
+    let said = desk.said();
+    let first = said[1]
+        .strip_prefix("AUTHENTICATE ")
+        .expect("the first message");
+    let first = STANDARD.decode(first).expect("encoded");
+    let first = String::from_utf8(first).expect("text");
+    let nonce = first.split(",r=").nth(1).expect("a nonce");
+    let challenge = STANDARD.encode(format!("r={nonce}more,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"));
+    desk.hear(&format!("AUTHENTICATE {challenge}"));
+    assert!(desk.said()[0].starts_with("AUTHENTICATE Yz1iaXdz"));
+    desk.hear(":s 903 * :SASL authentication successful");
+    assert!(desk.lose().fault.text.contains("did not show"));
+}
+
+#[test]
+fn nonsense_from_the_server_ends_the_login_with_words() {
+    for nonsense in ["AUTHENTICATE !", "AUTHENTICATE //8=", "AUTHENTICATE eHg="] {
+        let mut desk = offered("=SCRAM-SHA-256", password());
+        desk.hear("AUTHENTICATE +");
+        desk.said();
+        desk.hear(nonsense);
+        assert_eq!(desk.said(), ["AUTHENTICATE *", "QUIT"], "{nonsense}");
+        assert_eq!(desk.lose().fault.kind, FaultKind::NotAuthorized);
+    }
+    let mut desk = offered("=SCRAM-SHA-256", password());
+    for _ in 0..20 {
+        desk.hear(&format!("AUTHENTICATE {}", "A".repeat(400)));
+    }
+    assert!(desk.talk.ending());
+}
+
+#[test]
+fn long_answers_go_out_in_pieces_of_400_bytes() {
+    for (length, pieces) in [
+        (100, vec![268]),
+        (197, vec![396]),
+        (200, vec![400, 1]),
+        (202, vec![400, 4]),
+    ] {
+        let login = Login {
+            user: "u".repeat(48),
+            password: Some(Secret("p".repeat(length + 2))),
+            certificate: false,
+        };
+        let mut desk = offered("=PLAIN", login);
+        desk.said();
+        desk.hear("AUTHENTICATE +");
+        let said = desk.said();
+        let lengths: Vec<_> = said
+            .iter()
+            .map(|line| line.len() - "AUTHENTICATE ".len())
+            .collect();
+        assert_eq!(lengths, pieces, "{length}");
+    }
+}
+
+#[test]
+fn a_network_without_a_login_now_is_tried_again_later() {
+    let login = || Some(password());
+    let mut desk = Desk::with(|settings| settings.login = login());
+    desk.talk.connected(desk.now);
+    desk.hear(":s CAP * LS :multi-prefix");
+    desk.hear(":s CAP * ACK :multi-prefix");
+    desk.hear(":s 001 ferris :Welcome");
+    let end = desk.lose();
+    assert_eq!(
+        (end.fault.kind, end.retry),
+        (FaultKind::NotAuthorized, true)
+    );
+    let mut desk = Desk::with(|settings| settings.login = login());
+    desk.talk.connected(desk.now);
+    desk.hear(":s CAP * LS :sasl");
+    desk.hear(":s CAP * NAK :sasl");
+    assert_eq!(desk.lose().fault.kind, FaultKind::NotAuthorized);
+}
+
+#[test]
+fn a_server_that_does_not_answer_the_login_is_given_up() {
+    let mut desk = offered("=PLAIN", password());
+    desk.wait(60);
+    assert!(desk.talk.ending());
+    assert!(desk.lose().fault.text.contains("login"));
+}
+
+#[test]
+fn a_password_is_not_said_over_a_connection_that_fell_back_to_plain_text() {
+    let mut desk = Desk::with(|settings| settings.login = Some(password()));
+    desk.talk.secured(Safety::Fallback);
+    desk.talk.connected(desk.now);
+    desk.said();
+    desk.hear(":s CAP * LS :sasl=PLAIN");
+    desk.hear(":s CAP * ACK :sasl");
+    assert_eq!(desk.said(), ["CAP REQ :sasl", "QUIT"]);
+}
+
+#[test]
+fn commands_after_connecting_go_first_and_at_the_networks_pace() {
+    let mut desk = Desk::with(|settings| {
+        settings.after_connect = vec![
+            "PRIVMSG NickServ :IDENTIFY x".into(),
+            "MODE ferris +x".into(),
+        ];
+        settings.throttle_burst = 1;
+    });
+    desk.ask(Command::Join {
+        room: "#c".into(),
+        nick: "ferris".into(),
+        password: None,
+    });
+    desk.talk.connected(desk.now);
+    desk.said();
+    desk.hear(":s 001 ferris :Welcome");
+    desk.hear(":s 422 ferris :No MOTD");
+    assert_eq!(desk.said(), ["PRIVMSG NickServ :IDENTIFY x"]);
+    desk.wait(1);
+    assert_eq!(desk.said(), ["MODE ferris +x"]);
+    desk.wait(1);
+    assert_eq!(desk.said(), ["JOIN #c"]);
+}
+
+#[test]
+fn a_bot_says_so_where_the_network_has_a_mode_for_it() {
+    let mut desk = Desk::with(|settings| settings.bot = true);
+    desk.talk.connected(desk.now);
+    desk.said();
+    desk.hear(":s 001 ferris :Welcome");
+    desk.hear(":s 005 ferris BOT=B :are supported");
+    desk.hear(":s 422 ferris :No MOTD");
+    assert_eq!(desk.said(), ["MODE ferris +B"]);
+}
