@@ -14,6 +14,7 @@ use tracing::Instrument;
 
 use super::access::Access;
 use super::courier::CourierHost;
+use super::own::OwnUplink;
 use super::desk::Desk;
 use super::inbox::Inbox;
 use super::names::Names;
@@ -95,6 +96,8 @@ impl Domain {
             let (gateway, shared) = (Arc::clone(&self.gateway), Arc::clone(&self.shared));
             let courier = CourierHost::start(gateway, shared, self.access(), outbox.clone());
             let _ = self.courier.set(courier);
+        } else {
+            self.start_gateway(&outbox);
         }
         let (gateway, shared) = (Arc::clone(&self.gateway), Arc::clone(&self.shared));
         let courier = self.courier.get().cloned();
@@ -117,6 +120,18 @@ impl Domain {
                 if *level.borrow_and_update() == Level::Live {
                     domain.tell_all(|notices| notices.room = true);
                 }
+            }
+        });
+    }
+
+    /// Starts what a gateway without a queue runs beside its sessions.
+    fn start_gateway(&self, outbox: &Outbox) {
+        let domain = outbox.domain().to_owned();
+        let up = OwnUplink::new(Arc::clone(&self.shared), &domain);
+        let runs = Arc::clone(&self.gateway).start(Arc::new(up));
+        tokio::spawn(async move {
+            if let Err(fault) = runs.await {
+                tracing::error!(%fault, domain, "a part of the gateway does not run");
             }
         });
     }

@@ -26,6 +26,7 @@ mod form;
 mod ids;
 mod inbox;
 mod names;
+mod own;
 mod ping;
 mod post;
 mod reply;

@@ -7,9 +7,11 @@
 mod keys;
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 
 use isthmus_kit::Trust;
 use isthmus_kit::settings::{Reader, Table, host_port};
+use isthmus_kit::socks::Proxy;
 use serde_json::Value;
 
 pub use self::keys::KEYS;
@@ -52,6 +54,8 @@ pub struct Network {
     pub password: Option<Secret>,
     /// The nickname of everybody who has not chosen one.
     pub nick: Option<String>,
+    /// The password of WEBIRC.
+    pub webirc: Option<Secret>,
 }
 
 /// The settings.
@@ -71,6 +75,12 @@ pub struct Config {
     pub username: Option<String>,
     /// The real name of everybody who has not chosen one; `None`: the nickname.
     pub realname: Option<String>,
+    /// Where connections begin.
+    pub bind: Option<IpAddr>,
+    /// Through which connections go.
+    pub proxy: Option<Proxy>,
+    /// Where servers may ask who a user is (RFC 1413).
+    pub identd: Option<SocketAddr>,
     /// Lines that go out at once.
     pub throttle_burst: u32,
     /// Lines a second after that.
@@ -93,6 +103,9 @@ impl Default for Config {
             encoding: encoding_rs::WINDOWS_1252,
             username: None,
             realname: None,
+            bind: None,
+            proxy: None,
+            identd: None,
             throttle_burst: 10,
             throttle_rate: 1.0,
             queue: 200,
@@ -144,6 +157,29 @@ impl Config {
         }
         self.username = reader.text("username", table.get("username"));
         self.realname = reader.text("realname", table.get("realname"));
+        self.read_paths(table, reader);
+    }
+
+    fn read_paths(&mut self, table: &Table, reader: &mut Reader) {
+        if let Some(text) = reader.text("bind", table.get("bind")) {
+            self.bind = text.parse().ok();
+            if self.bind.is_none() {
+                reader.problem("bind", "expected an address");
+            }
+        }
+        if let Some(text) = reader.text("proxy", table.get("proxy")) {
+            self.proxy = Proxy::parse(&text);
+            if self.proxy.is_none() {
+                let words = "expected \"host:port\" or \"name:password@host:port\"";
+                reader.problem("proxy", words);
+            }
+        }
+        if let Some(text) = reader.text("identd", table.get("identd")) {
+            self.identd = text.parse().ok();
+            if self.identd.is_none() {
+                reader.problem("identd", "expected an address and a port");
+            }
+        }
     }
 
     fn read_limits(&mut self, table: &Table, reader: &mut Reader) {
@@ -211,6 +247,7 @@ impl Config {
                 .text(&key("password"), table.get("password"))
                 .map(Secret),
             nick: reader.text(&key("nick"), table.get("nick")),
+            webirc: reader.text(&key("webirc"), table.get("webirc")).map(Secret),
         }
     }
 }
@@ -306,6 +343,29 @@ mod tests {
         assert_eq!(other.hosts[0].host, "irc.a.example");
         assert_eq!((other.tls, other.trust), (TlsMode::Off, Trust::Insecure));
         assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn the_paths_of_connections_are_read() {
+        let config = Config::from_value(&json!({
+            "bind": "192.0.2.1", "proxy": "me:pw@localhost:9050", "identd": "[::]:113",
+            "networks": { "libera": { "webirc": "hunter2" } }
+        }))
+        .expect("all of it is right");
+        assert!(config.bind.is_some() && config.identd.is_some());
+        assert_eq!(
+            config.proxy.as_ref().and_then(|proxy| proxy.at.port),
+            Some(9050)
+        );
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("hunter2") && !shown.contains("pw"));
+        let bad = json!({ "bind": "here", "proxy": "a b", "identd": "113" });
+        assert_eq!(
+            Config::from_value(&bad)
+                .map_err(|problems| problems.len())
+                .err(),
+            Some(3)
+        );
     }
 
     #[test]

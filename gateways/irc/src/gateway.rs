@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use isthmus_gateway::{
@@ -10,18 +10,21 @@ use isthmus_gateway::{
     Parsed, Session, Step, Uplink, User,
 };
 use isthmus_kit::settings::host_port;
-use isthmus_kit::{Dial, Reach, Trust};
+use isthmus_kit::{Dial, Path, Reach, Trust};
 
 use crate::address;
 use crate::config::{Config, HostPort, Hosts, Network, Secret, TlsMode};
+use crate::identd::Book;
 use crate::translate::{Login, Settings, caps};
-use crate::transport::{Candidate, IrcSession, Route};
+use crate::transport::{Candidate, Common, Connector, IrcSession, Route};
 
 /// IRC behind one domain.
 pub struct Irc {
     config: Config,
     dial: Arc<dyn Dial>,
+    common: Arc<Common>,
     manifest: Manifest,
+    up: OnceLock<Arc<dyn Uplink>>,
     /// Makes the jitter of two sessions differ.
     random: RandomState,
 }
@@ -38,9 +41,22 @@ impl Irc {
             category: "gateway".to_owned(),
             ..identity.clone()
         };
+        let path = Path {
+            bind: config.bind,
+            proxy: config.proxy.clone(),
+            opened: None,
+        };
+        let book = config.identd.is_some().then(Book::default);
+        let common = Common {
+            path,
+            book,
+            ..Common::default()
+        };
         Self {
             config,
             dial,
+            common: Arc::new(common),
+            up: OnceLock::new(),
             manifest: Manifest {
                 name: "irc".to_owned(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -114,7 +130,6 @@ impl Irc {
         let login = own("sasl_password").map(|password| Login {
             user: own("sasl_user").unwrap_or_else(|| nick.clone()),
             password: Some(Secret(password)),
-            certificate: false,
         });
         let after_connect = own("after_connect_commands").unwrap_or_default();
         Settings {
@@ -123,6 +138,7 @@ impl Irc {
             nick,
             realname: field("realname").or_else(|| self.config.realname.clone()),
             password: password.or_else(|| network.and_then(|network| network.password.clone())),
+            webirc: self.webirc(user, network),
             login,
             after_connect: commands(&after_connect),
             bot: false,
@@ -137,6 +153,21 @@ impl Irc {
 }
 
 impl Irc {
+    /// What is said to a network that believes us who our users are. A user's address is not
+    /// known here: he is given one of his own, that never changes (RFC 4193).
+    fn webirc(&self, user: &User, network: Option<&Network>) -> Option<Secret> {
+        let password = network?.webirc.as_ref()?;
+        let key = self.up.get()?.secret("irc webirc");
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &key);
+        let digest = ring::hmac::sign(&key, &user.id.0.to_be_bytes());
+        let mut octets = [0; 16];
+        octets.copy_from_slice(&digest.as_ref()[..16]);
+        octets[0] = 0xfd;
+        let ip = std::net::Ipv6Addr::from(octets);
+        let password = &password.0;
+        Some(Secret(format!("WEBIRC {password} isthmus {ip} {ip}")))
+    }
+
     /// What a user has set for one network: `key@network`. What is secret is never taken from
     /// another network's settings, or any server a user names could ask for it.
     fn own_field(&self, account: Option<&Account>, network: &str, key: &str) -> Option<String> {
@@ -173,8 +204,24 @@ impl Gateway for Irc {
         address::format(address, self.fixed())
     }
 
-    fn start(self: Arc<Self>, _up: Arc<dyn Uplink>) -> Later<Result<(), Fault>> {
-        Box::pin(std::future::ready(Ok(())))
+    fn start(self: Arc<Self>, up: Arc<dyn Uplink>) -> Later<Result<(), Fault>> {
+        let _ = self.up.set(Arc::clone(&up));
+        self.common.vault.attach(Arc::clone(&up));
+        Box::pin(async move {
+            self.common.policies.attach(up).await;
+            let (Some(at), Some(book)) = (self.config.identd, self.common.book.clone()) else {
+                return Ok(());
+            };
+            let listener = tokio::net::TcpListener::bind(at).await.map_err(|fault| {
+                Fault::new(
+                    FaultKind::Internal,
+                    format!("identd cannot listen on {at}: {fault}"),
+                )
+            })?;
+            tracing::info!(%at, "identd listens");
+            book.serve(listener).await;
+            Ok(())
+        })
     }
 
     fn open(
@@ -188,10 +235,18 @@ impl Gateway for Irc {
             Some(fixed) => fixed,
             None => network,
         };
+        let settings = self.settings(user, account, name);
+        let connector = Connector {
+            dial: Arc::clone(&self.dial),
+            common: Arc::clone(&self.common),
+            user: user.id,
+            network: name.to_owned(),
+            ident: settings.username.clone(),
+        };
         Box::new(IrcSession::new(
-            self.settings(user, account, name),
+            settings,
             self.route(name),
-            Arc::clone(&self.dial),
+            connector,
             self.random.hash_one((user.id, name)),
         ))
     }

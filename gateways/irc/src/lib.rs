@@ -1,12 +1,18 @@
 //! The IRC gateway.
 //!
 //! `transport` moves bytes, [`translate`] is the state machine between the contract and IRC,
-//! [`address`] maps names. From the `irc` package only the names of numerics are used.
+//! [`address`] maps names; `identity` keeps client certificates, `policy` who has promised TLS, and
+//! `identd` tells servers who is who. From the `irc` package only the names of numerics are used.
 
 pub mod address;
 pub mod config;
 mod gateway;
+mod identd;
+mod identity;
 pub mod line;
+mod policy;
+#[cfg(test)]
+mod testing;
 pub mod translate;
 mod transport;
 

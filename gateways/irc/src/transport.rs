@@ -17,33 +17,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Close, Command, Credit, Event, Fault, FaultKind, Later, Session, Sink, Tag};
-use isthmus_kit::dial::within;
-use isthmus_kit::{Backoff, BoxedStream, Dial, Reach, Tls, Trust};
+use isthmus_gateway::{
+    Close, Command, Credit, Event, Fault, FaultKind, Later, Place, Session, Sink, Tag,
+};
+use isthmus_kit::{Backoff, BoxedStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::translate::{Conversation, Settings};
+pub(crate) use self::connect::{Candidate, Common, Connector, Route};
 
-/// One server to try.
-#[derive(Clone, Debug)]
-pub(crate) struct Candidate {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    pub(crate) tls: bool,
-}
+use self::connect::{About, Connected};
+use self::inbox::{Counted, Inbox};
+use crate::translate::{Conversation, Settings, Sts};
 
-/// How a network is reached.
-#[derive(Clone, Debug)]
-pub(crate) struct Route {
-    /// Tried in this order.
-    pub(crate) candidates: Vec<Candidate>,
-    pub(crate) reach: Reach,
-    pub(crate) trust: Trust,
-    /// For incoming bytes that are not UTF-8.
-    pub(crate) encoding: &'static encoding_rs::Encoding,
-}
-
-type Dialing = Later<Result<BoxedStream, Fault>>;
+type Dialing = Later<Result<Connected, Fault>>;
 
 /// See the drawing above.
 enum Link {
@@ -53,6 +39,7 @@ enum Link {
     Dialing(Dialing),
     Up {
         stream: BoxedStream,
+        about: Box<About>,
         since: Instant,
     },
     /// Gone, which is told behind what was read before, when the host takes events again.
@@ -71,9 +58,15 @@ enum Link {
 pub(crate) struct IrcSession {
     talk: Conversation,
     route: Result<Arc<Route>, Fault>,
-    dial: Arc<dyn Dial>,
+    connector: Arc<Connector>,
     backoff: Backoff,
     link: Link,
+    /// The server has asked for TLS, and this is where it has it (IRCv3 sts).
+    upgrade: Option<Candidate>,
+    /// The connection ends for that: the next one takes its place at once.
+    upgrading: bool,
+    /// What the user has asked of his certificate.
+    errand: Option<Later<String>>,
     inbox: Inbox,
     closing: Option<Close>,
     /// The time of the last call.
@@ -90,8 +83,6 @@ const LONGEST_LINE: usize = 8191 + 512;
 const READ_AHEAD: usize = 64 * 1024;
 /// Bytes that wait for the socket before reading stops: who does not read our answers is not read.
 const MOST_UNWRITTEN: usize = 64 * 1024;
-/// For the TLS handshake.
-const HANDSHAKE: Duration = Duration::from_secs(15);
 /// For saying good-bye.
 const PARTING: Duration = Duration::from_secs(2);
 /// A connection that lived so long was a good one: the next wait is short again.
@@ -103,16 +94,19 @@ impl IrcSession {
     pub(crate) fn new(
         settings: Settings,
         route: Result<Route, Fault>,
-        dial: Arc<dyn Dial>,
+        connector: Connector,
         seed: u64,
     ) -> Self {
         let now = settings.epoch.0;
         Self {
             talk: Conversation::new(settings, now),
             route: route.map(Arc::new),
-            dial,
+            connector: Arc::new(connector),
             backoff: Backoff::new(seed),
             link: Link::Waiting { until: None },
+            upgrade: None,
+            upgrading: false,
+            errand: None,
             inbox: Inbox::default(),
             closing: None,
             now,
@@ -127,8 +121,14 @@ impl IrcSession {
         }
         self.inbox = Inbox::default();
         let for_good = self.route.is_err() || matches!(reason.kind, FaultKind::NotAllowed);
+        let upgrade = std::mem::take(&mut self.upgrading);
         let end = self.talk.lost(reason, sink);
         let wait = (end.retry && !for_good).then(|| self.backoff.wait());
+        if upgrade && end.retry {
+            // Nobody was told of this connection: the next one takes its place.
+            self.link = Link::Waiting { until: None };
+            return;
+        }
         self.link = match wait {
             Some(wait) => Link::Waiting {
                 until: Some(now + wait),
@@ -142,11 +142,56 @@ impl IrcSession {
         });
     }
 
+    /// Follows what the server has said of TLS: it is kept, or the server met there at once.
+    fn follow(&mut self, about: &About) {
+        match self.talk.take_sts() {
+            Some(Sts::Keep(seconds)) => self.connector.keep_policy(about, seconds),
+            Some(Sts::Upgrade(port)) => {
+                let mut at = about.at.clone();
+                (at.port, at.tls) = (port, true);
+                self.upgrade = Some(at);
+                self.upgrading = true;
+            }
+            None => {}
+        }
+    }
+
+    /// `certfp` on the network's own line is for us: no network knows such a command. False: the
+    /// line is another.
+    fn is_errand(&mut self, command: &Command<'_>) -> bool {
+        let line = match command {
+            Command::Raw { line } => line,
+            Command::Send(out) if out.to == Place::Network => &out.body,
+            _ => return false,
+        };
+        let mut words = line.split_ascii_whitespace();
+        if !words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case("certfp"))
+        {
+            return false;
+        }
+        let wish = words.next().unwrap_or("").to_ascii_lowercase();
+        let connector = Arc::clone(&self.connector);
+        self.errand = Some(Box::pin(connector.certificate(wish)));
+        true
+    }
+
+    fn poll_errand(&mut self, cx: &mut Context<'_>, sink: &mut dyn Sink) {
+        let told = self.errand.as_mut().map(|errand| errand.as_mut().poll(cx));
+        if let Some(Poll::Ready(text)) = told {
+            self.errand = None;
+            let text = text.into();
+            sink.event(Event::Notice { room: None, text });
+        }
+    }
+
     fn start_dialing(&mut self, now: Instant) {
         match &self.route {
             Ok(route) => {
                 self.talk.dial();
-                let attempt = connect(Arc::clone(&self.dial), Arc::clone(route));
+                let connector = Arc::clone(&self.connector);
+                let attempt = connector.connect(Arc::clone(route), self.upgrade.clone());
                 self.link = Link::Dialing(Box::pin(attempt));
             }
             Err(fault) => {
@@ -271,6 +316,11 @@ impl IrcSession {
 impl Session for IrcSession {
     fn command(&mut self, tag: Tag, command: Command<'_>, now: Instant, sink: &mut dyn Sink) {
         self.now = now;
+        if self.is_errand(&command) {
+            let result = Ok(isthmus_gateway::Outcome::Finished);
+            self.unflushed = true;
+            return sink.event(Event::Done { tag, result });
+        }
         self.talk.command(tag, command, now, sink);
         self.unflushed = matches!(self.link, Link::Up { .. }) && self.talk.unwritten() > 0;
     }
@@ -284,6 +334,9 @@ impl Session for IrcSession {
     ) -> Poll<()> {
         self.now = now;
         self.unflushed = false;
+        if credit != Credit::Hold {
+            self.poll_errand(cx, sink);
+        }
         if let Some(why) = self.closing.take() {
             self.part(why, now, sink);
             if !matches!(self.link, Link::Parting { .. }) {
@@ -301,8 +354,13 @@ impl Session for IrcSession {
                     self.start_dialing(now);
                 }
                 Link::Dialing(attempt) => match ready!(attempt.as_mut().poll(cx)) {
-                    Ok(stream) => {
-                        self.link = Link::Up { stream, since: now };
+                    Ok(Connected { stream, about }) => {
+                        self.talk.secured(about.safety, about.certificate);
+                        self.link = Link::Up {
+                            stream,
+                            about: Box::new(about),
+                            since: now,
+                        };
                         self.talk.connected(now);
                     }
                     Err(reason) => self.link = Link::Broken { reason, since: now },
@@ -316,13 +374,23 @@ impl Session for IrcSession {
                 }
                 Link::Up { .. } => {
                     let link = std::mem::replace(&mut self.link, Link::Down);
-                    let Link::Up { mut stream, since } = link else {
+                    let Link::Up {
+                        mut stream,
+                        about,
+                        since,
+                    } = link
+                    else {
                         return Poll::Pending;
                     };
                     let result = self.pump(cx, &mut stream, now, credit, sink);
+                    self.follow(&about);
                     let reason = match result {
                         Ok(()) if !self.talk.ending() => {
-                            self.link = Link::Up { stream, since };
+                            self.link = Link::Up {
+                                stream,
+                                about,
+                                since,
+                            };
                             return Poll::Pending;
                         }
                         Ok(()) => gone("connection closed"),
@@ -352,159 +420,6 @@ impl Session for IrcSession {
     }
 }
 
-/// What was read and could not be handed over yet.
-#[derive(Default)]
-struct Inbox {
-    bytes: Vec<u8>,
-    /// So many of the bytes were looked through for PINGs, which are answered.
-    peeked: usize,
-    /// What comes until the next line end belongs to a line that is too long.
-    skipping: bool,
-}
-
-impl Inbox {
-    /// Takes what was just read: whole lines go on at once if the sink takes them.
-    fn take(
-        &mut self,
-        chunk: &[u8],
-        talk: &mut Conversation,
-        encoding: &'static encoding_rs::Encoding,
-        now: Instant,
-        sink: &mut Counted<'_>,
-    ) {
-        let chunk = self.unskipped(chunk);
-        if self.bytes.is_empty() {
-            let used = hand_over(chunk, 0, talk, encoding, now, sink);
-            self.bytes.extend_from_slice(&chunk[used..]);
-        } else {
-            self.bytes.extend_from_slice(chunk);
-            self.drain(talk, encoding, now, sink);
-        }
-        let tail = memchr::memrchr(b'\n', &self.bytes).map_or(0, |end| end + 1);
-        if self.bytes.len() - tail > LONGEST_LINE {
-            tracing::debug!("irc line too long, dropped");
-            self.bytes.truncate(tail);
-            self.skipping = true;
-        }
-        if sink.left == 0 {
-            self.peek(talk, encoding);
-        }
-    }
-
-    /// Hands over the lines that wait, as far as the sink takes them.
-    fn drain(
-        &mut self,
-        talk: &mut Conversation,
-        encoding: &'static encoding_rs::Encoding,
-        now: Instant,
-        sink: &mut Counted<'_>,
-    ) {
-        if self.bytes.is_empty() {
-            return;
-        }
-        let used = hand_over(&self.bytes, self.peeked, talk, encoding, now, sink);
-        self.bytes.drain(..used);
-        self.peeked = self.peeked.saturating_sub(used);
-    }
-
-    /// As [`drain`](Self::drain), of a connection that is gone: the conversation's end is behind
-    /// all of it.
-    fn drain_rest(
-        &mut self,
-        talk: &mut Conversation,
-        encoding: &'static encoding_rs::Encoding,
-        now: Instant,
-        sink: &mut Counted<'_>,
-    ) {
-        let mut used = 0;
-        while sink.left > 0
-            && let Some(end) = memchr::memchr(b'\n', &self.bytes[used..])
-        {
-            let line = text(&self.bytes[used..used + end], encoding);
-            used += end + 1;
-            talk.line(&line, now, sink);
-        }
-        self.bytes.drain(..used);
-    }
-
-    /// Answers the PINGs among the lines that wait.
-    fn peek(&mut self, talk: &mut Conversation, encoding: &'static encoding_rs::Encoding) {
-        while let Some(end) = memchr::memchr(b'\n', &self.bytes[self.peeked..]) {
-            let line = &self.bytes[self.peeked..self.peeked + end];
-            talk.peek(&text(line, encoding));
-            self.peeked += end + 1;
-        }
-    }
-
-    fn unskipped<'a>(&mut self, chunk: &'a [u8]) -> &'a [u8] {
-        if !self.skipping {
-            return chunk;
-        }
-        match memchr::memchr(b'\n', chunk) {
-            Some(end) => {
-                self.skipping = false;
-                &chunk[end + 1..]
-            }
-            None => &[],
-        }
-    }
-
-    /// Gives memory back that is not in use.
-    fn release(&mut self) {
-        if self.bytes.is_empty() {
-            self.bytes = Vec::new();
-            self.peeked = 0;
-        }
-    }
-}
-
-/// Hands whole lines to the conversation while the sink takes events; returns the bytes used.
-/// PINGs in the first `peeked` bytes are answered already.
-fn hand_over(
-    bytes: &[u8],
-    peeked: usize,
-    talk: &mut Conversation,
-    encoding: &'static encoding_rs::Encoding,
-    now: Instant,
-    sink: &mut Counted<'_>,
-) -> usize {
-    let mut used = 0;
-    while sink.left > 0 && !talk.ending() {
-        let Some(end) = memchr::memchr(b'\n', &bytes[used..]) else {
-            break;
-        };
-        let line = text(&bytes[used..used + end], encoding);
-        used += end + 1;
-        let answered = used <= peeked && crate::line::is_ping(&line);
-        if !answered {
-            talk.line(&line, now, sink);
-        }
-    }
-    used
-}
-
-/// A line as text, without its end.
-fn text<'a>(line: &'a [u8], encoding: &'static encoding_rs::Encoding) -> std::borrow::Cow<'a, str> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    match std::str::from_utf8(line) {
-        Ok(text) => text.into(),
-        Err(_) => encoding.decode_without_bom_handling(line).0,
-    }
-}
-
-/// Counts events against the host's credit.
-struct Counted<'a> {
-    sink: &'a mut dyn Sink,
-    left: u32,
-}
-
-impl Sink for Counted<'_> {
-    fn event(&mut self, event: Event<'_>) {
-        self.left = self.left.saturating_sub(1);
-        self.sink.event(event);
-    }
-}
-
 /// Writes as much as goes without waiting.
 fn flush(cx: &mut Context<'_>, stream: &mut BoxedStream, wire: &mut Vec<u8>) -> io::Result<()> {
     if wire.is_empty() {
@@ -530,42 +445,6 @@ fn flush(cx: &mut Context<'_>, stream: &mut BoxedStream, wire: &mut Vec<u8>) -> 
     }
 }
 
-/// Connects to the first server of the route that answers.
-async fn connect(dial: Arc<dyn Dial>, route: Arc<Route>) -> Result<BoxedStream, Fault> {
-    let mut told = String::new();
-    let mut kind = FaultKind::NetworkDown;
-    for candidate in &route.candidates {
-        match connect_to(&*dial, candidate, &route).await {
-            Ok(stream) => return Ok(stream),
-            Err(fault) => {
-                kind = match fault.kind() {
-                    io::ErrorKind::NotFound => FaultKind::NoSuchNetwork,
-                    io::ErrorKind::PermissionDenied => FaultKind::NotAllowed,
-                    _ => FaultKind::NetworkDown,
-                };
-                let Candidate { host, port, .. } = candidate;
-                let separator = if told.is_empty() { "" } else { "; " };
-                told.push_str(&format!("{separator}{host} port {port}: {}", words(&fault)));
-            }
-        }
-    }
-    Err(Fault::new(kind, told))
-}
-
-async fn connect_to(
-    dial: &dyn Dial,
-    candidate: &Candidate,
-    route: &Route,
-) -> io::Result<BoxedStream> {
-    let Candidate { host, port, tls } = candidate;
-    let stream = dial.dial(host, *port, route.reach).await?;
-    if !tls {
-        return Ok(stream);
-    }
-    let tls = Tls::shared(route.trust)?;
-    within(HANDSHAKE, tls.connect(host, stream)).await
-}
-
 fn gone(words: &str) -> Fault {
     Fault::new(FaultKind::NetworkDown, words)
 }
@@ -580,6 +459,9 @@ fn words(fault: &io::Error) -> String {
         _ => fault.to_string(),
     }
 }
+
+mod connect;
+mod inbox;
 
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,18 @@
-//! Opening TCP connections, and what stands in for that in tests.
+//! Opening TCP connections, from an address of one's choice and through a proxy where that is
+//! wanted; and what stands in for all of it in tests.
 
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use isthmus_gateway::Later;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::socks::{self, Proxy};
 
 /// Both directions of a connection.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -28,11 +32,38 @@ pub enum Reach {
     Public,
 }
 
+/// Is told both ends of a connection: our own, then the other.
+pub type Opened = Arc<dyn Fn(SocketAddr, SocketAddr) + Send + Sync>;
+
+/// How a connection is opened.
+#[derive(Clone, Default)]
+pub struct Path {
+    /// Our own address; the other family is then not used.
+    pub bind: Option<IpAddr>,
+    /// Through this proxy. It resolves names itself: what is out of reach for users is then the
+    /// proxy's to know, only addresses they write down are judged here.
+    pub proxy: Option<Proxy>,
+    /// Told as soon as it is open.
+    pub opened: Option<Opened>,
+}
+
 /// Opens connections. A host that cannot be found is `NotFound`, one that is out of reach
 /// `PermissionDenied`.
 pub trait Dial: Send + Sync {
     /// Connects to `port` of `host`, a name or an address.
     fn dial(&self, host: &str, port: u16, reach: Reach) -> Later<io::Result<BoxedStream>>;
+
+    /// The same, by this path. Who knows no paths goes straight.
+    fn dial_by(
+        &self,
+        host: &str,
+        port: u16,
+        reach: Reach,
+        path: &Path,
+    ) -> Later<io::Result<BoxedStream>> {
+        let _ = path;
+        self.dial(host, port, reach)
+    }
 }
 
 /// Opens TCP connections: every resolved address in turn, with Nagle's algorithm off.
@@ -58,37 +89,83 @@ const MOST_ADDRESSES: usize = 8;
 
 impl Dial for Tcp {
     fn dial(&self, host: &str, port: u16, reach: Reach) -> Later<io::Result<BoxedStream>> {
-        let tcp = *self;
+        self.dial_by(host, port, reach, &Path::default())
+    }
+
+    fn dial_by(
+        &self,
+        host: &str,
+        port: u16,
+        reach: Reach,
+        path: &Path,
+    ) -> Later<io::Result<BoxedStream>> {
+        let (tcp, path) = (*self, path.clone());
         let host = host.to_owned();
         Box::pin(async move {
-            let addresses = tcp.resolve(&host, port).await?;
-            let allowed: Vec<SocketAddr> = addresses
-                .into_iter()
-                .filter(|address| reach == Reach::Any || is_public(address.ip()))
-                .take(MOST_ADDRESSES)
-                .collect();
-            if allowed.is_empty() {
-                return Err(io::Error::new(
-                    io::ErrorKind::PermissionDenied,
-                    "the host has no public address",
-                ));
+            let stream = match &path.proxy {
+                Some(proxy) => tcp.through(proxy, &host, port, reach, &path).await?,
+                None => tcp.straight(&host, port, reach, &path).await?,
+            };
+            stream.set_nodelay(true)?;
+            if let Some(opened) = &path.opened {
+                opened(stream.local_addr()?, stream.peer_addr()?);
             }
-            let mut last = None;
-            for address in allowed {
-                match within(tcp.connect_timeout, TcpStream::connect(address)).await {
-                    Ok(stream) => {
-                        stream.set_nodelay(true)?;
-                        return Ok(Box::new(stream) as BoxedStream);
-                    }
-                    Err(fault) => last = Some(fault),
-                }
-            }
-            Err(last.unwrap_or_else(|| io::Error::from(io::ErrorKind::NotFound)))
+            Ok(Box::new(stream) as BoxedStream)
         })
     }
 }
 
 impl Tcp {
+    async fn through(
+        &self,
+        proxy: &Proxy,
+        host: &str,
+        port: u16,
+        reach: Reach,
+        path: &Path,
+    ) -> io::Result<TcpStream> {
+        let private = host.parse::<IpAddr>().is_ok_and(|ip| !is_public(ip));
+        if reach == Reach::Public && (private || host.eq_ignore_ascii_case("localhost")) {
+            return Err(out_of_reach());
+        }
+        let at = proxy.at.port.unwrap_or(Proxy::PORT);
+        let mut stream = self.straight(&proxy.at.host, at, Reach::Any, path).await?;
+        let limit = self.resolve_timeout + self.connect_timeout;
+        within(limit, socks::connect(&mut stream, proxy, host, port)).await?;
+        Ok(stream)
+    }
+
+    async fn straight(
+        &self,
+        host: &str,
+        port: u16,
+        reach: Reach,
+        path: &Path,
+    ) -> io::Result<TcpStream> {
+        let addresses = self.resolve(host, port).await?;
+        let ours = |address: &SocketAddr| {
+            path.bind
+                .is_none_or(|bind| bind.is_ipv4() == address.is_ipv4())
+        };
+        let allowed: Vec<SocketAddr> = addresses
+            .into_iter()
+            .filter(|address| reach == Reach::Any || is_public(address.ip()))
+            .filter(ours)
+            .take(MOST_ADDRESSES)
+            .collect();
+        if allowed.is_empty() {
+            return Err(out_of_reach());
+        }
+        let mut last = None;
+        for address in allowed {
+            match within(self.connect_timeout, open(address, path.bind)).await {
+                Ok(stream) => return Ok(stream),
+                Err(fault) => last = Some(fault),
+            }
+        }
+        Err(last.unwrap_or_else(|| io::Error::from(io::ErrorKind::NotFound)))
+    }
+
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         if let Ok(ip) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(ip, port)]);
@@ -105,6 +182,23 @@ impl Tcp {
         }
         Ok(interleaved(found))
     }
+}
+
+async fn open(address: SocketAddr, bind: Option<IpAddr>) -> io::Result<TcpStream> {
+    let Some(bind) = bind else {
+        return TcpStream::connect(address).await;
+    };
+    let socket = match bind {
+        IpAddr::V4(_) => TcpSocket::new_v4()?,
+        IpAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.bind(SocketAddr::new(bind, 0))?;
+    socket.connect(address).await
+}
+
+fn out_of_reach() -> io::Error {
+    let words = "the host has no public address";
+    io::Error::new(io::ErrorKind::PermissionDenied, words)
 }
 
 /// Alternates between the address families (RFC 8305 §4), beginning with the resolver's first, so
@@ -249,6 +343,42 @@ mod tests {
             Some(io::ErrorKind::PermissionDenied)
         );
         assert!(tcp.dial("127.0.0.1", port, Reach::Any).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_connection_begins_where_it_is_bound_and_is_told() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a loopback port");
+        let port = listener.local_addr().expect("a bound port").port();
+        let told = Arc::new(std::sync::Mutex::new(None));
+        let slot = Arc::clone(&told);
+        let path = Path {
+            bind: Some("127.0.0.2".parse().expect("an address")),
+            opened: Some(Arc::new(move |ours, theirs| {
+                *slot.lock().expect("no test panics here") = Some((ours, theirs));
+            })),
+            ..Path::default()
+        };
+        let stream = Tcp::default().dial_by("127.0.0.1", port, Reach::Any, &path);
+        let _stream = stream.await.expect("connected");
+        let (_, from) = listener.accept().await.expect("a connection");
+        assert_eq!(from.ip().to_string(), "127.0.0.2");
+        let told = told.lock().expect("no test panics here").expect("told");
+        assert_eq!((told.0, told.1.port()), (from, port));
+    }
+
+    #[tokio::test]
+    async fn a_proxy_takes_nobody_to_a_private_address() {
+        let path = Path {
+            proxy: Proxy::parse("127.0.0.1:1"),
+            ..Path::default()
+        };
+        for host in ["127.0.0.1", "localhost"] {
+            let refused = Tcp::default().dial_by(host, 1, Reach::Public, &path).await;
+            let kind = refused.err().map(|fault| fault.kind());
+            assert_eq!(kind, Some(io::ErrorKind::PermissionDenied));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod bucket;
 pub mod dial;
 pub mod lean;
 pub mod settings;
+pub mod socks;
 pub mod split;
 pub mod style;
 pub mod tls;
@@ -16,8 +17,8 @@ mod unserved;
 
 pub use backoff::Backoff;
 pub use bucket::Bucket;
-pub use dial::{BoxedStream, Dial, Reach, Stream, Tcp};
+pub use dial::{BoxedStream, Dial, Path, Reach, Stream, Tcp};
 pub use settings::{HostPort, Key, Problem, Secret};
 pub use split::pieces;
-pub use tls::{Tls, Trust};
+pub use tls::{Identity, Tls, Trust};
 pub use unserved::Unserved;

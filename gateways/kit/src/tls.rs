@@ -8,12 +8,13 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use isthmus_gateway::Later;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore,
+    SignatureScheme,
 };
 use tokio_rustls::TlsConnector;
 
@@ -30,27 +31,67 @@ pub enum Trust {
     Insecure,
 }
 
+/// A certificate of our own, and its key. `Debug` shows neither.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The certificate (DER).
+    pub certificate: Vec<u8>,
+    /// Its key (PKCS #8, DER).
+    pub key: Vec<u8>,
+}
+
+impl Identity {
+    /// The SHA-256 digest by which servers know it.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let digest = ring::digest::digest(&ring::digest::SHA256, &self.certificate);
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(digest.as_ref());
+        fingerprint
+    }
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// A ready TLS configuration. Cheap to clone.
 #[derive(Clone)]
 pub struct Tls {
     config: Arc<ClientConfig>,
+    verifier: Arc<dyn ServerCertVerifier>,
 }
 
 impl Tls {
     /// The configuration for `trust`: the same one for every caller in this process. Reads the
     /// system's roots the first time they are asked for.
     pub fn shared(trust: Trust) -> io::Result<Self> {
-        static MADE: Mutex<Option<HashMap<Trust, Arc<ClientConfig>>>> = Mutex::new(None);
+        static MADE: Mutex<Option<HashMap<Trust, Tls>>> = Mutex::new(None);
         let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
         let made = made.get_or_insert_default();
-        if let Some(config) = made.get(&trust) {
-            return Ok(Self {
-                config: Arc::clone(config),
-            });
+        if let Some(tls) = made.get(&trust) {
+            return Ok(tls.clone());
         }
-        let config = Arc::new(client_config(trust)?);
-        made.insert(trust, Arc::clone(&config));
-        Ok(Self { config })
+        let verifier = verifier(trust)?;
+        let config = Arc::new(builder(&verifier)?.with_no_client_auth());
+        let tls = Self { config, verifier };
+        made.insert(trust, tls.clone());
+        Ok(tls)
+    }
+
+    /// The configuration for `trust` that shows this certificate to who asks for one. It is not
+    /// kept, and sessions are not resumed: nothing ties two identities together.
+    pub fn with_identity(trust: Trust, identity: &Identity) -> io::Result<Self> {
+        let verifier = Self::shared(trust)?.verifier;
+        let certificate = CertificateDer::from(identity.certificate.clone());
+        let key = PrivatePkcs8KeyDer::from(identity.key.clone());
+        let mut config = builder(&verifier)?
+            .with_client_auth_cert(vec![certificate], key.into())
+            .map_err(io::Error::other)?;
+        config.resumption = Resumption::disabled();
+        let config = Arc::new(config);
+        Ok(Self { config, verifier })
     }
 
     /// Shakes hands with `host` over `stream`. The caller owns the time limit.
@@ -67,9 +108,22 @@ impl Tls {
     }
 }
 
-fn client_config(trust: Trust) -> io::Result<ClientConfig> {
+fn builder(
+    verifier: &Arc<dyn ServerCertVerifier>,
+) -> io::Result<ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier: Arc<dyn ServerCertVerifier> = match trust {
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?;
+    let verifier = Arc::clone(verifier);
+    Ok(builder
+        .dangerous()
+        .with_custom_certificate_verifier(verifier))
+}
+
+fn verifier(trust: Trust) -> io::Result<Arc<dyn ServerCertVerifier>> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(match trust {
         Trust::Native => {
             let mut roots = RootCertStore::empty();
             let found = rustls_native_certs::load_native_certs();
@@ -85,20 +139,13 @@ fn client_config(trust: Trust) -> io::Result<ClientConfig> {
         }
         Trust::Pin(digest) => Arc::new(Lenient {
             pin: Some(digest),
-            provider: Arc::clone(&provider),
+            provider,
         }),
         Trust::Insecure => Arc::new(Lenient {
             pin: None,
-            provider: Arc::clone(&provider),
+            provider,
         }),
-    };
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
-    Ok(config)
+    })
 }
 
 /// Accepts the one certificate with the right digest, or any. The handshake's signatures are

@@ -13,6 +13,7 @@ use super::told::{self, Sender};
 use crate::host::chat::{Beside, LATE_MS, Quoted, REMEMBER_MS, Spoken, write_message};
 use crate::host::fault::words;
 use crate::host::ids::Ids;
+use crate::host::own::own_name;
 use crate::host::shared::now_ms;
 use crate::store::StoreFault;
 use crate::store::jobs::{CopyReport, CopyState, Inward, OpenJob, Reported};
@@ -398,11 +399,6 @@ impl CourierHost {
             fault: why,
         })
     }
-}
-
-/// The name under which a value of the gateway's own is kept.
-fn own_name(name: &str) -> String {
-    format!("own {name}")
 }
 
 /// The name under which the users of a line are kept.

@@ -41,6 +41,24 @@ pub const KEYS: &[Key] = &[
         example: "realname = \"XMPP user\"",
     },
     Key {
+        key: "bind",
+        default: "",
+        doc: "Address that connections to IRC begin at.",
+        example: "bind = \"192.0.2.1\"",
+    },
+    Key {
+        key: "proxy",
+        default: "",
+        doc: "SOCKS5 proxy for connections to IRC; it resolves the names of servers.",
+        example: "proxy = \"127.0.0.1:9050\"",
+    },
+    Key {
+        key: "identd",
+        default: "",
+        doc: "Where servers may ask which user is behind a connection (RFC 1413).",
+        example: "identd = \"0.0.0.0:113\"",
+    },
+    Key {
         key: "throttle_burst",
         default: "10",
         doc: "Lines that go out at once (1 to 1000).",
@@ -105,6 +123,12 @@ pub const KEYS: &[Key] = &[
         default: "",
         doc: "Server password.",
         example: "password = \"correct horse\"",
+    },
+    Key {
+        key: "networks.NAME.webirc",
+        default: "",
+        doc: "Password of WEBIRC, where the network gives each user an address of his own.",
+        example: "webirc = \"correct horse\"",
     },
     Key {
         key: "networks.NAME.nick",

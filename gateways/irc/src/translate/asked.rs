@@ -23,6 +23,12 @@ pub(super) enum Want {
     React,
     Read,
     History,
+    Lookup,
+    List,
+    Ban,
+    Bans,
+    Config,
+    Knock,
 }
 
 impl Want {
@@ -41,6 +47,10 @@ impl Want {
             Self::React => "TAGMSG",
             Self::Read => "MARKREAD",
             Self::History => "CHATHISTORY",
+            Self::Lookup => "WHOIS",
+            Self::List => "LIST",
+            Self::Ban | Self::Bans | Self::Config => "MODE",
+            Self::Knock => "KNOCK",
         }
     }
 
@@ -52,7 +62,8 @@ impl Want {
 
     /// The network may answer it with nothing at all.
     fn may_be_silent(self) -> bool {
-        self.ends_with_label() && self != Self::Read
+        let answers = [Self::Read, Self::Lookup, Self::List, Self::Bans];
+        self.ends_with_label() && !answers.contains(&self)
     }
 }
 
@@ -129,12 +140,18 @@ impl Conversation {
         let fault = self.refusal(number, line);
         let keys: Vec<Vec<u8>> = names.iter().map(|name| self.folded(name)).collect();
 
-        let send = self.open_send(|send| numeric::suits_send(number) && keys.contains(&send.key));
-        let asked = self.first_asked(|asked| {
-            let named =
-                keys.contains(&asked.key) || (!asked.nick.is_empty() && keys.contains(&asked.nick));
-            named && numeric::suits(number, asked.want)
-        });
+        let named = |asked: &Asked| {
+            keys.contains(&asked.key) || (!asked.nick.is_empty() && keys.contains(&asked.nick))
+        };
+        let mut send =
+            self.open_send(|send| numeric::suits_send(number) && keys.contains(&send.key));
+        let mut asked =
+            self.first_asked(|asked| named(asked) && numeric::suits(number, asked.want));
+        if send.is_none() && asked.is_none() && !names.is_empty() {
+            // An odd answer, but to nothing else.
+            send = self.open_send(|send| keys.contains(&send.key));
+            asked = self.first_asked(named);
+        }
         match (send, asked) {
             (Some((at, place)), asked) if asked.is_none_or(|(_, other)| place < other) => {
                 self.fail_send(at, fault, sink);
@@ -186,8 +203,23 @@ impl Conversation {
             asked.want.command().eq_ignore_ascii_case(command)
                 || numeric::is_only_about(number, asked.want)
         });
-        let Some((at, _)) = found else { return false };
-        let asked = self.asked.remove(at);
+        if let Some((at, _)) = found {
+            let asked = self.asked.remove(at);
+            done(asked.tag, Err(fault), sink);
+            return true;
+        }
+        // It names nothing: it is about the only thing there is, if there is only one.
+        if !names.is_empty() || self.sends.len() + self.asked.len() != 1 {
+            return false;
+        }
+        if self.open_send(|_| true).is_some() {
+            self.fail_send(0, fault, sink);
+            return true;
+        }
+        if self.asked.first().is_none_or(|asked| asked.gone.is_none()) {
+            return false;
+        }
+        let asked = self.asked.remove(0);
         done(asked.tag, Err(fault), sink);
         true
     }

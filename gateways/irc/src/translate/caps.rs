@@ -221,7 +221,8 @@ impl Conversation {
 
     /// Asks for these, as far as they are of use.
     fn request(&mut self, names: &[Name]) {
-        let login = self.settings.login.is_some() && !self.sasl.is_done();
+        let login = self.settings.login.is_some() || self.certificate;
+        let login = login && !self.sasl.is_done();
         let useful = |name: Name| {
             let cap = cap_of(name);
             let better = NAMES.iter().rposition(|&(_, other)| other == cap);

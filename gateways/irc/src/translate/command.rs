@@ -134,6 +134,12 @@ impl Conversation {
             Command::Typing { to, on } => self.typing(tag, &to, on, now, sink),
             Command::Read { to, key } => self.read(tag, &to, &key, sink),
             Command::History { at, after, max } => self.history(tag, &at, (after, max), sink),
+            Command::Lookup { contact } => self.lookup(tag, &contact, sink),
+            Command::ListRooms { search } => self.list(tag, search.as_deref(), sink),
+            Command::Ban { room, whom, on, .. } => self.ban(tag, &room, &whom, on, sink),
+            Command::Bans { room } => self.bans(tag, &room, sink),
+            Command::Config { room, flags } => self.config(tag, &room, flags, sink),
+            Command::Knock { room, reason } => self.knock(tag, &room, reason.as_deref(), sink),
             Command::Watch { contact, on } => self.watch(tag, &contact, on, now, sink),
             _ => {
                 let words = "this gateway cannot do that on IRC yet";
@@ -143,7 +149,7 @@ impl Conversation {
     }
 
     /// [`ask`](Self::ask), after a look at the names.
-    fn ask_about(
+    pub(super) fn ask_about(
         &mut self,
         tag: Tag,
         want: Want,

@@ -18,8 +18,10 @@ mod command;
 mod ctcp;
 mod format;
 mod isupport;
+mod lookup;
 mod message;
 mod mode;
+mod moderate;
 mod monitor;
 mod numeric;
 mod people;
@@ -41,6 +43,7 @@ use self::asked::Asked;
 use self::batch::{Batch, Context};
 use self::caps::Capabilities;
 use self::isupport::Isupport;
+use self::lookup::Whois;
 use self::monitor::Watch;
 use self::queue::Queue;
 use self::read::Marks;
@@ -67,6 +70,8 @@ pub struct Settings {
     pub realname: Option<String>,
     /// The server password.
     pub password: Option<crate::config::Secret>,
+    /// What is said before anything else (WEBIRC), where the network believes us who we are.
+    pub webirc: Option<crate::config::Secret>,
     /// What the user logs in to the network's services with.
     pub login: Option<Login>,
     /// Lines that are sent when the network can be spoken to, before anything else.
@@ -144,12 +149,15 @@ pub struct Conversation {
     sasl: Sasl,
     sts: Option<Sts>,
     safety: Safety,
+    /// A client certificate is shown.
+    certificate: bool,
     batches: Vec<Batch>,
     /// What the line that is being read is part of.
     context: Context,
     aside: Aside,
     marks: Marks,
     watch: Watch,
+    whois: Whois,
     queue: Queue,
     sends: std::collections::VecDeque<OpenSend>,
     asked: Vec<Asked>,
@@ -186,11 +194,13 @@ impl Conversation {
             sasl: Sasl::default(),
             sts: None,
             safety: Safety::default(),
+            certificate: false,
             batches: Vec::new(),
             context: Context::default(),
             aside: Aside::default(),
             marks: Marks::default(),
             watch: Watch::default(),
+            whois: Whois::default(),
             sends: Default::default(),
             asked: Vec::new(),
             rooms: Vec::new(),
@@ -208,9 +218,10 @@ impl Conversation {
         self.phase = Phase::Connecting;
     }
 
-    /// What the next connection is like.
-    pub fn secured(&mut self, safety: Safety) {
+    /// What the next connection is like, and whether a client certificate is shown over it.
+    pub fn secured(&mut self, safety: Safety, certificate: bool) {
         self.safety = safety;
+        self.certificate = certificate;
     }
 
     /// There is a connection: registration begins.

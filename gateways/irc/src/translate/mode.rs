@@ -19,7 +19,8 @@ impl Conversation {
         if self.is_me(line.nick()) {
             // Whoever gives a rank is answered before the others are told (XEP-0045 §9).
             let key = self.folded(channel);
-            self.finish(|a| a.want == Want::Rank && a.key == key, sink);
+            let changes = [Want::Rank, Want::Ban, Want::Config];
+            self.finish(|a| changes.contains(&a.want) && a.key == key, sink);
         }
         let args = line.params().get(2..).unwrap_or(&[]);
         let mut flags = self.flags(channel);

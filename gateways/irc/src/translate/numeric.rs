@@ -26,6 +26,19 @@ const NICK_TOO_FAST: u16 = 438;
 const NICK_LOCKED: u16 = 447;
 /// hybrid, solanum: caller id, ergo: registered users only (`+R`, `+g`).
 const NEED_REGISTERED: [u16; 3] = [486, 494, 716];
+const WHOIS_END: u16 = R::RPL_ENDOFWHOIS as u16;
+const LIST_START: u16 = R::RPL_LISTSTART as u16;
+const LIST: u16 = R::RPL_LIST as u16;
+const LIST_END: u16 = R::RPL_LISTEND as u16;
+const BAN: u16 = R::RPL_BANLIST as u16;
+const BAN_END: u16 = R::RPL_ENDOFBANLIST as u16;
+/// hybrid, solanum, InspIRCd, ergo.
+const KNOCK: u16 = 710;
+const KNOCKED: u16 = 711;
+const KNOCK_TOO_OFTEN: u16 = 712;
+/// RFC 2812 has no such number: "cannot knock".
+const KNOCK_CLOSED: u16 = 480;
+const BAN_LIST_FULL: u16 = R::ERR_BANLISTFULL as u16;
 /// IRCv3 monitor.
 const MON_ONLINE: u16 = 730;
 const MON_OFFLINE: u16 = 731;
@@ -60,7 +73,9 @@ impl Conversation {
             }
             _ if number == n(R::RPL_ISUPPORT) => self.on_isupport(line),
             _ if number == n(R::RPL_ENDOFMOTD) => self.online(now, sink),
-            _ if number == n(R::ERR_NOMOTD) => self.online(now, sink),
+            _ if number == n(R::ERR_NOMOTD) && !matches!(self.phase, Phase::Online) => {
+                self.online(now, sink);
+            }
             _ if number == n(R::RPL_NAMREPLY) => self.on_names(line, sink),
             _ if number == n(R::RPL_ENDOFNAMES) => self.on_names_end(line, sink),
             _ if number == n(R::RPL_TOPIC) => self.on_topic_told(line),
@@ -68,6 +83,7 @@ impl Conversation {
             _ if number == n(R::RPL_CHANNELMODEIS) => self.on_modes_told(line, sink),
             _ if number == n(R::RPL_INVITING) => self.on_inviting(line, sink),
             _ if number == n(R::RPL_HOSTHIDDEN) => self.on_own_host(line),
+            _ if self.on_answer(number, line, sink) => {}
             _ if number == n(R::RPL_AWAY) => {
                 let text = format!("{} is away: {}", line.param(1).unwrap_or(""), line.last());
                 self.notice(None, &text, sink);
@@ -78,11 +94,31 @@ impl Conversation {
             WATCH_ON | WATCH_IS_ON => self.on_watch(true, line, sink),
             WATCH_OFF | WATCH_IS_OFF => self.on_watch(false, line, sink),
             WATCH_REMOVED | WATCH_END | MON_END => {}
-            MON_FULL | WATCH_FULL => self.on_watch_full(line, now),
+            MON_FULL => self.on_watch_full(line, now),
+            WATCH_FULL if self.isupport.watch => self.on_watch_full(line, now),
             _ if number == n(R::RPL_ISON) && self.on_ison(line, sink) => {}
             400..=599 | 700..=799 if self.on_registration_refused(number, line) => {}
             400..=599 | 700..=799 | 900..=999 if self.on_refusal(number, line, sink) => {}
             _ => self.on_other(line, sink),
+        }
+    }
+
+    /// Answers to what the host has asked for. False: it has not.
+    fn on_answer(&mut self, number: u16, line: &Line<'_>, sink: &mut dyn Sink) -> bool {
+        match number {
+            WHOIS_END => self.on_whois_end(line, sink),
+            LIST => self.on_list(line, sink),
+            LIST_START => true,
+            LIST_END => self.on_list_end(sink),
+            BAN => self.on_ban(line, sink),
+            BAN_END => self.on_ban_end(line, sink),
+            KNOCKED => self.on_knocked(line, sink),
+            KNOCK => {
+                self.on_knock(line, sink);
+                true
+            }
+            276 | 301..=338 | 378 | 671 => self.on_whois(number, line),
+            _ => false,
         }
     }
 
@@ -215,6 +251,9 @@ pub(super) fn fault_kind(number: u16) -> FaultKind {
         (NEED_REGISTERED[1], F::Forbidden),
         (NEED_REGISTERED[2], F::Forbidden),
         (CANNOT_SEND, F::Forbidden),
+        (KNOCK_CLOSED, F::MembersOnly),
+        (KNOCK_TOO_OFTEN, F::TooFast),
+        (BAN_LIST_FULL, F::Full),
     ];
     let found = table.into_iter().find(|&(known, _)| known == number);
     found.map_or(F::Other, |(_, kind)| kind)
@@ -307,7 +346,7 @@ pub(super) fn suits(number: u16, want: Want) -> bool {
 pub(super) fn is_only_about(number: u16, want: Want) -> bool {
     match want {
         Want::Nick => is_about_nick(number),
-        Want::Rank => number == R::ERR_UNKNOWNMODE as u16,
+        Want::Rank | Want::Config => number == R::ERR_UNKNOWNMODE as u16,
         _ => false,
     }
 }

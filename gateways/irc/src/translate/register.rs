@@ -10,7 +10,7 @@ use super::caps::{Cap, Capabilities};
 use super::isupport::Isupport;
 use super::queue::Owner;
 use super::sasl::Sasl;
-use super::{Conversation, End, Phase};
+use super::{Conversation, End, Phase, Safety};
 use crate::line::Line;
 
 /// How long the server may take to welcome us.
@@ -73,6 +73,16 @@ impl Conversation {
             refused: 0,
         });
         let wire = &mut self.queue.wire;
+        if let Some(line) = &self.settings.webirc {
+            // <https://ircv3.net/specs/extensions/webirc>: an option says that the user's own
+            // connection is safe, as far as ours is.
+            let option = if self.safety == Safety::Tls {
+                " :secure"
+            } else {
+                ""
+            };
+            wire.line(&[&line.0, option]);
+        }
         wire.line(&["CAP LS 302"]);
         if let Some(password) = &self.settings.password {
             wire.line(&["PASS :", &password.0]);

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use isthmus_gateway::{Outgoing, Place};
 use isthmus_kit::dial::DialFn;
+use isthmus_kit::{Reach, Trust};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -60,6 +61,7 @@ fn settings() -> Settings {
         username: "crab".to_owned(),
         realname: None,
         password: None,
+        webirc: None,
         login: None,
         after_connect: Vec::new(),
         bot: false,
@@ -94,8 +96,15 @@ impl Bench {
             servers.send(theirs).expect("the bench is there");
             Ok(Box::new(ours) as BoxedStream)
         });
+        let connector = Connector {
+            dial: Arc::new(dial),
+            common: Arc::default(),
+            user: isthmus_gateway::UserId(1),
+            network: "irc.example".to_owned(),
+            ident: "crab".to_owned(),
+        };
         Self {
-            session: IrcSession::new(settings(), route, Arc::new(dial), 1),
+            session: IrcSession::new(settings(), route, connector, 1),
             told: Told::default(),
             dialled,
             credit: Credit::Events(100),

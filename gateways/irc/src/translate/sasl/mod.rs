@@ -27,10 +27,8 @@ use crate::line::Line;
 pub struct Login {
     /// The name of the account; empty: the certificate names it.
     pub user: String,
-    /// The password of the account.
+    /// The password of the account; `None`: a client certificate has to do.
     pub password: Option<Secret>,
-    /// A client certificate is shown to the server.
-    pub certificate: bool,
 }
 
 /// A way to log in, the best first.
@@ -122,12 +120,10 @@ impl Conversation {
     }
 
     fn has_what_it_takes(&self, mechanism: Mechanism) -> bool {
-        let Some(login) = &self.settings.login else {
-            return false;
-        };
-        let password = login.password.is_some() && !login.user.is_empty();
+        let login = self.settings.login.as_ref();
+        let password = login.is_some_and(|it| it.password.is_some() && !it.user.is_empty());
         match mechanism {
-            Mechanism::External => login.certificate && self.safety == Safety::Tls,
+            Mechanism::External => self.certificate && self.safety == Safety::Tls,
             Mechanism::ScramSha256 => password,
             Mechanism::Plain => password && self.safety != Safety::Fallback,
         }
@@ -148,11 +144,13 @@ impl Conversation {
     /// There is no login. While connecting that ends the connection.
     pub(super) fn sasl_failed(&mut self, words: &str, retry: bool, sink: &mut dyn Sink) {
         self.sasl = Sasl::default();
-        if self.settings.login.is_none() || self.end.is_some() {
+        if self.end.is_some() {
             return;
         }
-        if !matches!(self.phase, Phase::Registering(_)) {
-            return self.notice(None, words, sink);
+        if self.settings.login.is_none() || !matches!(self.phase, Phase::Registering(_)) {
+            // A certificate alone is a try: the network may not know it yet.
+            self.notice(None, words, sink);
+            return self.cap_end();
         }
         self.queue.wire.line(&["QUIT"]);
         self.end = Some(End {
@@ -194,21 +192,21 @@ impl Conversation {
 
     /// What to say to this challenge; `None`: nothing was asked.
     fn sasl_answer(&mut self, heard: &str) -> Result<Option<String>, &'static str> {
-        let Some(login) = &self.settings.login else {
-            return Ok(None);
-        };
-        let password = login.password.as_ref().map_or("", |password| &password.0);
+        let login = self.settings.login.as_ref();
+        let user = login.map_or("", |login| &login.user);
+        let password = login.and_then(|login| login.password.as_ref());
+        let password = password.map_or("", |password| &password.0);
         match &mut self.sasl.state {
             State::Named(Mechanism::ScramSha256) => {
-                let client = scram::Client::new(&login.user, password, nonce()?);
+                let client = scram::Client::new(user, password, nonce()?);
                 let first = client.first();
                 self.sasl.state = State::Scram(Box::new(client));
                 Ok(Some(first))
             }
             State::Named(mechanism) => {
                 let answer = match mechanism {
-                    Mechanism::Plain => format!("{0}\0{0}\0{password}", login.user),
-                    _ => login.user.clone(),
+                    Mechanism::Plain => format!("{user}\0{user}\0{password}"),
+                    _ => user.to_owned(),
                 };
                 self.sasl.state = State::Answered(*mechanism);
                 Ok(Some(answer))

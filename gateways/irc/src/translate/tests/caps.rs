@@ -45,7 +45,6 @@ fn a_long_request_is_made_in_lines_that_fit() {
         settings.login = Some(crate::translate::Login {
             user: "ferris".into(),
             password: Some(crate::config::Secret("x".into())),
-            certificate: false,
         });
     });
     desk.talk.connected(desk.now);
@@ -139,7 +138,7 @@ fn a_server_met_in_plain_text_by_need_is_met_again_over_tls() {
     use crate::translate::{Safety, Sts};
     let policy = ":s CAP * LS :sts=port=6697,duration=300";
     let mut desk = Desk::new();
-    desk.talk.secured(Safety::Fallback);
+    desk.talk.secured(Safety::Fallback, false);
     desk.talk.connected(desk.now);
     desk.hear(policy);
     assert_eq!(desk.talk.take_sts(), Some(Sts::Upgrade(6697)));
@@ -149,7 +148,7 @@ fn a_server_met_in_plain_text_by_need_is_met_again_over_tls() {
     desk.hear(policy);
     assert_eq!((desk.talk.take_sts(), desk.talk.ending()), (None, false));
     let mut desk = Desk::new();
-    desk.talk.secured(Safety::Tls);
+    desk.talk.secured(Safety::Tls, false);
     desk.talk.connected(desk.now);
     desk.hear(policy);
     assert_eq!(desk.talk.take_sts(), Some(Sts::Keep(300)));

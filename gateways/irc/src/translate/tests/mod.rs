@@ -2,6 +2,7 @@
 
 mod batch;
 mod caps;
+mod lookup;
 mod message;
 mod monitor;
 mod people;
@@ -51,6 +52,7 @@ impl Desk {
             username: "crab".to_owned(),
             realname: None,
             password: None,
+            webirc: None,
             login: None,
             after_connect: Vec::new(),
             bot: false,
@@ -292,6 +294,10 @@ fn brief(event: &Event<'_>) -> String {
             who.handle.as_deref().unwrap_or("-"),
             who.name.as_deref().unwrap_or("-")
         ),
+        Event::Found { tag, fields } => {
+            let fields: Vec<_> = fields.iter().map(|(l, v)| format!("{l}={v}")).collect();
+            format!("found {} {}", tag.0, fields.join(" "))
+        }
         Event::Invited { room, by, .. } => format!("invited {room} by {}", by.nick),
         Event::Notice { room, text } => {
             format!("notice {} {text}", room.as_deref().unwrap_or("*"))

@@ -267,3 +267,64 @@ fn what_is_never_answered_is_given_up() {
         ]
     );
 }
+
+/// What XEP-0045 has a condition for; any other number is not allowed.
+fn kind_of_entry(number: u16) -> FaultKind {
+    use FaultKind as F;
+    match number {
+        401 | 403 | 441 | 476 => F::NoSuchTarget,
+        405 | 478 => F::Full,
+        407 | 437 | 438 => F::TooFast,
+        411 | 412 | 461 => F::BadRequest,
+        421 | 472 => F::Unsupported,
+        404 | 481 | 482 | 484 | 485 => F::NotPrivileged,
+        431 | 432 | 447 => F::NickRefused,
+        433 | 436 => F::NickTaken,
+        442 => F::NotJoined,
+        465 | 474 | 494 | 531 => F::Forbidden,
+        470 => F::Moved,
+        471 => F::RoomFull,
+        473 | 480 => F::MembersOnly,
+        475 => F::WrongPassword,
+        477 | 486 => F::NotRegistered,
+        _ => F::Other,
+    }
+}
+
+/// How often the command has ended, and how.
+#[derive(Default)]
+struct Ended(Vec<FaultKind>);
+
+impl Sink for Ended {
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::Done { result, .. } = event {
+            self.0.extend(result.err().map(|fault| fault.kind));
+        }
+    }
+}
+
+#[test]
+fn every_refusal_there_could_be_ends_an_entry_and_a_message_exactly_once() {
+    for number in 400..=599u16 {
+        for (caps, entry) in [("", true), ("", false), ("echo-message", false)] {
+            // In full, and with as little as a server may say.
+            for words in ["#c :No", ":No"] {
+                let mut desk = Desk::online_with(caps);
+                let mut ended = Ended::default();
+                if entry {
+                    desk.join("#c");
+                } else {
+                    desk.say("#c", "x");
+                }
+                for _ in 0..2 {
+                    let line = format!(":s {number} ferris {words}");
+                    desk.talk.line(&line, desk.now, &mut ended);
+                }
+                let reason = Fault::new(FaultKind::NetworkDown, "reset");
+                desk.talk.lost(reason, &mut ended);
+                let kind = kind_of_entry(number);
+                assert_eq!(ended.0, [kind], "{number} {words} entry {entry} {caps}");
+            }
+        }
+    }
+}

@@ -7,6 +7,10 @@ fn line() -> impl Strategy<Value = String> {
     let word = "[#&@+~]?[a-z]{0,4}|#c|ferris|\\*|=|[+-][ovbkl]{1,6}|proof-[0-9]|[0-9]{1,9}";
     let command = prop_oneof![
         (0u32..1000).prop_map(|n| format!("{n:03}")),
+        "BATCH \\+[ab] (labeled-response|chathistory #c|draft/multiline #c|netsplit)|BATCH -[ab]",
+        "TAGMSG #c|REDACT #c m1|MARKREAD #c timestamp=2001-09-09T01:46:40Z|AUTHENTICATE|ACK",
+        "CAP ferris (NEW|DEL|ACK|NAK) :(batch|labeled-response|sasl|echo-message)",
+        "ACCOUNT|CHGHOST|SETNAME|WARN|NOTE|FAIL (PRIVMSG|BATCH|REDACT) X",
         "PRIVMSG|NOTICE|JOIN|PART|QUIT|KICK|NICK|TOPIC|MODE|INVITE|CAP|PING|PONG|FAIL|WARN|AWAY",
         Just("CAP ferris".to_owned()),
         Just("353 ferris = #c".to_owned()),
@@ -16,6 +20,7 @@ fn line() -> impl Strategy<Value = String> {
         Just(String::new()),
         Just(":s ".to_owned()),
         Just(":ferris!f@h ".to_owned()),
+        "@(batch=[ab]|label=[0-9]\\.1|draft/multiline-concat|msgid=m1|[+]draft/react=a;[+]draft/reply=m1)(;batch=[ab])? :(ferris|bob)!b@h ",
         Just("@time=2001-09-09T01:46:40Z;msgid=x :bob!b@h ".to_owned()),
         "[:@]\\PC{0,8} ",
     ];
@@ -51,7 +56,8 @@ fn untagged(line: &[u8]) -> &[u8] {
 
 fn command(n: u32) -> Command<'static> {
     let (room, nick) = ("#c".into(), "bob".into());
-    match n % 9 {
+    let key = || isthmus_gateway::Key("m1".into());
+    match n % 20 {
         0 => Command::Join {
             room,
             nick,
@@ -72,6 +78,43 @@ fn command(n: u32) -> Command<'static> {
         },
         5 => Command::Away { text: None },
         6 => Command::Send(Outgoing::text(Place::Contact(nick), "one\ntwo")),
+        7 => Command::Retract {
+            to: Place::Room(room),
+            key: key(),
+            reason: None,
+        },
+        8 => Command::React {
+            to: Place::Room(room),
+            key: key(),
+            with: vec![if n > 128 { "a" } else { "b" }.into()],
+        },
+        9 => Command::Read {
+            to: Place::Room(room),
+            key: key(),
+        },
+        10 => Command::History {
+            at: Place::Room(room),
+            after: isthmus_gateway::Time(0),
+            max: 10,
+        },
+        11 => Command::Watch {
+            contact: nick,
+            on: n > 128,
+        },
+        12 => Command::Lookup { contact: nick },
+        13 => Command::ListRooms { search: None },
+        14 => Command::Bans { room },
+        15 => Command::Ban {
+            room,
+            whom: nick,
+            on: true,
+            reason: None,
+        },
+        16 => Command::Knock { room, reason: None },
+        17 => Command::Typing {
+            to: Place::Room(room),
+            on: true,
+        },
         _ => Command::Send(Outgoing::text(Place::Room(room), "hello")),
     }
 }
@@ -83,8 +126,16 @@ proptest! {
     fn whatever_a_server_says_every_command_ends_once(
         lines in prop::collection::vec((line(), any::<Option<u8>>(), 0u64..40), 0..60),
         echo in any::<bool>(),
+        all in any::<bool>(),
     ) {
-        let mut desk = Desk::online_with(if echo { "echo-message" } else { "" });
+        let all = if all {
+            "message-tags server-time batch labeled-response draft/multiline=max-bytes=999 \
+             draft/chathistory draft/read-marker draft/message-redaction"
+        } else {
+            ""
+        };
+        let echo = if echo { "echo-message" } else { "" };
+        let mut desk = Desk::online_with(&format!("{echo} {all}"));
         let mut ends = Ends(vec![0; lines.len() + 2]);
         let mut tag = 0;
         for (line, ask, seconds) in &lines {

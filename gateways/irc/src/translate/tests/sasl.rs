@@ -7,8 +7,13 @@ use crate::config::Secret;
 
 /// Connected to a server that offers these mechanisms, over TLS, with a password.
 fn offered(mechanisms: &str, login: Login) -> Desk {
-    let mut desk = Desk::with(|settings| settings.login = Some(login));
-    desk.talk.secured(Safety::Tls);
+    offered_to(mechanisms, Some(login), false)
+}
+
+/// The same, perhaps with a certificate and perhaps without a login.
+fn offered_to(mechanisms: &str, login: Option<Login>, certificate: bool) -> Desk {
+    let mut desk = Desk::with(|settings| settings.login = login);
+    desk.talk.secured(Safety::Tls, certificate);
     desk.talk.connected(desk.now);
     desk.said();
     desk.hear(&format!(":s CAP * LS :sasl{mechanisms}"));
@@ -21,7 +26,6 @@ fn password() -> Login {
     Login {
         user: "crab".to_owned(),
         password: Some(Secret("hunter2".to_owned())),
-        certificate: false,
     }
 }
 
@@ -42,17 +46,13 @@ fn plain_says_name_and_password_and_the_connection_goes_on() {
 
 #[test]
 fn the_best_mechanism_that_is_offered_and_can_be_used_is_taken() {
-    let certificate = || Login {
-        certificate: true,
-        ..password()
-    };
-    for (mechanisms, login, taken) in [
-        ("=PLAIN,SCRAM-SHA-256,EXTERNAL", password(), "SCRAM-SHA-256"),
-        ("=PLAIN,SCRAM-SHA-256,EXTERNAL", certificate(), "EXTERNAL"),
-        ("=plain,scram-sha-512", password(), "PLAIN"),
-        ("", certificate(), "EXTERNAL"),
+    for (mechanisms, certificate, taken) in [
+        ("=PLAIN,SCRAM-SHA-256,EXTERNAL", false, "SCRAM-SHA-256"),
+        ("=PLAIN,SCRAM-SHA-256,EXTERNAL", true, "EXTERNAL"),
+        ("=plain,scram-sha-512", false, "PLAIN"),
+        ("", true, "EXTERNAL"),
     ] {
-        let mut desk = offered(mechanisms, login);
+        let mut desk = offered_to(mechanisms, Some(password()), certificate);
         assert_eq!(desk.said(), [format!("AUTHENTICATE {taken}")]);
     }
 }
@@ -108,11 +108,7 @@ fn a_mechanism_the_server_does_not_know_is_followed_by_one_it_does() {
 
 #[test]
 fn a_certificate_that_is_not_known_is_followed_by_the_password() {
-    let login = Login {
-        certificate: true,
-        ..password()
-    };
-    let mut desk = offered("=EXTERNAL,PLAIN", login);
+    let mut desk = offered_to("=EXTERNAL,PLAIN", Some(password()), true);
     desk.hear("AUTHENTICATE +");
     let name = STANDARD.encode("crab");
     assert_eq!(
@@ -128,15 +124,23 @@ fn a_certificate_that_is_not_known_is_followed_by_the_password() {
 
 #[test]
 fn a_certificate_alone_lets_the_server_find_the_name() {
-    let login = Login {
-        certificate: true,
-        ..Login::default()
-    };
-    let mut desk = offered("=EXTERNAL", login);
+    let mut desk = offered_to("=EXTERNAL", None, true);
     desk.hear("AUTHENTICATE +");
     assert_eq!(desk.said(), ["AUTHENTICATE EXTERNAL", "AUTHENTICATE +"]);
     desk.hear(":s 907 * :You have already authenticated using SASL");
     assert_eq!(desk.said(), ["CAP END"]);
+}
+
+#[test]
+fn a_certificate_alone_that_is_not_known_keeps_nobody_out() {
+    let mut desk = offered_to("=EXTERNAL", None, true);
+    desk.hear("AUTHENTICATE +");
+    desk.said();
+    desk.hear(":s 904 * :SASL authentication failed");
+    assert_eq!(desk.said(), ["CAP END"]);
+    assert_eq!(desk.events(), ["notice * SASL authentication failed"]);
+    desk.hear(":s 001 ferris :Welcome");
+    assert!(!desk.talk.ending());
 }
 
 #[test]
@@ -194,7 +198,6 @@ fn long_answers_go_out_in_pieces_of_400_bytes() {
         let login = Login {
             user: "u".repeat(48),
             password: Some(Secret("p".repeat(length + 2))),
-            certificate: false,
         };
         let mut desk = offered("=PLAIN", login);
         desk.said();
@@ -239,7 +242,7 @@ fn a_server_that_does_not_answer_the_login_is_given_up() {
 #[test]
 fn a_password_is_not_said_over_a_connection_that_fell_back_to_plain_text() {
     let mut desk = Desk::with(|settings| settings.login = Some(password()));
-    desk.talk.secured(Safety::Fallback);
+    desk.talk.secured(Safety::Fallback, false);
     desk.talk.connected(desk.now);
     desk.said();
     desk.hear(":s CAP * LS :sasl=PLAIN");
@@ -270,6 +273,20 @@ fn commands_after_connecting_go_first_and_at_the_networks_pace() {
     assert_eq!(desk.said(), ["MODE ferris +x"]);
     desk.wait(1);
     assert_eq!(desk.said(), ["JOIN #c"]);
+}
+
+#[test]
+fn a_gateway_that_is_believed_says_first_who_comes() {
+    let line = "WEBIRC pw isthmus host.example fd00::1";
+    for (safety, said) in [
+        (Safety::Plain, line.to_owned()),
+        (Safety::Tls, format!("{line} :secure")),
+    ] {
+        let mut desk = Desk::with(|settings| settings.webirc = Some(Secret(line.to_owned())));
+        desk.talk.secured(safety, false);
+        desk.talk.connected(desk.now);
+        assert_eq!(desk.said()[..2], [said, "CAP LS 302".to_owned()]);
+    }
 }
 
 #[test]

@@ -1,0 +1,182 @@
+//! Asking the network: who somebody is (WHOIS) and which channels there are (LIST).
+//!
+//! Answers come in pieces: those of a WHOIS are gathered and told when it ends, channels as they
+//! come. A LIST at a time: servers do not say which of two a line answers.
+
+use isthmus_gateway::{Event, Fault, FaultKind, Outcome, Sink, Tag, Text};
+
+use super::asked::Want;
+use super::send::is_target;
+use super::{Conversation, done, format};
+use crate::line::{Line, to_iso};
+
+/// What a WHOIS has brought so far.
+#[derive(Default)]
+pub(super) struct Whois {
+    /// The folded nickname.
+    key: Vec<u8>,
+    fields: Vec<(&'static str, String)>,
+}
+
+/// Values of one WHOIS.
+const MOST_FIELDS: usize = 32;
+
+const AWAY: u16 = 301;
+const REG_NICK: u16 = 307;
+const USER: u16 = 311;
+const SERVER: u16 = 312;
+const OPERATOR: u16 = 313;
+const IDLE: u16 = 317;
+const CHANNELS: u16 = 319;
+/// UnrealIRCd, ergo, InspIRCd: the mode of bots.
+const BOT: u16 = 335;
+const ACCOUNT: u16 = 330;
+const ACTUALLY: u16 = 338;
+const HOST: u16 = 378;
+const SECURE: u16 = 671;
+const CERTIFICATE: u16 = 276;
+const SPECIAL: u16 = 320;
+
+impl Conversation {
+    pub(super) fn lookup(&mut self, tag: Tag, nick: &str, sink: &mut dyn Sink) {
+        if !is_target(nick) || self.isupport.is_channel(nick) {
+            let fault = Fault::new(FaultKind::BadAddress, "not the name of a person");
+            return done(tag, Err(fault), sink);
+        }
+        self.ask(tag, Want::Lookup, (nick, ""), format!("WHOIS {nick}"), sink);
+    }
+
+    pub(super) fn list(&mut self, tag: Tag, search: Option<&str>, sink: &mut dyn Sink) {
+        if self.asked.iter().any(|asked| asked.want == Want::List) {
+            let words = "the network is being asked for its channels already";
+            return done(tag, Err(Fault::new(FaultKind::TooFast, words)), sink);
+        }
+        let search = search.unwrap_or("").trim().to_lowercase();
+        self.ask(tag, Want::List, ("", &search), "LIST".to_owned(), sink);
+        if let Some(asked) = self.asked.last_mut().filter(|asked| asked.tag == tag) {
+            asked.nick = search.into_bytes();
+        }
+    }
+
+    /// A piece of a WHOIS. False: nobody has asked for it.
+    pub(super) fn on_whois(&mut self, number: u16, line: &Line<'_>) -> bool {
+        let Some(nick) = line.param(1) else {
+            return false;
+        };
+        let key = self.folded(nick);
+        let open = |asked: &super::Asked| asked.want == Want::Lookup && asked.key == key;
+        if !self
+            .asked
+            .iter()
+            .any(|asked| asked.gone.is_some() && open(asked))
+        {
+            return false;
+        }
+        if self.whois.key != key {
+            self.whois = Whois {
+                key,
+                fields: vec![("nick", nick.to_owned())],
+            };
+        }
+        let word = |at: usize| line.param(at).unwrap_or("");
+        let whois = &mut self.whois;
+        match number {
+            USER => {
+                whois.add("user", word(2));
+                whois.add("host", word(3));
+                whois.add("name", &format::plain(line.last()).body);
+            }
+            SERVER => whois.add("server", word(2)),
+            IDLE => {
+                whois.add("idle", word(2));
+                if let Ok(since) = word(3).parse::<i64>() {
+                    let since = isthmus_gateway::Time(since.saturating_mul(1000));
+                    whois.add("since", &to_iso(since));
+                }
+            }
+            CHANNELS => whois.add("channels", line.last()),
+            ACCOUNT => whois.add("account", word(2)),
+            AWAY => whois.add("away", &format::plain(line.last()).body),
+            REG_NICK | OPERATOR | BOT | ACTUALLY | HOST | SECURE | CERTIFICATE | SPECIAL => {
+                let label = match number {
+                    OPERATOR => "operator",
+                    BOT => "bot",
+                    SECURE => "secure",
+                    CERTIFICATE => "certificate",
+                    ACTUALLY | HOST => "address",
+                    _ => "note",
+                };
+                let words = line.params().get(2..).unwrap_or(&[]).join(" ");
+                whois.add(label, &words);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// 318: the WHOIS ends.
+    pub(super) fn on_whois_end(&mut self, line: &Line<'_>, sink: &mut dyn Sink) -> bool {
+        let key = self.folded(line.param(1).unwrap_or(""));
+        let Some(tag) = self.take_asked(|a| a.want == Want::Lookup && a.key == key) else {
+            return false;
+        };
+        let whois = std::mem::take(&mut self.whois);
+        let known = whois.key == key && !whois.fields.is_empty();
+        if !known {
+            let fault = Fault::new(FaultKind::NoSuchTarget, "there is nobody of that name");
+            done(tag, Err(fault), sink);
+            return true;
+        }
+        let fields = whois.fields.into_iter();
+        let fields = fields.map(|(label, value)| (label.into(), Text::Owned(value)));
+        sink.event(Event::Found {
+            tag,
+            fields: fields.collect(),
+        });
+        done(tag, Ok(Outcome::Finished), sink);
+        true
+    }
+
+    /// `322 me #channel users :topic`. False: nobody has asked for it.
+    pub(super) fn on_list(&mut self, line: &Line<'_>, sink: &mut dyn Sink) -> bool {
+        let open = |asked: &&super::Asked| asked.want == Want::List && asked.gone.is_some();
+        let Some(asked) = self.asked.iter().find(open) else {
+            return false;
+        };
+        let (Some(name), users) = (line.param(1), line.param(2).unwrap_or("")) else {
+            return true;
+        };
+        let topic = format::plain(line.param(3).unwrap_or("")).body;
+        let search = String::from_utf8_lossy(&asked.nick);
+        let fits = |text: &str| text.to_lowercase().contains(&*search);
+        // Some servers show a secret channel as `*`.
+        if self.isupport.is_channel(name) && (fits(name) || fits(&topic)) {
+            let fields = [("name", name), ("users", users), ("topic", &*topic)];
+            let fields = fields.into_iter().filter(|(_, value)| !value.is_empty());
+            sink.event(Event::Found {
+                tag: asked.tag,
+                fields: fields
+                    .map(|(label, value)| (label.into(), value.into()))
+                    .collect(),
+            });
+        }
+        true
+    }
+
+    /// 323: that was the last channel.
+    pub(super) fn on_list_end(&mut self, sink: &mut dyn Sink) -> bool {
+        let Some(tag) = self.take_asked(|asked| asked.want == Want::List) else {
+            return false;
+        };
+        done(tag, Ok(Outcome::Finished), sink);
+        true
+    }
+}
+
+impl Whois {
+    fn add(&mut self, label: &'static str, value: &str) {
+        if !value.is_empty() && self.fields.len() < MOST_FIELDS {
+            self.fields.push((label, value.to_owned()));
+        }
+    }
+}
