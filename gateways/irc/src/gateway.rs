@@ -376,6 +376,40 @@ mod tests {
     }
 
     #[test]
+    fn what_is_secret_goes_to_its_own_network_only() {
+        let user = User {
+            id: isthmus_gateway::UserId(1),
+            local: "crab".to_owned(),
+            domain: "example.org".to_owned(),
+            lang: String::new(),
+            region: String::new(),
+        };
+        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let fields = [
+            field("sasl_password@Libera", "hunter2"),
+            field("sasl_user@libera", "ferris"),
+            field("pass", "everywhere"),
+            field("after_connect_commands@oftc", "/MSG NickServ x\n\n mode y "),
+        ];
+        let account = Account {
+            fields: fields.into_iter().collect(),
+        };
+        let irc = gateway(json!({ "networks": { "libera": {} } }));
+        let settings = |name: &str| irc.settings(&user, Some(&account), name);
+        let login = settings("libera").login.expect("set for it");
+        assert_eq!(
+            (login.user.as_str(), login.password),
+            ("ferris", Some(Secret("hunter2".to_owned())))
+        );
+        let evil = settings("irc.evil.example");
+        assert_eq!((evil.login, evil.password), (None, None));
+        assert_eq!(settings("oftc").after_connect, ["MSG NickServ x", "mode y"]);
+        let fixed = gateway(json!({ "network": "libera" }));
+        let own = fixed.settings(&user, Some(&account), "libera");
+        assert_eq!(own.password, Some(Secret("everywhere".to_owned())));
+    }
+
+    #[test]
     fn a_user_name_is_one_that_servers_take() {
         assert_eq!(ident("j\u{fc}rgen mustermann"), "jrgenmuste");
         assert_eq!(ident("\u{1f980}"), "xmpp");

@@ -115,6 +115,9 @@ impl<'a> Line<'a> {
 
     /// Whether there is such a tag, with a value or without.
     pub fn has_tag(&self, name: &str) -> bool {
+        if self.tags.is_empty() {
+            return false;
+        }
         let mut tags = self.tags.split(';');
         tags.any(|tag| tag.split('=').next() == Some(name))
     }

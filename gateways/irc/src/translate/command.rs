@@ -138,7 +138,11 @@ impl Conversation {
             Command::ListRooms { search } => self.list(tag, search.as_deref(), sink),
             Command::Ban { room, whom, on, .. } => self.ban(tag, &room, &whom, on, sink),
             Command::Bans { room } => self.bans(tag, &room, sink),
-            Command::Config { room, flags } => self.config(tag, &room, flags, sink),
+            Command::Config {
+                room,
+                flags,
+                password,
+            } => self.config(tag, &room, (flags, password.as_deref()), sink),
             Command::Knock { room, reason } => self.knock(tag, &room, reason.as_deref(), sink),
             Command::Watch { contact, on } => self.watch(tag, &contact, on, now, sink),
             _ => {

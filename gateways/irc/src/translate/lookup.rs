@@ -151,7 +151,7 @@ impl Conversation {
         let fits = |text: &str| text.to_lowercase().contains(&*search);
         // Some servers show a secret channel as `*`.
         if self.isupport.is_channel(name) && (fits(name) || fits(&topic)) {
-            let fields = [("name", name), ("users", users), ("topic", &*topic)];
+            let fields = [("room", name), ("occupants", users), ("subject", &*topic)];
             let fields = fields.into_iter().filter(|(_, value)| !value.is_empty());
             sink.event(Event::Found {
                 tag: asked.tag,

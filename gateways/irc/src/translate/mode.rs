@@ -69,7 +69,10 @@ impl Conversation {
                     change.others = true;
                     set_flag(flags, letter, on);
                     if self.takes_argument(letter, on) {
-                        args.next();
+                        let value = args.next();
+                        if letter == 'l' {
+                            flags.limit = value.and_then(|it| it.parse().ok()).unwrap_or(0);
+                        }
                     }
                 }
             }
@@ -121,6 +124,7 @@ fn set_flag(flags: &mut RoomFlags, letter: char, on: bool) {
         'm' => flags.moderated = on,
         'i' => flags.members_only = on,
         'k' => flags.password = on,
+        'l' if !on => flags.limit = 0,
         's' | 'p' => flags.hidden = on,
         't' => flags.subject_locked = on,
         _ => {}

@@ -1,12 +1,12 @@
 //! Keeping order in a channel: bans and their list, its modes, asking to be let in (KNOCK).
 
-use isthmus_gateway::{Event, Fault, FaultKind, RoomFlags, Sink, Tag};
+use isthmus_gateway::{Event, Fault, FaultKind, RoomFlags, Sink, Tag, Who};
 
 use super::asked::Want;
 use super::command::one_line;
 use super::send::is_target;
 use super::{Conversation, done};
-use crate::line::{Line, to_iso};
+use crate::line::Line;
 
 impl Conversation {
     pub(super) fn ban(&mut self, tag: Tag, room: &str, whom: &str, on: bool, sink: &mut dyn Sink) {
@@ -35,13 +35,13 @@ impl Conversation {
         let (Some(asked), Some(mask)) = (self.asked.iter().find(open), line.param(2)) else {
             return false;
         };
-        let mut fields = vec![("mask".into(), mask.into())];
+        let mut fields = vec![("whom".into(), mask.into())];
         if let Some(by) = line.param(3).filter(|by| !by.is_empty()) {
             fields.push(("by".into(), by.into()));
         }
         if let Some(Ok(seconds)) = line.param(4).map(str::parse::<i64>) {
-            let time = isthmus_gateway::Time(seconds.saturating_mul(1000));
-            fields.push(("time".into(), to_iso(time).into()));
+            let millis = seconds.saturating_mul(1000).to_string();
+            fields.push(("time".into(), millis.into()));
         }
         let tag = asked.tag;
         sink.event(Event::Found { tag, fields });
@@ -58,14 +58,21 @@ impl Conversation {
         true
     }
 
-    /// Sets the modes that differ. A password is not among them: it has a value.
-    pub(super) fn config(&mut self, tag: Tag, room: &str, flags: RoomFlags, sink: &mut dyn Sink) {
+    /// Sets the modes that differ, and the password where there is a new one.
+    pub(super) fn config(
+        &mut self,
+        tag: Tag,
+        room: &str,
+        (flags, password): (RoomFlags, Option<&str>),
+        sink: &mut dyn Sink,
+    ) {
         if self.room(room).is_none() {
             let fault = Fault::new(FaultKind::NotJoined, "not in that channel");
             return done(tag, Err(fault), sink);
         }
         let now = self.flags(room);
-        let mut letters = [String::from("+"), String::from("-")];
+        let (mut on, mut off) = (String::new(), String::new());
+        let mut values = String::new();
         for (letter, is, shall) in [
             ('m', now.moderated, flags.moderated),
             ('i', now.members_only, flags.members_only),
@@ -73,17 +80,39 @@ impl Conversation {
             ('t', now.subject_locked, flags.subject_locked),
         ] {
             if is != shall {
-                letters[usize::from(!shall)].push(letter);
+                if shall { &mut on } else { &mut off }.push(letter);
             }
         }
-        let change: String = letters
-            .into_iter()
-            .filter(|letters| letters.len() > 1)
-            .collect();
+        if let Some(password) = password.filter(|_| flags.password) {
+            if !is_target(password) {
+                let words = "a channel's password holds neither spaces nor commas";
+                return done(tag, Err(Fault::new(FaultKind::WrongPassword, words)), sink);
+            }
+            on.push('k');
+            values.push_str(&format!(" {password}"));
+        }
+        if flags.limit > 0 && flags.limit != now.limit {
+            on.push('l');
+            values.push_str(&format!(" {}", flags.limit));
+        } else if flags.limit == 0 && now.limit > 0 {
+            off.push('l');
+        }
+        if now.password && !flags.password {
+            // It takes a value to be removed; servers in use take any.
+            off.push('k');
+            values.push_str(" *");
+        }
+        let mut change = String::new();
+        for (sign, letters) in [('+', on), ('-', off)] {
+            if !letters.is_empty() {
+                change.push(sign);
+                change.push_str(&letters);
+            }
+        }
         if change.is_empty() {
             return done(tag, Ok(isthmus_gateway::Outcome::Finished), sink);
         }
-        let line = format!("MODE {room} {change}");
+        let line = format!("MODE {room} {change}{values}");
         self.ask_about(tag, Want::Config, (room, ""), line, sink);
     }
 
@@ -113,10 +142,20 @@ impl Conversation {
 
     /// `710 #channel #channel nick!user@host :words`: somebody knocks.
     pub(super) fn on_knock(&mut self, line: &Line<'_>, sink: &mut dyn Sink) {
-        let names = line.params().iter().copied();
+        let mut names = line.params().iter().copied();
         let channel = names.clone().find(|name| self.isupport.is_channel(name));
-        let who = names.clone().find(|name| name.contains('!')).unwrap_or("");
-        let nick = who.split('!').next().unwrap_or(who);
-        self.notice(channel, &format!("{nick} {}", line.last()), sink);
+        let (Some(channel), Some(who)) = (channel, names.find(|name| name.contains('!'))) else {
+            return;
+        };
+        let (nick, handle) = who.split_once('!').unwrap_or((who, ""));
+        sink.event(Event::Knocked {
+            room: channel.into(),
+            who: Who {
+                handle: Some(handle.into()),
+                ..Who::nick(nick)
+            },
+            // The last words are the server's.
+            reason: None,
+        });
     }
 }

@@ -103,6 +103,14 @@ impl Conversation {
         }
     }
 
+    pub(super) fn is_watched(&self, nick: &str) -> bool {
+        let fold = &self.isupport.fold;
+        self.watch
+            .watched
+            .iter()
+            .any(|it| fold.same(&it.nick, nick))
+    }
+
     /// Another connection: nobody is watched there yet.
     pub(super) fn unwatch(&mut self) {
         self.watch = Watch::default();

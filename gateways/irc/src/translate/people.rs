@@ -14,26 +14,33 @@ impl Conversation {
         if nick.is_empty() || self.is_me(nick) {
             return;
         }
-        sink.event(Event::Contact {
-            contact: nick.into(),
-            online: true,
-            away: line
-                .param(0)
-                .filter(|words| !words.is_empty())
-                .map(Into::into),
+        let words = line.param(0).unwrap_or("");
+        sink.event(Event::Known {
+            who: Who {
+                away: Some(words.into()),
+                ..who(line)
+            },
         });
+        if self.is_watched(nick) {
+            sink.event(Event::Contact {
+                contact: nick.into(),
+                online: true,
+                away: Some(words)
+                    .filter(|words| !words.is_empty())
+                    .map(Into::into),
+            });
+        }
     }
 
     /// `ACCOUNT name`, `*` for none.
     pub(super) fn on_account(&mut self, line: &Line<'_>, sink: &mut dyn Sink) {
-        let account = line
-            .param(0)
-            .filter(|name| !name.is_empty() && *name != "*");
         let whose = who(line);
+        let account = line.param(0).filter(|name| !name.is_empty());
         if whose.nick.is_empty() || account.is_none() {
             return;
         }
-        let account = account.map(Into::into);
+        // Empty: logged in to none.
+        let account = account.map(|name| if name == "*" { "" } else { name }.into());
         sink.event(Event::Known {
             who: Who { account, ..whose },
         });

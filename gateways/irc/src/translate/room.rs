@@ -324,6 +324,8 @@ pub(super) fn who<'a>(line: &Line<'a>) -> Who<'a> {
     Who {
         handle: line.handle().map(Into::into),
         account: account(line),
+        // IRCv3 bot-mode.
+        bot: line.has_tag("bot").then_some(true),
         ..Who::nick(line.nick())
     }
 }
@@ -333,10 +335,10 @@ fn account<'a>(line: &Line<'a>) -> Option<Text<'a>> {
     line.tag("account")
 }
 
-/// The account in an extended JOIN; `*` stands for none.
+/// The account in an extended JOIN; `*` stands for none, which is then known.
 fn known_account(word: Option<&str>) -> Option<Text<'_>> {
-    word.filter(|word| !word.is_empty() && *word != "*")
-        .map(Into::into)
+    let word = word.filter(|word| !word.is_empty())?;
+    Some(if word == "*" { "" } else { word }.into())
 }
 
 /// `one.example two.example`: two servers have lost each other.

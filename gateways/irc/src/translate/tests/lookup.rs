@@ -71,8 +71,8 @@ fn channels_are_told_with_topic_and_users_and_only_those_searched_for() {
         desk.events(),
         [
             format!("done {second} TooFast: the network is being asked for its channels already"),
-            format!("found {tag} name=#rust users=12 topic=All of it"),
-            format!("found {tag} name=#crabs users=3 topic=we love rust"),
+            format!("found {tag} room=#rust occupants=12 subject=All of it"),
+            format!("found {tag} room=#crabs occupants=3 subject=we love rust"),
             format!("done {tag} Finished"),
         ]
     );
@@ -106,8 +106,8 @@ fn bans_are_set_lifted_and_listed() {
     assert_eq!(
         desk.events(),
         [
-            format!("found {three} mask=*!*@evil.example by=alice time=2001-09-09T01:46:40Z"),
-            format!("found {three} mask=bob!*@*"),
+            format!("found {three} whom=*!*@evil.example by=alice time=1000000000000"),
+            format!("found {three} whom=bob!*@*"),
             format!("done {three} Finished"),
         ]
     );
@@ -126,6 +126,7 @@ fn only_modes_that_differ_are_changed() {
     let config = || Command::Config {
         room: "#c".into(),
         flags,
+        password: None,
     };
     let tag = desk.ask(config());
     assert_eq!(desk.said()[0], "MODE #c +i-m");
@@ -134,6 +135,28 @@ fn only_modes_that_differ_are_changed() {
     let tag = desk.ask(config());
     assert!(desk.said().is_empty());
     assert_eq!(desk.events(), [format!("done {tag} Finished")]);
+    let shut = |flags, password| Command::Config {
+        room: "#c".into(),
+        flags,
+        password,
+    };
+    let mut limited = RoomFlags {
+        limit: 5,
+        password: true,
+        ..flags
+    };
+    desk.ask(shut(limited, Some("key".into())));
+    assert_eq!(desk.said()[0], "MODE #c +kl key 5");
+    desk.hear(":ferris!f@h MODE #c +kl key 5");
+    limited.limit = 0;
+    limited.password = false;
+    desk.ask(shut(limited, None));
+    assert_eq!(desk.said()[0], "MODE #c -lk *");
+    desk.hear(":ferris!f@h MODE #c -lk *");
+    desk.events();
+    limited.password = true;
+    let tag = desk.ask(shut(limited, Some("a b".into())));
+    assert!(desk.events()[0].starts_with(&format!("done {tag} WrongPassword")));
 }
 
 #[test]
@@ -154,7 +177,7 @@ fn knocking_is_heard_or_refused_and_knocks_are_told() {
         [
             format!("done {one} Finished"),
             format!("done {two} Other: Channel is open"),
-            "notice #c bob has asked for an invite".to_owned(),
+            "knocked #c bob".to_owned(),
         ]
     );
 }

@@ -288,12 +288,17 @@ fn brief(event: &Event<'_>) -> String {
             message.body
         ),
         Event::Known { who } => format!(
-            "known {} {} {} {}",
+            "known {} {} {} {}{}",
             who.nick,
             who.account.as_deref().unwrap_or("-"),
             who.handle.as_deref().unwrap_or("-"),
-            who.name.as_deref().unwrap_or("-")
+            who.name.as_deref().unwrap_or("-"),
+            who.away
+                .as_deref()
+                .map(|away| format!(" away: {away}"))
+                .unwrap_or_default()
         ),
+        Event::Knocked { room, who, .. } => format!("knocked {room} {}", who.nick),
         Event::Found { tag, fields } => {
             let fields: Vec<_> = fields.iter().map(|(l, v)| format!("{l}={v}")).collect();
             format!("found {} {}", tag.0, fields.join(" "))

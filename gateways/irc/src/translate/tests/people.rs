@@ -15,10 +15,24 @@ fn what_becomes_known_of_people_is_told_once_for_all_channels() {
         desk.events(),
         [
             "known bob bobby b@h -",
+            "known bob  b@h -",
             "known bob - user@new.host -",
             "known bob - user@new.host Bob the Builder",
-            "contact bob true Some(\"lunch\")",
-            "contact bob true None",
+            "known bob - b@h - away: lunch",
+            "known bob - b@h - away: ",
+        ]
+    );
+    desk.ask(Command::Watch {
+        contact: "Bob".into(),
+        on: true,
+    });
+    desk.events();
+    desk.hear(":bob!b@h AWAY :lunch");
+    assert_eq!(
+        desk.events(),
+        [
+            "known bob - b@h - away: lunch",
+            "contact bob true Some(\"lunch\")"
         ]
     );
 }

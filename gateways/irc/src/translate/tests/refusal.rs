@@ -273,7 +273,8 @@ fn kind_of_entry(number: u16) -> FaultKind {
     use FaultKind as F;
     match number {
         401 | 403 | 441 | 476 => F::NoSuchTarget,
-        405 | 478 => F::Full,
+        405 | 471 => F::RoomFull,
+        478 => F::Full,
         407 | 437 | 438 => F::TooFast,
         411 | 412 | 461 => F::BadRequest,
         421 | 472 => F::Unsupported,
@@ -283,7 +284,6 @@ fn kind_of_entry(number: u16) -> FaultKind {
         442 => F::NotJoined,
         465 | 474 | 494 | 531 => F::Forbidden,
         470 => F::Moved,
-        471 => F::RoomFull,
         473 | 480 => F::MembersOnly,
         475 => F::WrongPassword,
         477 | 486 => F::NotRegistered,
