@@ -60,10 +60,10 @@ impl Want {
         !matches!(self, Self::Join | Self::Leave | Self::History)
     }
 
-    /// The network may answer it with nothing at all.
+    /// The network may answer it with nothing at all, and does so in order. A list of channels
+    /// comes beside other things.
     fn may_be_silent(self) -> bool {
-        let answers = [Self::Read, Self::Lookup, Self::List, Self::Bans];
-        self.ends_with_label() && !answers.contains(&self)
+        self.ends_with_label() && self != Self::List
     }
 }
 

@@ -8,7 +8,7 @@ fn what_is_known_of_somebody_is_told_together() {
     let tag = desk.ask(Command::Lookup {
         contact: "Bob".into(),
     });
-    assert_eq!(desk.said(), ["WHOIS Bob"]);
+    assert_eq!(desk.said()[0], "WHOIS Bob");
     for line in [
         "311 ferris bob b host.example * :Bob \u{2}the\u{2} Builder",
         "319 ferris bob :@#c +#d",
