@@ -66,39 +66,12 @@ impl Sink for Session {
             }
             Event::Known { who } => self.rooms.known(&self.base, &who),
             Event::Notice { room, text } => self.notice(room.as_deref(), &text),
-            Event::Edit { key, message } => self.edited(&key, &message),
-            Event::Retract { at, key, by, text } => match &at {
-                Place::Room(name) => self.in_room(name, |room, base| {
-                    room.retracted(base, &key, &by.nick, text.as_deref());
-                }),
-                _ => self.private(Private::Retracted(key.into_owned(), by.into_owned())),
-            },
-            Event::React { at, key, who, with } => match &at {
-                Place::Room(name) => {
-                    self.in_room(name, |room, base| {
-                        room.reacted(base, &key, &who.nick, &with)
-                    });
-                }
-                _ => {
-                    let with = with.into_iter().map(|it| it.into_owned().into()).collect();
-                    let (key, who) = (key.into_owned(), who.into_owned());
-                    self.private(Private::Reacted(key, who, with));
-                }
-            },
-            Event::Delivered { at, key } => {
-                // XEP-0184 §5.3: never for what was said to a whole room.
-                let nick = nick_at(&at).to_owned();
-                if !nick.is_empty() {
-                    self.private(Private::Delivered(key.into_owned(), nick));
-                }
-            }
-            Event::Read { at, key, who } => match &at {
-                Place::Room(name) => {
-                    self.in_room(name, |room, base| room.displayed(base, &key, &who.nick));
-                }
-                _ => self.private(Private::Read(key.into_owned(), who.into_owned())),
-            },
-            Event::Typing { at, who, on } => self.typing(&at, &who.nick, on),
+            event @ (Event::Edit { .. }
+            | Event::Retract { .. }
+            | Event::React { .. }
+            | Event::Delivered { .. }
+            | Event::Read { .. }
+            | Event::Typing { .. }) => self.about_a_message(event),
             // Nothing shows these yet; the network loses nothing by it.
             Event::Contact { .. }
             | Event::Knocked { .. }
@@ -133,6 +106,46 @@ impl Session {
                 self.private(Private::Said(Box::new(message.clone().into_owned())));
             }
             Place::Network => self.notice(None, &message.body),
+        }
+    }
+
+    /// Somebody changes, takes back, reacts to, gets or reads a message; or types one.
+    fn about_a_message(&mut self, event: Event<'_>) {
+        match event {
+            Event::Edit { key, message } => self.edited(&key, &message),
+            Event::Retract { at, key, by, text } => match &at {
+                Place::Room(name) => self.in_room(name, |room, base| {
+                    room.retracted(base, &key, &by.nick, text.as_deref());
+                }),
+                _ => self.private(Private::Retracted(key.into_owned(), by.into_owned())),
+            },
+            Event::React { at, key, who, with } => match &at {
+                Place::Room(name) => {
+                    self.in_room(name, |room, base| {
+                        room.reacted(base, &key, &who.nick, &with)
+                    });
+                }
+                _ => {
+                    let with = with.into_iter().map(|it| it.into_owned().into()).collect();
+                    let (key, who) = (key.into_owned(), who.into_owned());
+                    self.private(Private::Reacted(key, who, with));
+                }
+            },
+            Event::Delivered { at, key } => {
+                // XEP-0184 §5.3: never for what was said to a whole room.
+                let nick = nick_at(&at).to_owned();
+                if !nick.is_empty() {
+                    self.private(Private::Delivered(key.into_owned(), nick));
+                }
+            }
+            Event::Read { at, key, who } => match &at {
+                Place::Room(name) => {
+                    self.in_room(name, |room, base| room.displayed(base, &key, &who.nick));
+                }
+                _ => self.private(Private::Read(key.into_owned(), who.into_owned())),
+            },
+            Event::Typing { at, who, on } => self.typing(&at, &who.nick, on),
+            _ => {}
         }
     }
 

@@ -54,10 +54,13 @@ impl Private {
     }
 }
 
+/// What the store says of a message.
+type Finding = Later<Result<Option<Known>, StoreFault>>;
+
 /// Private events that wait for the store, oldest first.
 #[derive(Default)]
 pub(crate) struct Held {
-    queue: VecDeque<(Private, Later<Result<Option<Known>, StoreFault>>)>,
+    queue: VecDeque<(Private, Finding)>,
 }
 
 impl Session {
@@ -71,7 +74,7 @@ impl Session {
         if self.held.queue.len() >= MOST || (settled && self.held.queue.is_empty()) {
             return self.tell_private(event, own);
         }
-        let known: Later<_> = match about.filter(|_| own.is_none()) {
+        let known: Finding = match about.filter(|_| own.is_none()) {
             Some(key) => {
                 let (user, gateway) = (self.base.user.as_str(), self.base.outbox.domain());
                 let store = &self.base.shared.store;
