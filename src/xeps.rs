@@ -30,15 +30,14 @@ pub const XEPS: &[Xep] = &[
         30,
         "2.5.0",
         false,
-        "information; nothing is listed yet",
+        "information; rooms, occupants and commands are listed",
         "host/disco.rs",
     ),
     xep(
         45,
         "1.35.5",
-        false,
-        "rooms as a service: entering, leaving, talk, subject, nickname, \
-         private messages, kick, ban, roles and affiliations",
+        true,
+        "as a service; rooms are the network's: neither made nor destroyed, without registration",
         "host/room/mod.rs",
     ),
     xep(
@@ -48,6 +47,7 @@ pub const XEPS: &[Xep] = &[
         "commands of the gateway, registration in steps; the same by chat",
         "host/command/adhoc.rs",
     ),
+    xep(59, "1.0.1", true, "of rooms and occupants", "host/rsm.rs"),
     xep(
         66,
         "1.5",
@@ -88,6 +88,13 @@ pub const XEPS: &[Xep] = &[
     xep(114, "1.6", true, "", "component/mod.rs"),
     xep(115, "1.6.0", false, "of the gateway itself", "host/caps.rs"),
     xep(
+        122,
+        "1.0.2",
+        false,
+        "ranges of numbers",
+        "host/room/config.rs",
+    ),
+    xep(
         184,
         "1.4.0",
         true,
@@ -98,13 +105,7 @@ pub const XEPS: &[Xep] = &[
     xep(199, "2.0.1", true, "", "host/ping.rs"),
     xep(203, "2.0", true, "", "host/delay.rs"),
     xep(245, "1.0", true, "", "host/chat/text.rs"),
-    xep(
-        249,
-        "1.2",
-        false,
-        "invitations to the user",
-        "host/session/events.rs",
-    ),
+    xep(249, "1.2", true, "", "host/session/invites.rs"),
     xep(
         308,
         "1.2.1",

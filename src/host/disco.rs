@@ -4,6 +4,7 @@ use isthmus_gateway::{Address, Caps, Gateway, Identity, Kind, RoomFlags};
 
 use crate::component::Outbox;
 use crate::host::reply::Origin;
+use crate::host::room::is_room;
 use crate::host::{caps, chat, command, desk};
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
@@ -16,13 +17,20 @@ pub(crate) struct Seen {
     pub(crate) occupants: usize,
     /// What it is about.
     pub(crate) subject: String,
+    /// Whom to turn to: addresses.
+    pub(crate) contacts: Vec<String>,
     /// What holds in it.
     pub(crate) flags: RoomFlags,
+    /// The asker's nickname, if he is in it.
+    pub(crate) nick: Option<String>,
     /// The asker is in it.
     pub(crate) entered: bool,
     /// What can be expressed there; `None`: what the gateway says of its networks.
     pub(crate) caps: Option<Caps>,
 }
+
+/// The node that asks for one's own nickname (XEP-0045 §7.12).
+const OWN_NICK: &str = "x-roomuser-item";
 
 /// What the gateway itself can do.
 pub(crate) const GATEWAY_FEATURES: [&str; 5] = [
@@ -38,7 +46,7 @@ pub(crate) fn of_gateway(gateway: &dyn Gateway) -> (Vec<Identity>, Vec<&'static 
     let manifest = gateway.manifest();
     let mut features = GATEWAY_FEATURES.to_vec();
     if manifest.caps.rooms {
-        features.push(ns::MUC);
+        features.extend([ns::MUC, ns::RSM, ns::OCCUPANT_ID]);
     }
     if desk::registers(gateway) {
         features.push(ns::REGISTER);
@@ -62,10 +70,17 @@ pub(crate) fn info(
     node: Option<&str>,
     seen: Option<&Seen>,
 ) {
-    if full && to.kind == Kind::Room && !seen.is_some_and(|seen| seen.entered) {
+    if full && is_room(to.kind) && !seen.is_some_and(|seen| seen.entered) {
         // XEP-0045 §6.6
         let text = "only an occupant may ask about an occupant";
         return origin.error(outbox, Condition::BadRequest, text);
+    }
+    if is_room(to.kind) && !full && gateway.manifest().caps.rooms {
+        match node {
+            Some(OWN_NICK) => return own_nick(outbox, origin, seen),
+            Some(ns::MUC_TRAFFIC) => return traffic(outbox, gateway, origin),
+            _ => {}
+        }
     }
     let (identities, mut features) = of_gateway(gateway);
     let ours = |node: &str| {
@@ -93,7 +108,7 @@ pub(crate) fn info(
             }
             Kind::Room | Kind::Group if !full => write_room(xml, gateway, to, seen),
             // An occupant is somebody of the room, by his nickname.
-            Kind::Room => {
+            Kind::Room | Kind::Group => {
                 let name = origin.resource.as_deref().unwrap_or(&to.id);
                 write_contact(xml, gateway, name, seen, true);
             }
@@ -106,7 +121,41 @@ pub(crate) fn info(
     });
 }
 
-/// Answers disco#items: nothing is listed yet.
+/// Answers what nickname the asker has in a room (XEP-0045 §7.12): the one he is in it with, as a
+/// network like IRC reserves none.
+fn own_nick(outbox: &Outbox, origin: &Origin, seen: Option<&Seen>) {
+    let Some(nick) = seen.and_then(|seen| seen.nick.as_deref()) else {
+        let text = "this network reserves no nicknames";
+        return origin.error(outbox, Condition::FeatureNotImplemented, text);
+    };
+    origin.result(outbox, |xml| {
+        xml.start_ns("query", ns::DISCO_INFO).attr("node", OWN_NICK);
+        write(xml, &[identity("conference", "text", nick)], &[]);
+        xml.end();
+    });
+}
+
+/// Answers what passes through a room (XEP-0045 §17.1.1) besides text.
+fn traffic(outbox: &Outbox, gateway: &dyn Gateway, origin: &Origin) {
+    let caps = &gateway.manifest().caps;
+    let known = [
+        (true, ns::OOB),
+        (caps.typing, ns::CHAT_STATES),
+        (caps.edit, ns::CORRECT),
+        (caps.reply, ns::REPLY),
+        (caps.react, ns::REACTIONS),
+        (caps.retract, ns::RETRACT),
+    ];
+    let features: Vec<_> = known.iter().filter(|it| it.0).map(|it| it.1).collect();
+    origin.result(outbox, |xml| {
+        xml.start_ns("query", ns::DISCO_INFO)
+            .attr("node", ns::MUC_TRAFFIC);
+        write(xml, &[], &features);
+        xml.end();
+    });
+}
+
+/// Answers disco#items of what has none, or shows none to the asker.
 pub(crate) fn items(outbox: &Outbox, origin: &Origin, node: Option<&str>) {
     if node.is_some() {
         return origin.error(outbox, Condition::ItemNotFound, "there is no such node");
@@ -174,6 +223,10 @@ fn write_room(xml: &mut Xml<'_>, gateway: &dyn Gateway, to: &Address, seen: Opti
         ns::MUC_STABLE_ID,
         ns::MUC_SELF_PING_OPTIMIZATION,
         ns::STANZA_ID,
+        ns::OCCUPANT_ID,
+        ns::HATS,
+        ns::MUC_REQUEST,
+        ns::RSM,
         ns::PING,
         "muc_persistent",
         "muc_semianonymous",
@@ -197,6 +250,15 @@ fn write_room(xml: &mut Xml<'_>, gateway: &dyn Gateway, to: &Address, seen: Opti
         &seen.occupants.to_string(),
     );
     field(xml, "muc#roominfo_subject", None, &seen.subject);
+    let may = if seen.flags.subject_locked { "0" } else { "1" };
+    field(xml, "muc#roominfo_subjectmod", None, may);
+    if !seen.contacts.is_empty() {
+        xml.start("field").attr("var", "muc#roominfo_contactjid");
+        for contact in &seen.contacts {
+            xml.text_element("value", contact);
+        }
+        xml.end();
+    }
     xml.end();
 }
 

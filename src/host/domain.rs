@@ -283,12 +283,22 @@ impl Domain {
                     user,
                     network: network.into(),
                 };
-                match self.offer(outbox, &key, stanza, Want::Ask) {
+                // Whose rooms are asked for must be reached.
+                let lists = self.lists_rooms(&stanza, &local);
+                let want = if lists { Want::Open } else { Want::Ask };
+                match self.offer(outbox, &key, stanza, want) {
                     Offer::Absent(stanza) => self.answer(outbox, &stanza, &key.user, &local),
                     other => self.refuse_rest(outbox, other),
                 }
             }
-            Route::Host => self.answer(outbox, &stanza, &user, &local),
+            Route::Host => match self.gateway.home() {
+                Some(home) if self.lists_rooms(&stanza, &local) => {
+                    let network = home.into();
+                    let offer = self.offer(outbox, &Key { user, network }, stanza, Want::Open);
+                    self.refuse_rest(outbox, offer);
+                }
+                _ => self.answer(outbox, &stanza, &user, &local),
+            },
             Route::Subscription => {
                 let asked = stanza.kind_attr().unwrap_or_default();
                 let kind = self
@@ -304,6 +314,23 @@ impl Domain {
                 }
             }
         }
+    }
+
+    /// Whether a stanza asks for the rooms of a network.
+    fn lists_rooms(&self, stanza: &Stanza, local: &str) -> bool {
+        if stanza.kind() != StanzaKind::Iq || !self.gateway.manifest().caps.rooms {
+            return false;
+        }
+        let to = self.address(local);
+        let service = |to: Address| matches!(to.kind, Kind::Gateway | Kind::Network);
+        if stanza.kind_attr().as_deref() != Some("get") || !to.is_some_and(service) {
+            return false;
+        }
+        let element = stanza.element().ok();
+        let query = element
+            .as_ref()
+            .and_then(|it| it.child("query", ns::DISCO_ITEMS));
+        query.is_some_and(|query| query.attr("node").is_none())
     }
 
     /// Whether a stanza is a message for the store-and-forward face.

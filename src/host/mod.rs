@@ -32,6 +32,7 @@ mod post;
 mod reply;
 mod room;
 mod router;
+mod rsm;
 #[cfg(all(test, feature = "loopback"))]
 mod scene;
 mod service;

@@ -5,6 +5,7 @@ use isthmus_gateway::{Address, Gateway, Kind};
 
 use crate::component::Outbox;
 use crate::host::reply::Origin;
+use crate::host::room::is_room;
 use crate::host::{disco, ping, version};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
@@ -22,20 +23,24 @@ pub(crate) fn answer(
     let node = payload.attr("node");
     let full = origin.resource.is_some();
     match (payload.name(), payload.ns()) {
-        ("ping", ns::PING) if get && full && to.kind == Kind::Room => {
+        ("ping", ns::PING) if get && full && is_room(to.kind) => {
             ping::occupant(outbox, origin, None, false);
         }
         ("ping", ns::PING) if get => origin.result(outbox, |_| {}),
         ("query", ns::DISCO_INFO) if get => {
             disco::info(outbox, gateway, origin, to, full, node, None);
         }
+        ("query", ns::DISCO_ITEMS) if get && full && is_room(to.kind) => {
+            let text = "only an occupant may ask about an occupant";
+            origin.error(outbox, Condition::BadRequest, text);
+        }
         ("query", ns::DISCO_ITEMS) if get => disco::items(outbox, origin, node),
         ("query", ns::VERSION) if get && matches!(to.kind, Kind::Gateway | Kind::Network) => {
             version::answer(outbox, origin);
         }
-        ("query", ns::MUC_ADMIN | ns::MUC_OWNER) if to.kind == Kind::Room => {
-            let text = "this cannot be asked of a room here";
-            origin.error(outbox, Condition::FeatureNotImplemented, text);
+        ("query", ns::MUC_ADMIN | ns::MUC_OWNER) if is_room(to.kind) => {
+            let text = "only an occupant may do this";
+            origin.error(outbox, Condition::Forbidden, text);
         }
         // RFC 6120 §8.4
         _ => origin.error(

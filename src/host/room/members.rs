@@ -9,16 +9,19 @@ use super::occupants::Occupant;
 use super::presence::{self, Details, Standing};
 use super::told::Anew;
 use super::{Cursor, Phase, Resource, Room, code};
-use crate::component::{Batch, Mark};
+use crate::component::{Batch, Class, Mark};
 use crate::host::names::NickId;
+use crate::host::post::head;
 use crate::host::session::Base;
+use crate::xmpp::ns;
+use crate::xmpp::write::{Sender, StanzaName};
 
 /// Former nicknames of the user that are remembered.
 const FORMER: usize = 8;
 
 impl Room {
     /// The resources that have been shown everything.
-    pub(super) fn live(&self) -> impl Iterator<Item = &Resource> {
+    pub(crate) fn live(&self) -> impl Iterator<Item = &Resource> {
         self.resources
             .iter()
             .filter(|resource| resource.cursor == Cursor::Live)
@@ -207,6 +210,9 @@ impl Room {
     /// Flags changed: moderation changes the role of everybody without a rank.
     pub(crate) fn flagged(&mut self, base: &Base, flags: RoomFlags) {
         let moderated = self.flags.moderated != flags.moderated;
+        if self.flags != flags {
+            self.tell_reconfigured(base);
+        }
         self.flags = flags;
         if !moderated {
             return;
@@ -221,6 +227,25 @@ impl Room {
         for occupant in concerned {
             self.tell_present(base, occupant);
         }
+    }
+
+    /// The room's configuration is another now (XEP-0045 §10.2.1, status 104).
+    fn tell_reconfigured(&self, base: &Base) {
+        let from = Sender {
+            local: Some(&self.local),
+            resource: None,
+        };
+        base.outbox.push(|batch| {
+            for resource in self.live() {
+                let (name, to) = (StanzaName::Message, &resource.jid);
+                let head = head(name, from, to, Some("groupchat"), None);
+                batch.stanza(Class::Message, head, |xml| {
+                    xml.start_ns("x", ns::MUC_USER);
+                    xml.start("status").attr("code", "104").end();
+                    xml.end();
+                });
+            }
+        });
     }
 
     /// The list of names is complete: it takes the place of what was known, and only what differs

@@ -17,10 +17,12 @@
 
 mod acts;
 mod admin;
+mod config;
 mod cursor;
 mod entrance;
 mod exit;
 mod identity;
+mod lists;
 mod members;
 mod occupants;
 mod presence;
@@ -28,17 +30,20 @@ mod rooms;
 mod subject;
 mod talk;
 mod told;
+pub(crate) mod voice;
 
 #[cfg(all(test, feature = "loopback"))]
 mod tests;
 
 use std::sync::Arc;
 
-use isthmus_gateway::{RoomFlags, Tag};
+use isthmus_gateway::{Kind, RoomFlags, Tag};
 
+pub(crate) use self::admin::person;
 pub(crate) use self::cursor::{Cursor, HistoryWish};
 pub(crate) use self::entrance::Entrance;
 pub(crate) use self::identity::{Identity, OccupantId};
+pub(crate) use self::lists::{Ban, answer_bans};
 use self::occupants::Occupants;
 pub(crate) use self::presence::{code, turn_stranger_out};
 pub(crate) use self::rooms::Rooms;
@@ -49,6 +54,11 @@ use crate::component::Mark;
 use crate::host::ids::Ids;
 use crate::host::names::{Names, NickId};
 use crate::store::{Conversation, ConversationId};
+
+/// Whether one of that kind can be entered.
+pub(crate) fn is_room(kind: Kind) -> bool {
+    matches!(kind, Kind::Room | Kind::Group)
+}
 
 /// How far the user's connection is in the room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

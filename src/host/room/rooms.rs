@@ -32,6 +32,11 @@ impl Rooms {
         self.find(base, name).is_some()
     }
 
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Room> {
+        self.list.iter()
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.list.len()
@@ -51,7 +56,10 @@ impl Rooms {
     ) -> Option<&mut Room> {
         let local = match local {
             Some(local) => local.to_owned(),
-            None => base.local(Kind::Room, name).ok()?,
+            None => {
+                let local = base.local(Kind::Room, name);
+                local.or_else(|_| base.local(Kind::Group, name)).ok()?
+            }
         };
         let key = base.folded(name);
         let conversation = format!("{}@{}", local, base.outbox.domain());

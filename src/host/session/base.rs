@@ -89,6 +89,9 @@ pub(crate) struct Base {
     pub(crate) ids: Ids,
     /// When the user last did something.
     pub(crate) active: Instant,
+    /// Requests of several commands.
+    pub(super) batches: Vec<super::batch::Batch>,
+    pub(super) last_batch: u32,
     next_tag: u32,
     open: HashMap<Tag, Open>,
     /// Deadlines in the order they fall due; an entry whose command is gone means nothing.
@@ -153,6 +156,8 @@ impl Base {
             archives: Vec::new(),
             ids,
             active: now,
+            batches: Vec::new(),
+            last_batch: 0,
             next_tag: 0,
             open: HashMap::new(),
             due: VecDeque::new(),
@@ -184,6 +189,11 @@ impl Base {
     /// What is pending under a tag.
     pub(crate) fn pending(&mut self, tag: Tag) -> Option<&mut Pending> {
         self.open.get_mut(&tag).map(|open| &mut open.pending)
+    }
+
+    /// Everything that is pending.
+    pub(super) fn open_pending(&mut self) -> impl Iterator<Item = &mut Pending> {
+        self.open.values_mut().map(|open| &mut open.pending)
     }
 
     /// Keeps what was pending, for a failure that may still come.

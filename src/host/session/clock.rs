@@ -13,6 +13,7 @@ impl Session {
             self.ended(tag, Err(Fault::new(FaultKind::TimedOut, "")));
         }
         self.rooms.tidy(&mut self.base);
+        self.tidy_listing();
         if self.rooms.len() > 0 {
             self.roomless = None;
         } else if self.roomless.is_none() {
@@ -40,6 +41,10 @@ impl Session {
 
     fn end(&self) -> Option<Instant> {
         let roomless = self.roomless? + AFTER_ROOMS;
+        // Whoever looks through the rooms of a network is not done after one page.
+        let roomless = self
+            .listing_fresh()
+            .map_or(roomless, |end| end.max(roomless));
         Some(if self.private {
             roomless.max(self.base.active + LINGER)
         } else {

@@ -1,18 +1,22 @@
 //! Events of the gateway. The dispatcher only matches; rooms and chats do the work.
 
 use isthmus_gateway::{
-    Event, Facts, Fault, FaultKind, Key, Kind, Message, Outcome, Place, Sink, Tag,
+    Event, Facts, Fault, FaultKind, Key, Kind, Message, Outcome, Place, Sink, Tag, Text,
 };
 
 use super::heard::{Private, nick_at, refer};
+use super::invites::write_direct;
 use super::{Base, Link, Pending, Session};
 use crate::component::Class;
 use crate::host::chat;
 use crate::host::post::head;
-use crate::host::room::{Echo, Phase, Room, Subject};
+use crate::host::room::{Ban, Echo, Phase, Room, Subject, answer_bans};
 use crate::store::Conversation;
 use crate::xmpp::ns;
 use crate::xmpp::write::{Sender, StanzaName};
+
+/// The most bans that are listed.
+const MOST_BANS: usize = 1000;
 
 impl Sink for Session {
     fn event(&mut self, event: Event<'_>) {
@@ -37,9 +41,14 @@ impl Sink for Session {
             Event::Came { room, who, ranks } => {
                 self.in_room(&room, |room, base| room.came(base, &who, ranks));
             }
-            Event::Left(left) => self.rooms.left(&self.base, &left),
+            Event::Left(left) => {
+                self.answer_for(left.room.as_deref(), left.by.as_deref(), &left.nicks);
+                self.rooms.left(&self.base, &left);
+            }
             Event::Renamed { from, to } => self.renamed(&from, &to),
-            Event::Ranks { room, changes, .. } => {
+            Event::Ranks { room, changes, by } => {
+                let nicks: Vec<_> = changes.iter().map(|it| it.nick.clone()).collect();
+                self.answer_for(Some(&room), by.as_deref(), &nicks);
                 self.in_room(&room, |room, base| room.ranked(base, &changes));
             }
             Event::Subject {
@@ -64,6 +73,16 @@ impl Sink for Session {
             Event::Invited { room, by, reason } => {
                 self.invited(&room, &by.nick, reason.as_deref());
             }
+            Event::Found { tag, fields } => match self.base.pending(tag) {
+                Some(Pending::Bans { found, .. }) if found.len() < MOST_BANS => {
+                    found.push(Ban::of(&fields));
+                }
+                Some(Pending::Rooms) => self.room_found(tag, &fields),
+                _ => {}
+            },
+            Event::Knocked { room, who, reason } => {
+                self.knocked(&room, &who, reason.as_deref());
+            }
             Event::Known { who } => self.rooms.known(&self.base, &who),
             Event::Notice { room, text } => self.notice(room.as_deref(), &text),
             event @ (Event::Edit { .. }
@@ -73,12 +92,7 @@ impl Sink for Session {
             | Event::Read { .. }
             | Event::Typing { .. }) => self.about_a_message(event),
             // Nothing shows these yet; the network loses nothing by it.
-            Event::Contact { .. }
-            | Event::Knocked { .. }
-            | Event::Found { .. }
-            | Event::Past { .. }
-            | Event::Ask(_)
-            | Event::Keep { .. } => {}
+            Event::Contact { .. } | Event::Past { .. } | Event::Ask(_) | Event::Keep { .. } => {}
         }
     }
 }
@@ -88,6 +102,18 @@ impl Session {
     fn in_room(&mut self, name: &str, act: impl FnOnce(&mut Room, &mut Base)) {
         if let Some(room) = self.rooms.find(&self.base, name) {
             act(room, &mut self.base);
+        }
+    }
+
+    /// What the user did to somebody is shown: whoever asked for it is answered first.
+    fn answer_for(&mut self, room: Option<&str>, by: Option<&str>, nicks: &[Text<'_>]) {
+        let Some(room) = room.filter(|_| by.is_some_and(|by| self.base.is_me(by))) else {
+            return;
+        };
+        let room = self.base.folded(room);
+        for nick in nicks {
+            let nick = self.base.folded(nick);
+            self.base.answer_before(&room, &nick);
         }
     }
 
@@ -269,6 +295,12 @@ impl Session {
                     room.moderated(&mut self.base, &id, &me, reason.as_deref());
                 }
             }
+            (Pending::Share { batch, .. }, result) => self.base.share_ended(batch, result.err()),
+            (Pending::Bans { origin, .. }, Err(fault)) => {
+                origin.fault(&self.base.outbox, &fault);
+            }
+            (Pending::Bans { origin, found }, Ok(_)) => answer_bans(&self.base, &origin, &found),
+            (Pending::Rooms, result) => self.listing_ended(result.err().as_ref()),
             (Pending::Answer(origin), Ok(_)) => origin.result(&self.base.outbox, |_| {}),
             (Pending::Join { .. } | Pending::Quiet(_), Ok(_)) | (Pending::Nothing, _) => {}
         }
@@ -372,7 +404,9 @@ impl Session {
 
     /// A direct invitation (XEP-0249 §2) in the network's name.
     fn invited(&mut self, room: &str, by: &str, reason: Option<&str>) {
-        let Ok(local) = self.base.local(Kind::Room, room) else {
+        let local = self.base.local(Kind::Room, room);
+        let local = local.or_else(|_| self.base.local(Kind::Group, room));
+        let Ok(local) = local else {
             return;
         };
         let jid = format!("{local}@{}", self.base.outbox.domain());
@@ -389,11 +423,7 @@ impl Session {
         let to = self.base.user.to_string();
         self.base.outbox.push(|batch| {
             batch.stanza(class, head(name, from, &to, None, None), |xml| {
-                xml.start_ns("x", ns::MUC_DIRECT_INVITE).attr("jid", &jid);
-                if let Some(reason) = reason {
-                    xml.attr("reason", reason);
-                }
-                xml.end();
+                write_direct(xml, &jid, reason, None);
             });
         });
     }

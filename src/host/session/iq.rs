@@ -4,10 +4,14 @@ use isthmus_gateway::{Kind, Place};
 
 use super::Session;
 use super::acts::{Asked, What};
+use super::listing::answer_page;
 use super::stanzas::Incoming;
 use crate::host::reply::Origin;
+use crate::host::room::is_room;
+use crate::host::rsm::Paging;
 use crate::host::{disco, ping, service};
 use crate::xmpp::element::Element;
+use crate::xmpp::jid::resource_from_nick;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 
@@ -26,17 +30,13 @@ impl Session {
         match (payload.name(), payload.ns()) {
             ("ping", ns::PING) if get => self.ping(&origin, &incoming),
             ("query", ns::DISCO_INFO) if get => self.disco_info(&origin, &incoming),
-            ("query", ns::MUC_ADMIN) if !get && incoming.to.kind == Kind::Room => {
+            ("query", ns::DISCO_ITEMS) if get => {
                 let query = payload.clone();
-                match self.rooms.find(&self.base, &incoming.to.id) {
-                    Some(room) if room.has_entered(&incoming.from) => {
-                        room.administer(&mut self.base, origin, &query);
-                    }
-                    _ => {
-                        let text = "only an occupant may do this";
-                        origin.error(&self.base.outbox, Condition::Forbidden, text);
-                    }
-                }
+                self.disco_items(origin, &incoming, &query);
+            }
+            ("query", ns::MUC_ADMIN | ns::MUC_OWNER) if is_room(incoming.to.kind) => {
+                let query = payload.clone();
+                self.govern(origin, &incoming, get, &query);
             }
             ("moderate", ns::MODERATE) if !get && incoming.to.kind == Kind::Room => {
                 let request = payload.clone();
@@ -85,12 +85,84 @@ impl Session {
         });
     }
 
+    /// Moderation, administration, configuration of a room.
+    fn govern(&mut self, origin: Origin, incoming: &Incoming, get: bool, query: &Element) {
+        let room = self.rooms.find(&self.base, &incoming.to.id);
+        let Some(room) = room.filter(|room| room.has_entered(&incoming.from)) else {
+            let text = "only an occupant may do this";
+            return origin.error(&self.base.outbox, Condition::Forbidden, text);
+        };
+        let base = &mut self.base;
+        match (query.ns(), get) {
+            (ns::MUC_ADMIN, true) => room.list(base, origin, query),
+            (ns::MUC_ADMIN, false) => room.administer(base, origin, query),
+            (_, true) => room.show_config(base, &origin),
+            (_, false) => room.configure(base, origin, query),
+        }
+    }
+
+    /// XEP-0030 items: of a service its rooms, of a room its occupants (XEP-0045 §6.3, §6.5), of a
+    /// person the rooms he is seen in (§6.7).
+    fn disco_items(&mut self, origin: Origin, incoming: &Incoming, query: &Element) {
+        let outbox = self.base.outbox.clone();
+        let (kind, full) = (incoming.to.kind, incoming.resource.is_some());
+        let node = query.attr("node");
+        if matches!(kind, Kind::Gateway | Kind::Network) && node.is_none() {
+            return self.list_rooms(origin, query);
+        }
+        let Some(paging) = Paging::of(query) else {
+            let text = "this page makes no sense";
+            return origin.error(&outbox, Condition::BadRequest, text);
+        };
+        let entered = {
+            let room = self.rooms.find(&self.base, &incoming.to.id);
+            room.is_some_and(|room| room.has_entered(&incoming.from))
+        };
+        if is_room(kind) && full && !entered {
+            let text = "only an occupant may ask about an occupant";
+            return origin.error(&outbox, Condition::BadRequest, text);
+        }
+        let domain = outbox.domain();
+        match (node, is_room(kind) && !full) {
+            (None, true) if entered => {
+                let base = &self.base;
+                let Some(room) = self.rooms.find(base, &incoming.to.id) else {
+                    return;
+                };
+                let items: Vec<(String, String)> = room
+                    .nicks(base)
+                    .into_iter()
+                    .map(|nick| {
+                        let resource = resource_from_nick(&nick);
+                        (
+                            format!("{}@{domain}/{resource}", room.local),
+                            nick.to_string(),
+                        )
+                    })
+                    .collect();
+                answer_page(&outbox, &origin, &paging, &items, |it| &it.0, |it| &it.1);
+            }
+            (Some(ns::MUC_ROOMS), false) => {
+                let nick = incoming.resource.as_deref().unwrap_or(&incoming.to.id);
+                let base = &self.base;
+                let rooms = self.rooms.iter();
+                let items: Vec<(String, String)> = rooms
+                    .filter(|room| room.has_entered(&incoming.from))
+                    .filter(|room| room.occupants.find(nick, &base.facts.fold).is_some())
+                    .map(|room| (room.jid(base), room.name.clone()))
+                    .collect();
+                answer_page(&outbox, &origin, &paging, &items, |it| &it.0, |it| &it.1);
+            }
+            _ => disco::items(&outbox, &origin, node),
+        }
+    }
+
     /// XEP-0410 §3.2: a ping to one's own occupant is answered from what is known here.
     fn ping(&mut self, origin: &Origin, incoming: &Incoming) {
         let Some(nick) = &incoming.resource else {
             return origin.result(&self.base.outbox, |_| {});
         };
-        if incoming.to.kind != Kind::Room {
+        if !is_room(incoming.to.kind) {
             return origin.result(&self.base.outbox, |_| {});
         }
         let mine = self.base.is_me(nick);
@@ -108,22 +180,26 @@ impl Session {
     fn disco_info(&mut self, origin: &Origin, incoming: &Incoming) {
         let query = incoming.stanza.child("query", ns::DISCO_INFO);
         let node = query.and_then(|query| query.attr("node"));
-        let seen = match self.rooms.find(&self.base, &incoming.to.id) {
-            Some(room) if incoming.to.kind == Kind::Room => Some(disco::Seen {
-                occupants: room.occupants.len(),
-                subject: room.subject.text.clone(),
-                flags: room.flags,
-                entered: room.has_entered(&incoming.from),
-                caps: None,
-            }),
-            _ => None,
-        };
-        let place = match incoming.to.kind {
-            Kind::Room => Place::Room(incoming.to.id.as_str().into()),
-            _ => Place::Contact(incoming.to.id.as_str().into()),
+        let name = incoming.to.id.as_str();
+        let place = match is_room(incoming.to.kind) {
+            true => Place::Room(name.into()),
+            false => Place::Contact(name.into()),
         };
         let own = self.base.caps_at(&place).clone();
-        let mut seen = seen;
+        let base = &self.base;
+        let room = self.rooms.find(base, &incoming.to.id);
+        let mut seen = room.filter(|_| is_room(incoming.to.kind)).map(|room| {
+            let entered = room.has_entered(&incoming.from);
+            disco::Seen {
+                occupants: room.occupants.len(),
+                subject: room.subject.text.clone(),
+                contacts: room.owners(base),
+                flags: room.flags,
+                nick: entered.then(|| base.facts.me.clone()),
+                entered,
+                caps: None,
+            }
+        });
         if let Some(seen) = &mut seen {
             seen.caps = Some(own);
         } else if incoming.to.kind == Kind::Contact {

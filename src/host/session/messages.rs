@@ -8,6 +8,7 @@ use super::stanzas::Incoming;
 use super::{Link, Pending, Session};
 use crate::host::chat::{Act, encryption_of, text_of};
 use crate::host::reply::Origin;
+use crate::host::room::is_room;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 
@@ -35,15 +36,17 @@ impl Session {
             incoming.kind.as_deref(),
             incoming.resource.is_some(),
         ) {
-            (Kind::Room, Some("groupchat"), false) => self.groupchat(origin, incoming),
-            (Kind::Room, Some("groupchat"), true) => {
+            (Kind::Room | Kind::Group, Some("groupchat"), false) => {
+                self.groupchat(origin, incoming)
+            }
+            (Kind::Room | Kind::Group, Some("groupchat"), true) => {
                 // XEP-0045 §7.5
                 let text = "a groupchat message goes to the room, not to an occupant";
                 origin.error(&self.base.outbox, Condition::BadRequest, text);
             }
-            (Kind::Room, _, true) => self.occupant_message(origin, incoming),
-            (Kind::Room, _, false) => self.stray_message(&origin, &incoming),
-            (Kind::Contact | Kind::Group, Some("groupchat"), _) => {
+            (Kind::Room | Kind::Group, _, true) => self.occupant_message(origin, incoming),
+            (Kind::Room, _, false) => self.room_message(&origin, &incoming),
+            (Kind::Contact, Some("groupchat"), _) => {
                 let text = "this is a person, not a room";
                 origin.error(&self.base.outbox, Condition::ServiceUnavailable, text);
             }
@@ -106,6 +109,9 @@ impl Session {
             return origin.error(&self.base.outbox, Condition::ItemNotFound, &text);
         };
         let nick = self.base.names.lock().shared_name(occupant.id).to_string();
+        if self.direct_invite(&origin, &incoming, &nick) {
+            return;
+        }
         self.peers.wrote(&self.base, &nick, Some(&key));
         let to = Place::Occupant {
             room: name.into(),
@@ -116,19 +122,12 @@ impl Session {
 
     fn contact_message(&mut self, origin: Origin, incoming: Incoming) {
         let nick = incoming.to.id.clone();
+        if self.direct_invite(&origin, &incoming, &nick) {
+            return;
+        }
         self.private = true;
         self.peers.wrote(&self.base, &nick, None);
         self.send(origin, incoming, Place::Contact(nick.into()), None);
-    }
-
-    /// A message to a room that is no groupchat message: an invitation (XEP-0045 §7.8.2), or a
-    /// mistake that must not go unanswered.
-    fn stray_message(&mut self, origin: &Origin, incoming: &Incoming) {
-        if incoming.stanza.child("body", ns::COMPONENT).is_none() {
-            return;
-        }
-        let text = "this is a room: join it with a nickname, then send groupchat messages";
-        origin.error(&self.base.outbox, Condition::NotAcceptable, text);
     }
 
     fn raw_lines(&mut self, origin: Origin, incoming: &Incoming) {
@@ -197,7 +196,7 @@ impl Session {
                         )
                 })
             });
-        if incoming.to.kind != Kind::Room || !gone {
+        if !is_room(incoming.to.kind) || !gone {
             return;
         }
         let id = incoming.stanza.attr("id");
@@ -207,7 +206,7 @@ impl Session {
     }
 }
 
-fn not_inside(outbox: &crate::component::Outbox, origin: &Origin) {
+pub(super) fn not_inside(outbox: &crate::component::Outbox, origin: &Origin) {
     // XEP-0045 §7.4
     origin.error(
         outbox,

@@ -10,10 +10,13 @@
 
 mod acts;
 mod base;
+mod batch;
 mod clock;
 mod events;
 mod heard;
+mod invites;
 mod iq;
+mod listing;
 mod messages;
 mod pending;
 mod presences;
@@ -21,6 +24,7 @@ mod stanzas;
 mod task;
 
 pub(crate) use self::base::{Base, Link, Load, Origins};
+use self::listing::Listing;
 pub(crate) use self::pending::{Pending, Sent};
 pub(crate) use self::task::SessionTask;
 
@@ -50,6 +54,7 @@ pub(crate) struct Session {
     pub(crate) waiting: Option<acts::Waiting>,
     /// What others do and the store has to be asked about.
     held: heard::Held,
+    listing: Listing,
     /// Private messages were exchanged: the session outlives its rooms.
     private: bool,
     /// When the session had a room last.
@@ -67,6 +72,7 @@ impl Session {
             typing: Typing::default(),
             waiting: None,
             held: heard::Held::default(),
+            listing: Listing::default(),
             private: false,
             roomless: None,
         }

@@ -1,6 +1,7 @@
 //! What becomes of a command's end: one entry for each open command.
 
 use crate::host::reply::Origin;
+use crate::host::room::Ban;
 use crate::xmpp::element::Element;
 
 /// A message of the user's that the network has not shown yet.
@@ -57,6 +58,24 @@ pub(crate) enum Pending {
         /// Why.
         reason: Option<String>,
     },
+    /// One of the commands of a request; the last is answered.
+    Share {
+        /// Which request.
+        batch: u32,
+        /// The room's folded name.
+        room: Box<[u8]>,
+        /// The folded name of whom it is about.
+        whom: Box<[u8]>,
+    },
+    /// A list of bans.
+    Bans {
+        /// Who asks.
+        origin: Origin,
+        /// What was found so far.
+        found: Vec<Ban>,
+    },
+    /// A list of rooms.
+    Rooms,
     /// Nobody waits for it.
     Nothing,
 }

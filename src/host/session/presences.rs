@@ -1,10 +1,10 @@
 //! Presence of the user: entering, leaving, another nickname (XEP-0045 §7.2, §7.14, §7.6).
 
-use isthmus_gateway::{Command, Fault, FaultKind, Kind};
+use isthmus_gateway::{Command, Fault, FaultKind};
 
 use super::stanzas::Incoming;
 use super::{Link, Pending, Session};
-use crate::host::room::{Entrance, HistoryWish, turn_stranger_out};
+use crate::host::room::{Entrance, HistoryWish, is_room, turn_stranger_out};
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 
@@ -34,7 +34,7 @@ impl Session {
             return;
         };
         let refuse = |condition, text| origin.error(&self.base.outbox, condition, text);
-        if incoming.to.kind != Kind::Room {
+        if !is_room(incoming.to.kind) {
             // Presence to a contact asks for nothing a gateway without presence could give.
             return;
         }

@@ -231,7 +231,7 @@ impl World {
             return Err(Fault::new(FaultKind::BadAddress, "a room begins with #"));
         }
         let network = self.network_of(me);
-        self.admit(me, &network, name, password)?;
+        self.admit(me, &network, name, (nick, password))?;
         // One nickname for all rooms: the first room decides.
         let roams = self.networks.get(&network);
         if !roams.is_some_and(|net| net.rooms.values().any(|room| room.has(me))) {
@@ -264,14 +264,17 @@ impl World {
         me: ClientId,
         network: &str,
         name: &str,
-        password: Option<&str>,
+        (wished, password): (&str, Option<&str>),
     ) -> Result<(), Fault> {
         let nick = fold(&self.nick_of(me));
         let room = self.room_mut(network, name);
         if room.as_ref().is_some_and(|room| room.has(me)) {
             return Ok(());
         }
-        let banned = room.as_ref().is_some_and(|room| room.bans(&nick));
+        let names = [nick.clone(), fold(wished)];
+        let banned = room
+            .as_ref()
+            .is_some_and(|room| names.iter().any(|name| room.bans(name)));
         let locked = room.as_ref().is_some_and(|room| {
             room.flags.password && room.password.is_some() && room.password.as_deref() != password
         });

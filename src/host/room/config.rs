@@ -1,0 +1,221 @@
+//! A room's configuration (XEP-0045 §10.2, `muc#owner`): what holds for the foreign room, as a
+//! form, and back. Rooms are neither made nor destroyed here: they are the network's.
+
+use isthmus_gateway::{Affiliation, Command, Fault, FaultKind, RoomFlags};
+
+use super::{Phase, Room};
+use crate::host::form::{self, Answers};
+use crate::host::reply::Origin;
+use crate::host::session::{Base, Pending};
+use crate::xmpp::element::Element;
+use crate::xmpp::ns;
+use crate::xmpp::stanza::Condition;
+
+/// The largest number of occupants that can be asked for.
+const MOST_OCCUPANTS: u32 = 1_000_000;
+/// The longest password, in bytes.
+const LONGEST_PASSWORD: usize = 256;
+
+const MODERATED: &str = "muc#roomconfig_moderatedroom";
+const MEMBERS_ONLY: &str = "muc#roomconfig_membersonly";
+const PUBLIC: &str = "muc#roomconfig_publicroom";
+const CHANGE_SUBJECT: &str = "muc#roomconfig_changesubject";
+const PROTECTED: &str = "muc#roomconfig_passwordprotectedroom";
+const SECRET: &str = "muc#roomconfig_roomsecret";
+const MAX_USERS: &str = "muc#roomconfig_maxusers";
+
+impl Room {
+    /// Takes a `muc#owner` get: the form as it is filled in now.
+    pub(crate) fn show_config(&self, base: &Base, origin: &Origin) {
+        if !self.may_configure(base, origin) {
+            return;
+        }
+        let form = config_form(&self.name, self.flags);
+        origin.result(&base.outbox, |xml| {
+            xml.start_ns("query", ns::MUC_OWNER);
+            xml.element(&form).end();
+        });
+    }
+
+    /// Takes a `muc#owner` set.
+    pub(crate) fn configure(&mut self, base: &mut Base, origin: Origin, query: &Element) {
+        if query.child("destroy", ns::MUC_OWNER).is_some() {
+            let text = "this room is the network's, and cannot be destroyed from here";
+            return origin.error(&base.outbox, Condition::NotAllowed, text);
+        }
+        if !self.may_configure(base, &origin) {
+            return;
+        }
+        let Some(form) = query.child("x", ns::DATA_FORMS) else {
+            let text = "a form is missing";
+            return origin.error(&base.outbox, Condition::BadRequest, text);
+        };
+        match form.attr("type") {
+            // §10.2: a form that is cancelled changes nothing.
+            Some("cancel") => return origin.result(&base.outbox, |_| {}),
+            Some("submit") => {}
+            _ => {
+                let text = "a form is submitted or cancelled";
+                return origin.error(&base.outbox, Condition::BadRequest, text);
+            }
+        }
+        let answers = form::answers(form);
+        let about = answers.get("FORM_TYPE").map(String::as_str);
+        if about.is_some_and(|about| about != ns::MUC_ROOMCONFIG) {
+            let text = "this is not the form of a room's configuration";
+            return origin.error(&base.outbox, Condition::BadRequest, text);
+        }
+        match wanted(self.flags, &answers) {
+            Err(text) => origin.error(&base.outbox, Condition::NotAcceptable, &text),
+            Ok((flags, None)) if flags == self.flags => origin.result(&base.outbox, |_| {}),
+            Ok((flags, password)) => {
+                let command = Command::Config {
+                    room: self.name.clone().into(),
+                    flags,
+                    password: password.map(Into::into),
+                };
+                base.issue(command, Pending::Answer(origin));
+            }
+        }
+    }
+
+    /// Whether the user may; else he is told. Admins too: on most networks nobody is more.
+    fn may_configure(&self, base: &Base, origin: &Origin) -> bool {
+        if self.phase != Phase::Inside {
+            origin.fault(&base.outbox, &Fault::new(FaultKind::NotJoined, ""));
+            return false;
+        }
+        let me = self.my_standing(base);
+        let may = me.is_some_and(|me| me.affiliation >= Affiliation::Admin);
+        if !may {
+            let text = "only who runs the room may configure it";
+            origin.error(&base.outbox, Condition::Forbidden, text);
+        }
+        may
+    }
+}
+
+fn config_form(name: &str, flags: RoomFlags) -> Element {
+    let text = |name: &str, text: &str| Element::new(name, ns::DATA_FORMS).with_text(text);
+    let field = |kind: &str, var: &str, label: &str| {
+        Element::new("field", ns::DATA_FORMS)
+            .with_attr("type", kind)
+            .with_attr("var", var)
+            .with_attr("label", label)
+    };
+    let flag = |var, label, on| {
+        let value = if on { "1" } else { "0" };
+        field("boolean", var, label).with_child(text("value", value))
+    };
+    let about = Element::new("field", ns::DATA_FORMS)
+        .with_attr("type", "hidden")
+        .with_attr("var", "FORM_TYPE")
+        .with_child(text("value", ns::MUC_ROOMCONFIG));
+    // XEP-0122 §3
+    let number = Element::new("validate", ns::VALIDATE)
+        .with_attr("datatype", "xs:integer")
+        .with_child(
+            Element::new("range", ns::VALIDATE)
+                .with_attr("min", "0")
+                .with_attr("max", &MOST_OCCUPANTS.to_string()),
+        );
+    let limit = field("text-single", MAX_USERS, "Most occupants (0: no limit)");
+    Element::new("x", ns::DATA_FORMS)
+        .with_attr("type", "form")
+        .with_child(text("title", name))
+        .with_child(about)
+        .with_child(flag(
+            MODERATED,
+            "Only who has a voice may speak",
+            flags.moderated,
+        ))
+        .with_child(flag(
+            MEMBERS_ONLY,
+            "Only the invited may enter",
+            flags.members_only,
+        ))
+        .with_child(flag(PUBLIC, "Shown in lists of rooms", !flags.hidden))
+        .with_child(flag(
+            CHANGE_SUBJECT,
+            "Everybody may change the subject",
+            !flags.subject_locked,
+        ))
+        .with_child(flag(PROTECTED, "A password is needed", flags.password))
+        .with_child(field("text-private", SECRET, "Password"))
+        .with_child(
+            limit
+                .with_child(number)
+                .with_child(text("value", &flags.limit.to_string())),
+        )
+}
+
+/// What shall hold, and the password if there is to be another. What the form leaves out stays.
+fn wanted(now: RoomFlags, answers: &Answers) -> Result<(RoomFlags, Option<String>), String> {
+    let flag = |var: &str, now: bool| match answers.get(var).map(|it| it.trim()) {
+        None => Ok(now),
+        Some("1" | "true") => Ok(true),
+        Some("0" | "false") => Ok(false),
+        Some(_) => Err(format!("{var} is neither yes nor no")),
+    };
+    let limit = match answers.get(MAX_USERS).map(|it| it.trim()) {
+        None => now.limit,
+        Some("" | "none") => 0,
+        Some(number) => number
+            .parse()
+            .ok()
+            .filter(|&limit| limit <= MOST_OCCUPANTS)
+            .ok_or_else(|| format!("{MAX_USERS} is a number from 0 to {MOST_OCCUPANTS}"))?,
+    };
+    let flags = RoomFlags {
+        moderated: flag(MODERATED, now.moderated)?,
+        members_only: flag(MEMBERS_ONLY, now.members_only)?,
+        hidden: !flag(PUBLIC, !now.hidden)?,
+        subject_locked: !flag(CHANGE_SUBJECT, !now.subject_locked)?,
+        password: flag(PROTECTED, now.password)?,
+        limit,
+    };
+    let secret = answers.get(SECRET).filter(|secret| !secret.is_empty());
+    if secret.is_some_and(|it| it.len() > LONGEST_PASSWORD || it.chars().any(char::is_control)) {
+        return Err("the password is too long or holds control characters".to_owned());
+    }
+    if flags.password && !now.password && secret.is_none() {
+        return Err("which password?".to_owned());
+    }
+    let secret = secret.filter(|_| flags.password).cloned();
+    Ok((flags, secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(answers: &[(&str, &str)]) -> Result<(RoomFlags, Option<String>), String> {
+        let pair = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        wanted(RoomFlags::default(), &answers.iter().map(pair).collect())
+    }
+
+    #[test]
+    fn what_a_form_leaves_out_stays_and_what_makes_no_sense_is_refused() {
+        assert_eq!(asked(&[]), Ok((RoomFlags::default(), None)));
+        let closed = RoomFlags {
+            members_only: true,
+            hidden: true,
+            limit: 7,
+            ..RoomFlags::default()
+        };
+        let form = [(MEMBERS_ONLY, "true"), (PUBLIC, "0"), (MAX_USERS, "7")];
+        assert_eq!(asked(&form), Ok((closed, None)));
+        for bad in [
+            [(MODERATED, "perhaps")],
+            [(MAX_USERS, "-1")],
+            [(MAX_USERS, "1000001")],
+            [(PROTECTED, "1")],
+            [(SECRET, "a\u{7}b")],
+        ] {
+            assert!(asked(&bad).is_err(), "{bad:?}");
+        }
+        let (flags, secret) = asked(&[(PROTECTED, "1"), (SECRET, "key")]).expect("both are there");
+        assert!(flags.password);
+        assert_eq!(secret.as_deref(), Some("key"));
+    }
+}

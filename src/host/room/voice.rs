@@ -1,0 +1,81 @@
+//! Who asks for a voice (XEP-0045 §8.6) or to be let in (§9.9), as a form for who runs the room.
+
+use isthmus_gateway::{Command, Ranks, Role};
+
+use super::Room;
+use super::admin::{Wish, wanted};
+use crate::host::session::Base;
+use crate::xmpp::element::Element;
+use crate::xmpp::ns;
+
+/// The form that asks what to do with a request. `inside`: he is in the room and asks for a voice.
+pub(crate) fn form(inside: bool, nick: &str, jid: Option<&str>, reason: Option<&str>) -> Element {
+    let text = |name: &str, text: &str| Element::new(name, ns::DATA_FORMS).with_text(text);
+    let field = |kind: &str, var: &str, label: &str, value: &str| {
+        Element::new("field", ns::DATA_FORMS)
+            .with_attr("type", kind)
+            .with_attr("var", var)
+            .with_attr("label", label)
+            .with_child(text("value", value))
+    };
+    let about = |about: &str| {
+        Element::new("field", ns::DATA_FORMS)
+            .with_attr("type", "hidden")
+            .with_attr("var", "FORM_TYPE")
+            .with_child(text("value", about))
+    };
+    let title = match inside {
+        true => format!("{nick} asks for a voice"),
+        false => format!("{nick} asks to be let in"),
+    };
+    let form = Element::new("x", ns::DATA_FORMS)
+        .with_attr("type", "form")
+        .with_child(text("title", &title));
+    let form = match reason.filter(|reason| !reason.is_empty()) {
+        Some(reason) => form.with_child(text("instructions", reason)),
+        None => form,
+    };
+    if !inside {
+        return form
+            .with_child(about(ns::MUC_REGISTER))
+            .with_child(field(
+                "text-single",
+                "muc#register_roomnick",
+                "Nickname",
+                nick,
+            ))
+            .with_child(field("boolean", "muc#register_allow", "Let him in?", "0"));
+    }
+    let form = form.with_child(about(ns::MUC_REQUEST)).with_child(field(
+        "text-single",
+        "muc#role",
+        "Role",
+        "participant",
+    ));
+    let form = match jid {
+        Some(jid) => form.with_child(field("jid-single", "muc#jid", "Address", jid)),
+        None => form,
+    };
+    form.with_child(field("text-single", "muc#roomnick", "Nickname", nick))
+        .with_child(field(
+            "boolean",
+            "muc#request_allow",
+            "Give him a voice?",
+            "0",
+        ))
+}
+
+impl Room {
+    /// The command that gives somebody a voice; `None`: he is not here, or there is no such rank.
+    pub(crate) fn give_voice(&self, base: &Base, nick: &str) -> Option<Command<'static>> {
+        let occupant = self.occupants.find(nick, &base.facts.fold)?;
+        let set = wanted(Wish::Role(Role::Participant), &base.facts.ranks)?;
+        let name = base.names.lock().shared_name(occupant.id).to_string();
+        Some(Command::Rank {
+            room: self.name.clone().into(),
+            nick: name.into(),
+            set,
+            cleared: Ranks(0),
+        })
+    }
+}

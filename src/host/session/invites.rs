@@ -1,0 +1,282 @@
+//! Messages to a room that are not talk: invitations both ways (XEP-0045 §7.8, XEP-0249), requests
+//! for a voice (§7.13) and to be let in, and what those who run the room make of them (§8.6, §9.9).
+
+use isthmus_gateway::{Command, Kind, Outgoing, Place, Role, Text, Who};
+
+use super::messages::not_inside;
+use super::stanzas::Incoming;
+use super::{Pending, Session};
+use crate::component::Class;
+use crate::host::form;
+use crate::host::post::head;
+use crate::host::reply::Origin;
+use crate::host::room::{is_room, person, voice};
+use crate::xmpp::element::Element;
+use crate::xmpp::jid::Jid;
+use crate::xmpp::ns;
+use crate::xmpp::stanza::Condition;
+use crate::xmpp::write::{Sender, StanzaName, Xml};
+
+/// Invitations in one message.
+const MOST: usize = 16;
+
+impl Session {
+    /// A message to a room that is no groupchat message.
+    pub(super) fn room_message(&mut self, origin: &Origin, incoming: &Incoming) {
+        let stanza = &incoming.stanza;
+        if let Some(x) = stanza.child("x", ns::MUC_USER) {
+            let invites = x.children().filter(|it| it.is("invite", ns::MUC_USER));
+            let invites: Vec<Element> = invites.take(MOST).cloned().collect();
+            for invite in &invites {
+                self.invite(origin, incoming, invite);
+            }
+            if let Some(decline) = x.child("decline", ns::MUC_USER) {
+                return self.decline(incoming, decline);
+            }
+            if !invites.is_empty() {
+                return;
+            }
+        }
+        if let Some(answers) = stanza.child("x", ns::DATA_FORMS).map(form::answers) {
+            match answers.get("FORM_TYPE").map(String::as_str) {
+                Some(ns::MUC_REQUEST) => return self.voice_form(origin, incoming, &answers),
+                Some(ns::MUC_REGISTER) => return self.entry_form(origin, incoming, &answers),
+                _ => {}
+            }
+        }
+        if stanza.child("body", ns::COMPONENT).is_some() {
+            let text = "this is a room: join it with a nickname, then send groupchat messages";
+            origin.error(&self.base.outbox, Condition::NotAcceptable, text);
+        }
+    }
+
+    /// §7.8.2: an occupant invites somebody, of the network or of XMPP.
+    fn invite(&mut self, origin: &Origin, incoming: &Incoming, invite: &Element) {
+        let base = &mut self.base;
+        let room = self.rooms.find(base, &incoming.to.id);
+        let Some(room) = room.filter(|room| room.has_entered(&incoming.from)) else {
+            return not_inside(&base.outbox, origin);
+        };
+        let to = invite.attr("to").unwrap_or_default();
+        let jid = match Jid::parse(to) {
+            Ok(jid) => jid,
+            Err(fault) => {
+                return origin.error(&base.outbox, Condition::JidMalformed, &fault.to_string());
+            }
+        };
+        let reason = invite.child("reason", ns::MUC_USER);
+        let reason = reason.map(|reason| reason.text().into_owned());
+        if jid.domain() == base.outbox.domain() {
+            let contact = match person(base, to) {
+                Ok(contact) => contact.into(),
+                Err((condition, text)) => return origin.error(&base.outbox, condition, &text),
+            };
+            let command = Command::Invite {
+                room: room.name.clone().into(),
+                contact,
+                reason: reason.map(Into::into),
+            };
+            base.issue(command, Pending::Quiet(origin.clone()));
+            return;
+        }
+        let (local, password) = (room.local.clone(), room.password.clone());
+        let address = room.jid(base);
+        let user = base.user.to_string();
+        let from = Sender {
+            local: Some(&local),
+            resource: None,
+        };
+        base.outbox.push(|batch| {
+            let head = head(StanzaName::Message, from, jid.as_str(), None, None);
+            batch.stanza(Class::Message, head, |xml| {
+                xml.start_ns("x", ns::MUC_USER);
+                xml.start("invite").attr("from", &user);
+                if let Some(reason) = &reason {
+                    xml.text_element("reason", reason);
+                }
+                xml.end();
+                if let Some(password) = &password {
+                    xml.text_element("password", password);
+                }
+                xml.end();
+                write_direct(xml, &address, reason.as_deref(), password.as_deref());
+            });
+        });
+    }
+
+    /// §7.8.2: the user declines what somebody of XMPP invited him to. A foreign network has no
+    /// word for it.
+    fn decline(&self, incoming: &Incoming, decline: &Element) {
+        let base = &self.base;
+        let to = decline.attr("to").and_then(|to| Jid::parse(to).ok());
+        let Some(to) = to.filter(|to| to.domain() != base.outbox.domain()) else {
+            return;
+        };
+        let reason = decline.child("reason", ns::MUC_USER);
+        let reason = reason.map(|reason| reason.text().into_owned());
+        let from = Sender {
+            local: Some(&incoming.local),
+            resource: None,
+        };
+        base.outbox.push(|batch| {
+            let head = head(StanzaName::Message, from, to.as_str(), None, None);
+            batch.stanza(Class::Message, head, |xml| {
+                xml.start_ns("x", ns::MUC_USER);
+                xml.start("decline").attr("from", base.user.as_str());
+                if let Some(reason) = &reason {
+                    xml.text_element("reason", reason);
+                }
+                xml.end().end();
+            });
+        });
+    }
+
+    /// XEP-0249 §2: the user invites a person of the network to a room. True: that was all.
+    pub(super) fn direct_invite(
+        &mut self,
+        origin: &Origin,
+        incoming: &Incoming,
+        contact: &str,
+    ) -> bool {
+        let Some(x) = incoming.stanza.child("x", ns::MUC_DIRECT_INVITE) else {
+            return false;
+        };
+        let room = x.attr("jid").and_then(|jid| Jid::parse(jid).ok());
+        let Some(room) = room else {
+            let text = "an invitation names a room";
+            origin.error(&self.base.outbox, Condition::BadRequest, text);
+            return true;
+        };
+        let reason: Option<Text<'static>> = x.attr("reason").map(|it| it.to_owned().into());
+        let command = match self.room_here(&room) {
+            Some(room) => Command::Invite {
+                room: room.into(),
+                contact: contact.to_owned().into(),
+                reason,
+            },
+            // The words beside it say what there is to say.
+            None if incoming.stanza.child("body", ns::COMPONENT).is_some() => return false,
+            None => {
+                let to = Place::Contact(contact.to_owned().into());
+                let reason = reason
+                    .map(|reason| format!("{reason} "))
+                    .unwrap_or_default();
+                Command::Send(Outgoing::text(to, format!("{reason}xmpp:{room}?join")))
+            }
+        };
+        self.base.issue(command, Pending::Quiet(origin.clone()));
+        true
+    }
+
+    /// The name of a room on this network.
+    fn room_here(&self, jid: &Jid) -> Option<String> {
+        if jid.domain() != self.base.outbox.domain() {
+            return None;
+        }
+        let local = crate::xmpp::escape::unescape(jid.local()?);
+        match self.base.gateway.parse(&local, "") {
+            Ok(isthmus_gateway::Parsed::Canonical(address)) => (is_room(address.kind)
+                && address.network == *self.base.network)
+                .then_some(address.id),
+            _ => None,
+        }
+    }
+
+    /// §7.13: the user asks for a voice, or to be let in; §8.6: he grants it to somebody.
+    fn voice_form(&mut self, origin: &Origin, incoming: &Incoming, answers: &form::Answers) {
+        let room = self.rooms.find(&self.base, &incoming.to.id);
+        let room = room.filter(|room| room.has_entered(&incoming.from));
+        let Some(allow) = answers.get("muc#request_allow") else {
+            let name = room.map_or_else(|| incoming.to.id.clone(), |room| room.name.clone());
+            let command = Command::Knock {
+                room: name.into(),
+                reason: None,
+            };
+            self.base.issue(command, Pending::Quiet(origin.clone()));
+            return;
+        };
+        let Some(room) = room else {
+            return not_inside(&self.base.outbox, origin);
+        };
+        if !matches!(allow.as_str(), "1" | "true") {
+            return;
+        }
+        let nick = answers.get("muc#roomnick").map_or("", String::as_str);
+        match room.give_voice(&self.base, nick) {
+            Some(command) => {
+                self.base.issue(command, Pending::Quiet(origin.clone()));
+            }
+            None => {
+                let text = format!("{nick} is not in this room, or needs no voice");
+                origin.error(&self.base.outbox, Condition::ItemNotFound, &text);
+            }
+        }
+    }
+
+    /// §9.9: the user lets somebody in who asked for it.
+    fn entry_form(&mut self, origin: &Origin, incoming: &Incoming, answers: &form::Answers) {
+        let room = self.rooms.find(&self.base, &incoming.to.id);
+        let Some(room) = room.filter(|room| room.has_entered(&incoming.from)) else {
+            return not_inside(&self.base.outbox, origin);
+        };
+        let allow = answers.get("muc#register_allow").map(String::as_str);
+        let nick = answers.get("muc#register_roomnick");
+        if let (Some("1" | "true"), Some(nick)) = (allow, nick) {
+            let command = Command::Invite {
+                room: room.name.clone().into(),
+                contact: nick.clone().into(),
+                reason: None,
+            };
+            self.base.issue(command, Pending::Quiet(origin.clone()));
+        }
+    }
+
+    /// Somebody asks to be let in or for a voice: the user's resources are asked, if he runs the
+    /// room.
+    pub(super) fn knocked(&mut self, room: &str, who: &Who<'_>, reason: Option<&str>) {
+        let contact = self.base.local(Kind::Contact, &who.nick).ok();
+        let domain = self.base.outbox.domain();
+        let jid = contact.map(|local| format!("{local}@{domain}"));
+        let base = &self.base;
+        let Some(room) = self.rooms.find(base, room) else {
+            return;
+        };
+        if !room
+            .my_standing(base)
+            .is_some_and(|me| me.role == Role::Moderator)
+        {
+            return;
+        }
+        let inside = room.occupants.find(&who.nick, &base.facts.fold).is_some();
+        let form = voice::form(inside, &who.nick, jid.as_deref(), reason);
+        let from = Sender {
+            local: Some(&room.local),
+            resource: None,
+        };
+        base.outbox.push(|batch| {
+            for resource in room.live() {
+                let head = head(StanzaName::Message, from, &resource.jid, None, None);
+                batch.stanza(Class::Message, head, |xml| {
+                    xml.element(&form);
+                });
+            }
+        });
+    }
+}
+
+/// Writes an invitation of XEP-0249.
+pub(super) fn write_direct(
+    xml: &mut Xml<'_>,
+    room: &str,
+    reason: Option<&str>,
+    password: Option<&str>,
+) {
+    xml.start_ns("x", ns::MUC_DIRECT_INVITE).attr("jid", room);
+    if let Some(password) = password {
+        xml.attr("password", password);
+    }
+    if let Some(reason) = reason {
+        xml.attr("reason", reason);
+    }
+    xml.end();
+}
