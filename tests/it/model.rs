@@ -258,6 +258,10 @@ impl Seat {
             self.subject = Some(subject.text().into_owned());
             return;
         }
+        if body.is_none() && stanza.child("x", ns::MUC_USER).is_some() {
+            // The room's configuration is another (status 104).
+            return;
+        }
         let Some(body) = body else {
             return self.faults.push(format!("a message of nothing: {id}"));
         };
