@@ -35,6 +35,11 @@ const USED: &[(&str, &str)] = &[
         "http://jabber.org/protocol/muc#stable_id",
         "irc/talk/groupchat-out.txt",
     ),
+    (
+        "http://jabber.org/protocol/muc#request",
+        "loopback/voice/request.txt",
+    ),
+    ("http://jabber.org/protocol/rsm", "loopback/disco/rooms.txt"),
     ("jabber:iq:gateway", "loopback/register/prompt.txt"),
     ("jabber:iq:register", "loopback/register/form.txt"),
     ("jabber:iq:version", "irc/disco/version.txt"),
@@ -44,6 +49,7 @@ const USED: &[(&str, &str)] = &[
         "loopback/chat/0333-displayed.txt",
     ),
     ("urn:xmpp:fallback:0", "loopback/chat/0461-room.txt"),
+    ("urn:xmpp:hats:0", "loopback/room/hats.txt"),
     ("urn:xmpp:hints", "loopback/chat/0334-no-store.txt"),
     ("urn:xmpp:message-correct:0", "loopback/chat/0308-edit.txt"),
     (
@@ -54,6 +60,7 @@ const USED: &[(&str, &str)] = &[
         "urn:xmpp:message-retract:1",
         "loopback/chat/0424-retract.txt",
     ),
+    ("urn:xmpp:occupant-id:0", "loopback/room/occupant-id.txt"),
     ("urn:xmpp:ping", "irc/ping/everywhere.txt"),
     ("urn:xmpp:reactions:0", "loopback/chat/0444-room.txt"),
     ("urn:xmpp:receipts", "loopback/chat/0184-taken.txt"),
