@@ -14,10 +14,10 @@ use tracing::Instrument;
 
 use super::access::Access;
 use super::courier::CourierHost;
-use super::own::OwnUplink;
 use super::desk::Desk;
 use super::inbox::Inbox;
 use super::names::Names;
+use super::own::OwnUplink;
 use super::reply::Origin;
 use super::router::{Addressee, Route, route};
 use super::session::{Base, Origins, Session, SessionTask};

@@ -6,8 +6,8 @@ use std::io;
 use std::sync::Arc;
 
 use isthmus_gateway::{
-    Address, BlobWriter, Delivery, Handle, JobId, Key, Later, Ref, Refusal, Report, Stored,
-    Uplink, UserId,
+    Address, BlobWriter, Delivery, Handle, JobId, Key, Later, Ref, Refusal, Report, Stored, Uplink,
+    UserId,
 };
 
 use super::shared::Shared;
