@@ -9,6 +9,8 @@ use super::queue::Owner;
 use super::{Conversation, send};
 use crate::line::to_iso;
 
+/// Where this program is told about.
+const SOURCE: &str = "https://isthmus.im";
 /// Longest PING parameter that is returned, in bytes.
 const LONGEST_PING: usize = 128;
 
@@ -19,7 +21,8 @@ impl Conversation {
             "VERSION" => format!("VERSION Isthmus {}", env!("CARGO_PKG_VERSION")),
             "PING" if argument.len() <= LONGEST_PING => format!("PING {argument}"),
             "TIME" => format!("TIME {}", to_iso(self.wall(now))),
-            "CLIENTINFO" => "CLIENTINFO ACTION CLIENTINFO PING TIME VERSION".to_owned(),
+            "CLIENTINFO" => "CLIENTINFO ACTION CLIENTINFO PING SOURCE TIME VERSION".to_owned(),
+            "SOURCE" => format!("SOURCE {SOURCE}"),
             "DCC" => {
                 let text = format!("{nick} offered a direct connection (DCC), which is refused");
                 self.notice(None, &text, sink);

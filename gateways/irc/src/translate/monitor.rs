@@ -1,5 +1,5 @@
 //! Who of the people a user knows is there: MONITOR (IRCv3 monitor), else WATCH, else ISON asked
-//! every minute.
+//! every minute. And when the nickname is free that the user wants and did not get.
 //!
 //! What is watched is the host's to know: it says so again with every connection.
 
@@ -30,6 +30,14 @@ pub(super) struct Watch {
     asked: VecDeque<Vec<Box<[u8]>>>,
     /// When to ask again.
     due: Option<Instant>,
+    /// The nickname the user wants and somebody else had when he came.
+    wish: Option<Wish>,
+}
+
+struct Wish {
+    nick: String,
+    key: Vec<u8>,
+    polled: bool,
 }
 
 /// How the network watches.
@@ -111,6 +119,42 @@ impl Conversation {
             .any(|it| fold.same(&it.nick, nick))
     }
 
+    /// Somebody else had the user's nickname when he came: he takes it when it is free.
+    pub(super) fn want_back(&mut self, now: Instant) {
+        let nick = super::register::tidy(&self.settings.nick);
+        if self.is_me(&nick) {
+            return;
+        }
+        let way = self.way();
+        match way {
+            Way::Monitor => self.queue.push(format!("MONITOR + {nick}"), Owner::None),
+            Way::Watch => self.queue.push(format!("WATCH +{nick}"), Owner::None),
+            Way::Ison => self.watch.due = Some(now + EACH),
+        }
+        let (key, polled) = (self.folded(&nick), way == Way::Ison);
+        self.watch.wish = Some(Wish { nick, key, polled });
+    }
+
+    /// The user has another nickname by his own will or the network's: that is it, then.
+    pub(super) fn content(&mut self) {
+        self.watch.wish = None;
+    }
+
+    /// Nobody is called so any more.
+    pub(super) fn freed(&mut self, nick: &str) {
+        if self.watch.wish.is_some() {
+            let key = self.folded(nick);
+            self.freed_key(&key);
+        }
+    }
+
+    fn freed_key(&mut self, key: &[u8]) {
+        let wish = &mut self.watch.wish;
+        if let Some(wish) = wish.take_if(|wish| wish.key == key) {
+            self.queue.push(format!("NICK {}", wish.nick), Owner::None);
+        }
+    }
+
     /// Another connection: nobody is watched there yet.
     pub(super) fn unwatch(&mut self) {
         self.watch = Watch::default();
@@ -128,13 +172,15 @@ impl Conversation {
         let polled = self.watch.watched.iter().filter(|it| it.polled);
         let (mut line, mut keys) = (String::new(), Vec::new());
         let mut questions = Vec::new();
-        for it in polled {
-            if line.len() + it.nick.len() > ISON_BYTES {
+        let wish = self.watch.wish.as_ref().filter(|wish| wish.polled);
+        let wish = wish.map(|wish| (wish.nick.as_str(), wish.key.as_slice()));
+        for (nick, key) in polled.map(|it| (&*it.nick, &*it.key)).chain(wish) {
+            if line.len() + nick.len() > ISON_BYTES {
                 questions.push((std::mem::take(&mut line), std::mem::take(&mut keys)));
             }
             line.push(' ');
-            line.push_str(&it.nick);
-            keys.push(it.key.clone());
+            line.push_str(nick);
+            keys.push(key.into());
         }
         if !keys.is_empty() {
             questions.push((line, keys));
@@ -194,6 +240,9 @@ impl Conversation {
     }
 
     fn seen(&mut self, key: &[u8], online: bool, sink: &mut dyn Sink) {
+        if !online {
+            self.freed_key(key);
+        }
         let found = self.watch.watched.iter_mut().find(|it| *it.key == *key);
         if let Some(it) = found.filter(|it| it.online != Some(online)) {
             it.online = Some(online);

@@ -167,12 +167,16 @@ impl Conversation {
 
     /// The network can be spoken to.
     pub(super) fn online(&mut self, now: Instant, sink: &mut dyn Sink) {
-        if !matches!(self.phase, Phase::Registering(_)) {
+        let Phase::Registering(registration) = &self.phase else {
             return;
-        }
+        };
+        let refused = registration.refused > 0;
         self.phase = Phase::Online;
         sink.event(Event::Online(self.facts()));
         self.after_connect();
+        if refused {
+            self.want_back(now);
+        }
         for (tag, command) in std::mem::take(&mut self.parked) {
             self.command(tag, command, now, sink);
         }

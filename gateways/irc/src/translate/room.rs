@@ -76,6 +76,7 @@ impl Conversation {
         if nick.is_empty() || self.is_me(nick) {
             return;
         }
+        self.freed(nick);
         let text = line.param(0);
         let why = if self.in_split() || text.is_some_and(is_split) {
             Why::Split
@@ -139,6 +140,9 @@ impl Conversation {
         let mine = self.is_me(from);
         if mine {
             self.me = to.to_owned();
+            self.content();
+        } else {
+            self.freed(from);
         }
         sink.event(Event::Renamed {
             from: from.into(),

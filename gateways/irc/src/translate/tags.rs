@@ -82,17 +82,38 @@ impl Conversation {
         }
         let added = line.tag("+draft/react").map(|with| (with, true));
         let change = added.or_else(|| line.tag("+draft/unreact").map(|with| (with, false)));
-        let answered = mine && self.context.label.is_some();
-        if let (Some((with, on)), Some(reply), false) = (change, self.reply(line), answered) {
-            let whose = if mine { Vec::new() } else { self.folded(nick) };
-            let set = self.aside.change(&reply.key.0, whose, &with, on);
-            sink.event(Event::React {
-                at: self.place(line, target),
-                key: reply.key,
-                who: who(line),
-                with: set.into_iter().map(Into::into).collect(),
-            });
+        if let (Some((with, on)), Some(reply)) = (change, self.reply(line)) {
+            self.reacted(line, target, (reply.key, &with, on), sink);
         }
+    }
+
+    /// Somebody has added or taken back a reaction.
+    fn reacted(
+        &mut self,
+        line: &Line<'_>,
+        target: &str,
+        (key, with, on): (Key<'_>, &str, bool),
+        sink: &mut dyn Sink,
+    ) {
+        let mine = self.is_me(line.nick());
+        let whose = if mine {
+            Vec::new()
+        } else {
+            self.folded(line.nick())
+        };
+        let held = self.aside.of(&key.0, &whose).iter().any(|it| **it == *with);
+        if mine && held == on {
+            // The echo of what was sent from here.
+            let target = self.folded(target);
+            return self.finish(|a| a.want == Want::React && a.key == target, sink);
+        }
+        let set = self.aside.change(&key.0, whose, with, on);
+        sink.event(Event::React {
+            at: self.place(line, target),
+            key,
+            who: who(line),
+            with: set.into_iter().map(Into::into).collect(),
+        });
     }
 
     /// `REDACT target msgid [:reason]`.

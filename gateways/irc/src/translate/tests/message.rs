@@ -57,6 +57,25 @@ fn a_clients_question_is_answered_and_not_too_often() {
 }
 
 #[test]
+fn what_can_be_asked_is_said_and_all_of_it_is_answered() {
+    let mut desk = Desk::online();
+    for (query, answer) in [
+        (
+            "CLIENTINFO",
+            "CLIENTINFO ACTION CLIENTINFO PING SOURCE TIME VERSION",
+        ),
+        ("SOURCE", "SOURCE https://isthmus.im"),
+        (
+            "version",
+            concat!("VERSION Isthmus ", env!("CARGO_PKG_VERSION")),
+        ),
+    ] {
+        desk.hear(&format!(":bob!b@h PRIVMSG ferris :\u{1}{query}\u{1}"));
+        assert_eq!(desk.said(), [format!("NOTICE bob :\u{1}{answer}\u{1}")]);
+    }
+}
+
+#[test]
 fn an_offered_file_is_refused_and_told() {
     let mut desk = Desk::online();
     desk.hear(":bob!b@h PRIVMSG ferris :\u{1}DCC SEND x 1 2 3\u{1}");

@@ -100,3 +100,45 @@ fn away_is_said_without_a_change_of_nickname() {
     assert!(said.contains(&"AWAY".to_owned()));
     assert!(said.iter().all(|line| !line.starts_with("NICK")));
 }
+
+/// Welcomed as `ferris_`, because `ferris` was in use.
+fn renamed(words: &str) -> Desk {
+    let mut desk = Desk::new();
+    desk.talk.connected(desk.now);
+    desk.hear(":s 433 * ferris :Nickname is already in use");
+    desk.hear(":s 001 ferris_ :Welcome");
+    desk.hear(&format!(":s 005 ferris_ {words} :are supported"));
+    desk.said();
+    desk.hear(":s 422 ferris_ :No MOTD");
+    desk.events();
+    desk
+}
+
+#[test]
+fn a_nickname_that_was_in_use_is_taken_back_when_it_is_free() {
+    let mut desk = renamed("MONITOR=100");
+    assert_eq!(desk.said(), ["MONITOR + ferris"]);
+    desk.hear(":s 730 ferris_ :ferris!f@h");
+    assert!(desk.said().is_empty());
+    desk.hear(":s 731 ferris_ :ferris");
+    assert_eq!(desk.said(), ["NICK ferris"]);
+    desk.hear(":ferris_!f@h NICK ferris");
+    assert_eq!(desk.events(), ["renamed ferris_ ferris"]);
+    let mut desk = renamed("X=y");
+    assert!(desk.said().is_empty());
+    desk.wait(60);
+    assert_eq!(desk.said(), ["ISON ferris"]);
+    desk.hear(":s 303 ferris_ :ferris");
+    assert!(desk.said().is_empty());
+    desk.hear(":Ferris!f@h QUIT :bye");
+    assert_eq!(desk.said(), ["NICK ferris"]);
+}
+
+#[test]
+fn who_takes_another_nickname_is_not_renamed_behind_his_back() {
+    let mut desk = renamed("MONITOR=100");
+    desk.said();
+    desk.hear(":ferris_!f@h NICK crab");
+    desk.hear(":s 731 crab :ferris");
+    assert!(desk.said().is_empty());
+}

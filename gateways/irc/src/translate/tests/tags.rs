@@ -164,6 +164,20 @@ fn ones_own_reactions_are_sent_as_what_changes() {
 }
 
 #[test]
+fn the_echo_of_a_reaction_is_its_end_and_one_from_elsewhere_is_told() {
+    let mut desk = Desk::online_with("message-tags echo-message").joined("#c");
+    let tag = desk.ask(Command::React {
+        to: room(),
+        key: Key("m1".into()),
+        with: vec!["a".into()],
+    });
+    desk.hear("@+draft/reply=m1;+draft/react=a :ferris!f@h TAGMSG #c");
+    assert_eq!(desk.events(), [format!("done {tag} Finished")]);
+    desk.hear("@+draft/reply=m1;+draft/react=b :ferris!f@h TAGMSG #c");
+    assert_eq!(desk.events(), ["react #c m1 ferris [\"a\", \"b\"]"]);
+}
+
+#[test]
 fn a_message_is_taken_back_both_ways() {
     let mut desk = Desk::online_with(ALL).joined("#c");
     desk.hear(":bob!b@h REDACT #c m1 :spam");
