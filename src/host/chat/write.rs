@@ -42,7 +42,7 @@ pub(crate) struct Beside<'a> {
 pub(crate) struct Quoted<'a> {
     /// Its id.
     pub(crate) id: &'a str,
-    /// Its author's address.
+    /// Its author's address; empty: not known.
     pub(crate) to: &'a str,
     /// Its author's name, if the text is to begin with it.
     pub(crate) who: Option<&'a str>,
@@ -104,10 +104,12 @@ fn write_text(xml: &mut Xml<'_>, message: &Message<'_>, spoken: &Spoken<'_>, bes
         write_markup(xml, &body, &style);
     }
     if let Some(reply) = beside.reply {
-        xml.start_ns("reply", ns::REPLY)
-            .attr("to", reply.to)
-            .attr("id", reply.id)
-            .end();
+        xml.start_ns("reply", ns::REPLY);
+        // Not every network says whom an answer is to.
+        if !reply.to.is_empty() {
+            xml.attr("to", reply.to);
+        }
+        xml.attr("id", reply.id).end();
         if named > 0 {
             xml.start_ns("fallback", ns::FALLBACK)
                 .attr("for", ns::REPLY);

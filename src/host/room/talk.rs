@@ -53,13 +53,20 @@ impl Room {
             at: delayed.then_some(at),
         };
         let answered = message.reply.as_ref().map(|reply| {
-            let author = format!("{room}/{}", resource_from_nick(&reply.who));
+            let author = match reply.who.as_ref() {
+                "" => String::new(),
+                who => format!("{room}/{}", resource_from_nick(who)),
+            };
             (self.public_id(&reply.key), author)
         });
         let reply = answered.as_ref().map(|(id, author)| Quoted {
             id,
             to: author,
-            who: message.reply.as_ref().map(|reply| reply.who.as_ref()),
+            who: message
+                .reply
+                .as_ref()
+                .map(|reply| reply.who.as_ref())
+                .filter(|who| !who.is_empty()),
         });
         let me = (!base.is_me(&message.who.nick)).then_some(base.facts.me.as_str());
         let beside = Beside {
