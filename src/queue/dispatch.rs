@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use super::Tuning;
-use super::schedule::{Bounds, Schedule, Wanted};
+use super::schedule::{Bounds, Schedule, Wanted, Windows};
 use crate::store::jobs::{CopyState, Jobs, OpenJob};
 use crate::store::{Later, StoreFault};
 
@@ -68,9 +68,15 @@ pub struct Dispatch {
 
 impl Dispatch {
     /// The queue of the gateway with that domain; nothing is handed out until [`Dispatch::run`].
-    pub fn new(gateway: &str, store: Arc<dyn Jobs>, tuning: Tuning, now: fn() -> i64) -> Self {
+    pub fn new(
+        gateway: &str,
+        store: Arc<dyn Jobs>,
+        tuning: Tuning,
+        windows: Windows,
+        now: fn() -> i64,
+    ) -> Self {
         let state = State {
-            schedule: Schedule::new(Bounds::new(tuning.window)),
+            schedule: Schedule::new(Bounds::new(tuning.window), windows),
             leases: Leases::default(),
         };
         Self {

@@ -21,11 +21,12 @@ mod tests;
 
 pub use self::dispatch::{Courier, Dispatch};
 pub use self::inward::Inwards;
+pub use self::schedule::Windows;
 
 /// How the queue works; times in milliseconds.
 #[derive(Clone, Debug)]
 pub struct Tuning {
-    /// Messages handed out at a time, per lane.
+    /// Messages handed out at a time, per lane, where the gateway does not say otherwise.
     pub window: usize,
     /// The first wait before a message is tried again; it doubles each time.
     pub retry: i64,

@@ -24,7 +24,7 @@ use crate::store::jobs::{LanePage, Lanes, Sweep, Waits};
 /// How much is known at a time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// Messages handed out at a time, per lane.
+    /// Messages handed out at a time, per lane, where nothing else is said of it.
     pub(super) window: usize,
     /// Messages, those that are handed out among them.
     pub(super) known: usize,
@@ -52,6 +52,8 @@ impl Bounds {
     }
 }
 
+/// Messages of one lane handed out at a time, whatever is asked for.
+const WIDEST: usize = 1_024;
 /// Lanes tried at a time for one that can be left to the disk.
 const TRIES: usize = 64;
 
@@ -67,10 +69,13 @@ pub(super) enum Wanted {
 /// Due time and number: those due first are oldest first.
 type Key = (i64, u64);
 
+/// How many messages of a lane are handed out at a time; `None`: as many as of any lane.
+pub type Windows = Box<dyn Fn(&str) -> Option<usize> + Send + Sync>;
+
 /// Messages known to be waiting, by lane.
-#[derive(Debug)]
 pub(super) struct Schedule {
     bounds: Bounds,
+    windows: Windows,
     lanes: HashMap<Arc<str>, Lane>,
     known: HashMap<u64, Entry>,
     ready: BTreeMap<u64, Arc<str>>,
@@ -92,6 +97,7 @@ pub(super) struct Schedule {
 
 #[derive(Debug, Default)]
 struct Lane {
+    window: usize,
     waiting: BTreeSet<Key>,
     leased: usize,
     /// There may be more on disk, none of it before this.
@@ -141,9 +147,10 @@ impl Lane {
 
 impl Schedule {
     /// Nothing is known yet, whatever is on disk.
-    pub(super) fn new(bounds: Bounds) -> Self {
+    pub(super) fn new(bounds: Bounds, windows: Windows) -> Self {
         Self {
             bounds,
+            windows,
             lanes: HashMap::new(),
             known: HashMap::new(),
             ready: BTreeMap::new(),
@@ -184,7 +191,7 @@ impl Schedule {
             }
             None => {
                 let name: Arc<str> = lane.into();
-                let mut new = Lane::default();
+                let mut new = self.lane(lane);
                 if self.has_unlisted() {
                     // Older ones of this lane may be on disk: they come first.
                     new.more = Some((i64::MIN, 0));
@@ -330,7 +337,8 @@ impl Schedule {
                 continue;
             }
             let name: Arc<str> = page.lane.as_str().into();
-            self.lanes.insert(Arc::clone(&name), Lane::default());
+            let lane = self.lane(&name);
+            self.lanes.insert(Arc::clone(&name), lane);
             self.take_in(&name, page);
         }
         self.unlisted = self.unlisted.min(found.later.unwrap_or(i64::MAX));
@@ -391,6 +399,15 @@ impl Schedule {
         }
     }
 
+    /// A lane of which nothing is known yet.
+    fn lane(&self, name: &str) -> Lane {
+        let window = (self.windows)(name).unwrap_or(self.bounds.window);
+        Lane {
+            window: window.clamp(1, WIDEST),
+            ..Lane::default()
+        }
+    }
+
     fn most_in_lane(&self) -> usize {
         4 * self.bounds.page
     }
@@ -416,7 +433,7 @@ impl Schedule {
         let Some(lane) = self.lanes.get_mut(name) else {
             return;
         };
-        let has_place = lane.leased < self.bounds.window;
+        let has_place = lane.leased < lane.window;
         let turn = self.turns;
         let place = match (lane.front(), lane.place) {
             _ if lane.reading => Place::Nowhere,

@@ -190,6 +190,21 @@ pub enum Reported {
     Unknown,
 }
 
+/// What the queue has to do with a message after a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// None of its copies is to be sent any more.
+    Over,
+    /// It was handed out and no copy is out any more: it waits until then.
+    Waits(i64),
+    /// Nothing.
+    Same,
+}
+
+/// Makes a report once it is known how the message stands; `None`: there is nothing to report.
+/// Runs between other work of the store: it must be quick, and hold nothing that holds the store.
+pub type MakeReport = Box<dyn FnOnce(&OpenJob) -> Option<CopyReport> + Send>;
+
 /// What came of taking a message back, or changing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recall {
@@ -320,8 +335,8 @@ pub trait Jobs: Send + Sync {
         until: i64,
     ) -> Later<Result<bool, StoreFault>>;
 
-    /// Takes a report.
-    fn copy_report(&self, report: CopyReport) -> Later<Result<Reported, StoreFault>>;
+    /// Takes a report on a copy of this message.
+    fn report_on(&self, job: u64, make: MakeReport) -> Later<Result<(Reported, Next), StoreFault>>;
 
     /// Takes back the message of a stanza.
     fn recall(

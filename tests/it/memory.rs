@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use isthmus::secret::Secret;
 use isthmus::store::jobs::{
-    CopyReport, Inward, Jobs, LanePage, Lanes, NewJob, Numbered, OpenJob, Recall, Reference,
+    Inward, Jobs, LanePage, Lanes, MakeReport, NewJob, Next, Numbered, OpenJob, Recall, Reference,
     Reported, Sweep,
 };
 use isthmus::store::{
@@ -244,7 +244,7 @@ impl Jobs for MemoryStore {
         none()
     }
 
-    fn copy_report(&self, _: CopyReport) -> Later<Result<Reported, StoreFault>> {
+    fn report_on(&self, _: u64, _: MakeReport) -> Later<Result<(Reported, Next), StoreFault>> {
         none()
     }
 

@@ -96,6 +96,12 @@ pub trait Courier: Gateway {
     /// carrier and line). Pure.
     fn lane(&self, job: &Job<'_>) -> String;
 
+    /// Jobs of a lane that are worth having at once; `None`: as many as the host gives. Pure.
+    fn window(&self, lane: &str) -> Option<usize> {
+        let _ = lane;
+        None
+    }
+
     /// What sending would mean. Pure.
     fn preview(&self, job: &Job<'_>) -> Result<Preview, Fault>;
 

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use self::copy::Sending;
 use crate::address::Peer;
-use crate::config::Config;
+use crate::config::{Carrier, Config};
 use crate::gateway::Sms;
 use crate::line;
 use crate::track::{Table, lock};
@@ -213,6 +213,23 @@ fn text(job: &Job<'_>) -> String {
     text
 }
 
+/// Jobs of a line at once, whatever its carrier's window.
+const LEAST: usize = 32;
+/// Seconds that a job may wait for the carrier's rate: the host takes it back after some minutes.
+const LONGEST_WAIT: f64 = 60.0;
+
+fn lane_window(carrier: &Carrier) -> usize {
+    let twice = usize::try_from(carrier.window)
+        .unwrap_or(LEAST)
+        .saturating_mul(2);
+    let most = match carrier.rate > 0.0 {
+        // Rounds down; the setting is bounded.
+        true => (carrier.rate * LONGEST_WAIT) as usize,
+        false => usize::MAX,
+    };
+    twice.min(most).max(LEAST)
+}
+
 /// Why nothing can go to this recipient at all.
 pub(crate) fn refused(to: &Address) -> Option<Fault> {
     match to.kind {
@@ -246,6 +263,12 @@ impl Courier for Sms {
         format!("{}/{line}", carrier.unwrap_or_default())
     }
 
+    /// What fills the bind's window, and as much again that is on its way to disk and back.
+    fn window(&self, lane: &str) -> Option<usize> {
+        let (carrier, _) = lane.rsplit_once('/')?;
+        self.config.carriers.get(carrier).map(lane_window)
+    }
+
     fn preview(&self, job: &Job<'_>) -> Result<Preview, Fault> {
         if let Some(fault) = job.to.iter().find_map(refused) {
             return Err(fault);
@@ -274,5 +297,36 @@ impl Courier for Sms {
             Some(Phase::Begun) | None => false,
         };
         Box::pin(std::future::ready(recalled))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_lane_is_as_wide_as_its_carriers_window_and_rate_allow() {
+        for (window, rate, expected) in [
+            (10, 0.0, 32),
+            (100, 0.0, 200),
+            (1000, 0.0, 2000),
+            (1000, 5.0, 300),
+            (1000, 0.1, 32),
+        ] {
+            let config = Config::from_value(&json!({
+                "region": "US",
+                "carriers": { "a/b": {
+                    "host": "smpp.example", "system_id": "i", "password": "p",
+                    "window": window, "rate": rate,
+                }},
+                "lines": { "+15551230000": { "users": ["juliet@example.org"] } },
+            }));
+            let sms = Sms::new(config.expect("a sound configuration"));
+            let lane = "a/b/+15551230000";
+            assert_eq!(sms.window(lane), Some(expected), "{window} at {rate}/s");
+            assert_eq!(sms.window("other/+15551230000"), None);
+        }
     }
 }

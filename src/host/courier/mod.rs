@@ -30,12 +30,21 @@ use tokio::sync::{Semaphore, watch};
 use super::access::Access;
 use super::shared::{Shared, now_ms};
 use crate::component::Outbox;
-use crate::queue::{Dispatch, Inwards, Tuning};
+use crate::queue::{Dispatch, Inwards, Tuning, Windows};
 use crate::store::StoreFault;
 use crate::xmpp::jid::BareJid;
 
 /// Stanzas that may wait for the store at a time, per gateway.
 const WAITING: usize = 4096;
+
+/// Users remembered at a time.
+const MOST_USERS: usize = 10_000;
+
+/// What the gateway says of its lanes.
+fn windows(gateway: &Arc<dyn Gateway>) -> Windows {
+    let gateway = Arc::clone(gateway);
+    Box::new(move |lane| gateway.courier().and_then(|courier| courier.window(lane)))
+}
 
 /// Credentials that were looked up.
 #[derive(Default)]
@@ -55,6 +64,8 @@ pub(crate) struct CourierHost {
     inwards: Inwards,
     /// Credentials that were looked up; emptied for a user when he registers anew.
     accounts: Mutex<Accounts>,
+    /// Users by number, as they are on disk, where they stay.
+    users: Mutex<HashMap<i64, String>>,
     waiting: Arc<Semaphore>,
     stop: watch::Sender<bool>,
 }
@@ -72,6 +83,7 @@ impl CourierHost {
             outbox.domain(),
             Arc::clone(&store) as _,
             shared.queue_tuning(),
+            windows(&gateway),
             now_ms,
         );
         let inwards = Inwards::new(outbox.domain(), store, outbox.clone());
@@ -83,6 +95,7 @@ impl CourierHost {
             dispatch,
             inwards,
             accounts: Mutex::default(),
+            users: Mutex::default(),
             waiting: Arc::new(Semaphore::new(WAITING)),
             stop: watch::Sender::new(false),
         });
@@ -137,6 +150,21 @@ impl CourierHost {
             Ok(Ok(pruned)) => tracing::info!(pruned, "old attachments were removed"),
             Ok(Err(fault)) => tracing::warn!(%fault, "old attachments stay for now"),
         }
+    }
+
+    /// The user with that number, if it was looked up lately.
+    fn known_user(&self, number: i64) -> Option<String> {
+        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        users.get(&number).cloned()
+    }
+
+    /// This is on disk.
+    fn know_user(&self, number: i64, user: &str) {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if users.len() >= MOST_USERS {
+            users.clear();
+        }
+        users.insert(number, user.to_owned());
     }
 
     /// Gives up waiting for receipts that do not come, where the network has any.

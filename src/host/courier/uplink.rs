@@ -15,8 +15,9 @@ use crate::host::fault::words;
 use crate::host::ids::Ids;
 use crate::host::own::own_name;
 use crate::host::shared::now_ms;
+use crate::queue::Tuning;
 use crate::store::StoreFault;
-use crate::store::jobs::{CopyReport, CopyState, Inward, OpenJob, Reported};
+use crate::store::jobs::{CopyReport, CopyState, Inward, Next, OpenJob, Reported};
 use crate::xmpp::escape::escape;
 use crate::xmpp::jid::BareJid;
 use crate::xmpp::write::{self, Head, STANZA_MAX, StanzaName, Written};
@@ -151,11 +152,11 @@ impl CourierHost {
         let mut ids = Vec::with_capacity(admitted.len());
         for user in admitted {
             let number = self.shared.user_number(&user);
-            self.shared
-                .store
-                .user_add(user.as_str(), number)
-                .await
-                .map_err(later)?;
+            if self.known_user(number).is_none() {
+                let added = self.shared.store.user_add(user.as_str(), number);
+                added.await.map_err(later)?;
+                self.know_user(number, user.as_str());
+            }
             ids.push(UserId(number));
         }
         Ok(ids)
@@ -211,9 +212,16 @@ impl CourierHost {
     /// Writes the stanza of a delivery.
     async fn inward(&self, delivery: Delivery<'static>) -> Result<Inward, Refusal> {
         let number = delivery.user.0;
-        let user = self.shared.store.user_of(number).await;
-        let user = user.map_err(|fault| Refusal::Later(fault.to_string()))?;
-        let user = user.ok_or(Refusal::Unknown)?;
+        let user = match self.known_user(number) {
+            Some(user) => user,
+            None => {
+                let user = self.shared.store.user_of(number).await;
+                let user = user.map_err(|fault| Refusal::Later(fault.to_string()))?;
+                let user = user.ok_or(Refusal::Unknown)?;
+                self.know_user(number, &user);
+                user
+            }
+        };
         let local = self.gateway.format(&delivery.peer).map_err(|fault| {
             Refusal::Unwanted(format!("the sender's address cannot be shown: {fault}"))
         })?;
@@ -305,25 +313,25 @@ impl CourierHost {
     async fn report(&self, report: Report) -> Result<(), Refusal> {
         let later = |fault: StoreFault| Refusal::Later(fault.to_string());
         let id = report.job.0;
-        let job = self
-            .shared
-            .store
-            .job(id)
-            .await
-            .map_err(later)?
-            .ok_or(Refusal::Unknown)?;
-        let row = self.copy_report(&job, report)?;
-        // Only what was out can be handed out again by this.
-        let out = !job.turn.is_empty() || row.state == CopyState::Queued;
-        let reported = self.shared.store.copy_report(row).await.map_err(later)?;
+        let words = Words {
+            tuning: self.tuning().clone(),
+            receipts: self.gateway.manifest().caps.receipts,
+            domain: self.outbox.domain().to_owned(),
+            key: self.shared.message_key,
+        };
+        let make = Box::new(move |job: &OpenJob| words.copy_report(job, report));
+        let reported = self.shared.store.report_on(id, make);
+        let (reported, next) = reported.await.map_err(later)?;
+        if let Reported::Changed(Some(_)) = reported {
+            self.inwards.added();
+        }
+        match next {
+            Next::Over => self.dispatch.done(id),
+            Next::Waits(due) => self.dispatch.again(id, due),
+            Next::Same => {}
+        }
         match reported {
-            Reported::Changed(told) => {
-                if told.is_some() {
-                    self.inwards.added();
-                }
-                self.settle(id, out).await.map_err(later)
-            }
-            Reported::Stale => Ok(()),
+            Reported::Changed(_) | Reported::Stale => Ok(()),
             Reported::Unknown => Err(Refusal::Unknown),
         }
     }
@@ -356,12 +364,24 @@ impl CourierHost {
         }
         Ok(())
     }
+}
 
-    fn copy_report(&self, job: &OpenJob, report: Report) -> Result<CopyReport, Refusal> {
-        let sender: Sender = serde_json::from_slice(&job.origin).map_err(|error| {
+/// What it takes to say what a report means. It is made inside the store, so it holds nothing of
+/// the host: that must not end there.
+struct Words {
+    tuning: Tuning,
+    /// The network confirms deliveries.
+    receipts: bool,
+    domain: String,
+    key: [u8; 32],
+}
+
+impl Words {
+    fn copy_report(&self, job: &OpenJob, report: Report) -> Option<CopyReport> {
+        let sender = serde_json::from_slice(&job.origin).inspect_err(|error| {
             tracing::error!(%error, job = job.id, "nobody can be told of this message");
-            Refusal::Unknown
-        })?;
+        });
+        let sender: Sender = sender.ok()?;
         let now = now_ms();
         let mut state = report.state;
         let mut due = now;
@@ -370,13 +390,12 @@ impl CourierHost {
             why = words(fault).to_owned();
             let wait = i64::try_from(*after)
                 .unwrap_or(i64::MAX)
-                .max(self.tuning().wait(job.attempt));
+                .max(self.tuning.wait(job.attempt));
             due = now.saturating_add(wait);
             if due >= job.expires {
                 state = State::Failed(fault.clone());
             }
         }
-        let receipts = self.gateway.manifest().caps.receipts;
         let mut id = String::new();
         let what = format!(
             "{}:{}:{:?}",
@@ -384,11 +403,11 @@ impl CourierHost {
             report.to,
             told::copy_state(&state)
         );
-        Ids::new(&self.shared.message_key, "told", 0).next(Some(&what), &mut id);
-        Ok(CopyReport {
+        Ids::new(&self.key, "told", 0).next(Some(&what), &mut id);
+        Some(CopyReport {
             job: report.job.0,
             copy: report.to,
-            tell: told::tell(&sender, &state, receipts, self.outbox.domain(), &id),
+            tell: told::tell(&sender, &state, self.receipts, &self.domain, &id),
             state: told::copy_state(&state),
             keys: report.keys,
             until: now + REMEMBER_MS,

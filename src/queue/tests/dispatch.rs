@@ -154,7 +154,7 @@ impl Jobs for Rows {
     ) -> Later<Result<bool, StoreFault>> {
         unused()
     }
-    fn copy_report(&self, _: CopyReport) -> Later<Result<Reported, StoreFault>> {
+    fn report_on(&self, _: u64, _: MakeReport) -> Later<Result<(Reported, Next), StoreFault>> {
         unused()
     }
     fn recall(&self, _: &str, _: &str, _: &str) -> Later<Result<Recall, StoreFault>> {
@@ -241,7 +241,13 @@ impl Scene {
             lease: 10_000,
             ..Tuning::default()
         };
-        let dispatch = Dispatch::new(GATEWAY, Arc::clone(&rows) as _, tuning, now);
+        let dispatch = Dispatch::new(
+            GATEWAY,
+            Arc::clone(&rows) as _,
+            tuning,
+            Box::new(|_| None),
+            now,
+        );
         let mut scene = Self {
             rows,
             dispatch: Arc::new(dispatch),

@@ -18,7 +18,7 @@ struct Scene {
 impl Scene {
     fn new(bounds: Bounds) -> Self {
         Self {
-            schedule: Schedule::new(bounds),
+            schedule: Schedule::new(bounds, Box::new(|_| None)),
             disk: Waiting::new(),
             lanes: BTreeMap::new(),
             last: 0,
@@ -189,6 +189,24 @@ fn lanes_that_hang_or_wait_give_room_to_others() {
     let new = scene.add("new", 0);
     scene.read(0);
     assert_eq!(scene.lease_all(0), [new]);
+}
+
+#[test]
+fn a_lane_whose_network_takes_more_at_a_time_has_a_wider_window() {
+    let mut scene = Scene::new(Bounds::new(2));
+    let windows = |lane: &str| (lane == "wide").then_some(5);
+    scene.schedule = Schedule::new(Bounds::new(2), Box::new(windows));
+    // Lanes come to be known from the disk, and by what is added.
+    for _ in 0..10 {
+        scene.keep("wide", 0);
+    }
+    scene.read(0);
+    for _ in 0..10 {
+        scene.add("narrow", 0);
+    }
+    let handed = scene.lease_all(0);
+    let wide = handed.iter().filter(|id| scene.lanes[id].0 == "wide");
+    assert_eq!((wide.count(), handed.len()), (5, 7));
 }
 
 #[derive(Clone, Debug)]

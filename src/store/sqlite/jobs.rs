@@ -4,14 +4,14 @@
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
 use super::sql::{self, gateway_id, user_id};
-use super::{SqliteStore, lanes};
+use super::{SqliteStore, lanes, reports};
 use crate::store::jobs::{
-    CopyReport, CopyState, Inward, Jobs, LanePage, Lanes, NewJob, Numbered, OpenJob, Recall,
+    CopyState, Inward, Jobs, LanePage, Lanes, MakeReport, NewJob, Next, Numbered, OpenJob, Recall,
     Reference, Reported, Sweep,
 };
 use crate::store::{Later, StoreFault};
 
-type Sql<T> = rusqlite::Result<T>;
+pub(super) type Sql<T> = rusqlite::Result<T>;
 
 fn add(db: &Connection, job: &NewJob) -> Sql<u64> {
     let user = user_id(db, &job.user)?;
@@ -52,10 +52,11 @@ const OPEN: &str = "SELECT j.id, u.jid, j.lane, j.stanza_id, j.origin, j.message
      FROM job j JOIN user u ON u.id = j.user";
 
 /// A due time that says: changed since it was last handed out. It is due at once, too.
-const CHANGED: i64 = -1;
+pub(super) const CHANGED: i64 = -1;
 
 /// A copy `c` of a job `j` that was handed out and not reported on since.
-const TURN: &str = "(c.state = 1 OR (c.state = 0 AND c.due <= j.due)) AND c.tried < j.attempt";
+pub(super) const TURN: &str =
+    "(c.state = 1 OR (c.state = 0 AND c.due <= j.due)) AND c.tried < j.attempt";
 
 fn open_job(db: &Connection, row: &SqlRow<'_>) -> Sql<OpenJob> {
     let id: i64 = row.get(0)?;
@@ -95,7 +96,7 @@ fn open_job(db: &Connection, row: &SqlRow<'_>) -> Sql<OpenJob> {
     })
 }
 
-fn state(number: i64) -> CopyState {
+pub(super) fn state(number: i64) -> CopyState {
     let known = usize::try_from(number)
         .ok()
         .and_then(|n| CopyState::ALL.get(n));
@@ -118,7 +119,7 @@ fn jobs_of(db: &Connection, user: &str, gateway: &str, most: usize) -> Sql<Vec<O
     Ok(jobs)
 }
 
-fn job(db: &Connection, id: u64) -> Sql<Option<OpenJob>> {
+pub(super) fn job(db: &Connection, id: u64) -> Sql<Option<OpenJob>> {
     let sql = format!("{OPEN} WHERE j.id = ?1");
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query([id as i64])?;
@@ -156,7 +157,7 @@ fn begin(db: &Connection, job: u64, copy: u16, keys: &[String], until: i64) -> S
 }
 
 /// Keeps the foreign ids of a copy.
-fn refer(db: &Connection, job: u64, copy: u16, keys: &[String], until: i64) -> Sql<()> {
+pub(super) fn refer(db: &Connection, job: u64, copy: u16, keys: &[String], until: i64) -> Sql<()> {
     let mut statement = db.prepare_cached(
         "INSERT OR REPLACE INTO reference (gateway, key, user, stanza, job, copy, part, until) \
          SELECT gateway, ?2, user, stanza_id, id, ?3, ?4, ?5 FROM job WHERE id = ?1",
@@ -164,85 +165,6 @@ fn refer(db: &Connection, job: u64, copy: u16, keys: &[String], until: i64) -> S
     for (part, key) in keys.iter().enumerate() {
         statement.execute(params![job as i64, key, copy, part as i64, until])?;
     }
-    Ok(())
-}
-
-fn report(db: &Connection, report: &CopyReport) -> Sql<Reported> {
-    let (job, copy) = (report.job as i64, report.copy);
-    let found = db
-        .prepare_cached(
-            "SELECT c.state, c.told, c.address, j.user, j.gateway FROM copy c \
-             JOIN job j ON j.id = c.job WHERE c.job = ?1 AND c.number = ?2",
-        )?
-        .query_row(params![job, copy], |row| {
-            let address: String = row.get(2)?;
-            Ok((
-                row.get::<_, i64>(0)?,
-                row.get::<_, i64>(1)?,
-                address,
-                row.get(3)?,
-                row.get(4)?,
-            ))
-        })
-        .optional()?;
-    let Some((before, told, address, user, gateway)) = found else {
-        return Ok(Reported::Unknown);
-    };
-    // Ids of a copy may come with any report, late ones too.
-    refer(db, report.job, copy, &report.keys, report.until)?;
-    let moves = state(before).may_become(report.state);
-    // The same state once more may bring news for the gateway alone: one part of several arrived.
-    if let Some(kept) = &report.kept
-        && (moves || state(before) == report.state)
-    {
-        db.prepare_cached("UPDATE job SET kept = ?2 WHERE id = ?1")?
-            .execute(params![job, kept])?;
-    }
-    if !moves {
-        return Ok(Reported::Stale);
-    }
-    db.prepare_cached("UPDATE copy SET state = ?3, since = ?4 WHERE job = ?1 AND number = ?2")?
-        .execute(params![job, copy, report.state as i64, report.now])?;
-    if report.state == CopyState::Queued {
-        wait(db, report)?;
-    } else if state(before) <= CopyState::Begun {
-        close(db, job)?;
-    }
-    next_turn(db, job)?;
-    if let Some(kept) = &report.peer_kept {
-        keep_peer(db, user, gateway, &address, kept)?;
-    }
-    let tell = report.tell.as_ref().filter(|(now, _)| *now as i64 > told);
-    let Some((told, stanza)) = tell else {
-        return Ok(Reported::Changed(None));
-    };
-    db.prepare_cached("UPDATE copy SET told = ?3 WHERE job = ?1 AND number = ?2")?
-        .execute(params![job, copy, *told as i64])?;
-    Ok(Reported::Changed(Some(inbound_add(db, gateway, stanza)?)))
-}
-
-/// A copy is tried again later.
-fn wait(db: &Connection, report: &CopyReport) -> Sql<()> {
-    let job = report.job as i64;
-    db.prepare_cached(
-        "UPDATE copy SET due = ?3, tried = (SELECT attempt FROM job WHERE id = ?1) \
-         WHERE job = ?1 AND number = ?2",
-    )?
-    .execute(params![job, report.copy, report.due])?;
-    db.prepare_cached("UPDATE job SET fault = ?2 WHERE id = ?1")?
-        .execute(params![job, report.fault])?;
-    Ok(())
-}
-
-/// When no copy is out any more, the message waits for the first that is due.
-fn next_turn(db: &Connection, job: i64) -> Sql<()> {
-    let sql = format!(
-        "UPDATE job AS j SET due = (SELECT min(c.due) FROM copy c WHERE c.job = j.id \
-         AND c.state = 0) WHERE j.id = ?1 AND j.due <> {CHANGED} \
-         AND EXISTS (SELECT 1 FROM copy c WHERE c.job = j.id AND c.state = 0 AND c.due > 0) \
-         AND NOT EXISTS (SELECT 1 FROM copy c WHERE c.job = j.id AND {TURN})"
-    );
-    db.prepare_cached(&sql)?.execute([job])?;
     Ok(())
 }
 
@@ -256,7 +178,7 @@ fn end_silence(db: &Connection, gateway: &str, before: i64, now: i64) -> Sql<usi
 }
 
 /// Nothing of a message may be left to be sent: then it is not looked for any more.
-fn close(db: &Connection, job: i64) -> Sql<()> {
+pub(super) fn close(db: &Connection, job: i64) -> Sql<()> {
     db.prepare_cached(
         "UPDATE job SET open = 0 WHERE id = ?1 AND open = 1 \
          AND NOT EXISTS (SELECT 1 FROM copy WHERE job = ?1 AND state <= 1)",
@@ -265,7 +187,7 @@ fn close(db: &Connection, job: i64) -> Sql<()> {
     Ok(())
 }
 
-fn inbound_add(db: &Connection, gateway: i64, stanza: &[u8]) -> Sql<u64> {
+pub(super) fn inbound_add(db: &Connection, gateway: i64, stanza: &[u8]) -> Sql<u64> {
     db.prepare_cached("INSERT INTO inbound (gateway, stanza) VALUES (?1, ?2)")?
         .execute(params![gateway, stanza])?;
     Ok(db.last_insert_rowid() as u64)
@@ -280,7 +202,13 @@ fn peer_id(db: &Connection, gateway: i64, address: &str) -> Sql<i64> {
     )
 }
 
-fn keep_peer(db: &Connection, user: i64, gateway: i64, address: &str, value: &[u8]) -> Sql<()> {
+pub(super) fn keep_peer(
+    db: &Connection,
+    user: i64,
+    gateway: i64,
+    address: &str,
+    value: &[u8],
+) -> Sql<()> {
     let peer = peer_id(db, gateway, address)?;
     db.prepare_cached("INSERT OR REPLACE INTO peer_kept (user, peer, value) VALUES (?1, ?2, ?3)")?
         .execute(params![user, peer, value])?;
@@ -487,7 +415,7 @@ fn whole<T>(db: &Connection, work: impl FnOnce(&Connection) -> Sql<T>) -> Sql<T>
 }
 
 impl SqliteStore {
-    fn jobs<T, F>(&self, work: F) -> Later<Result<T, StoreFault>>
+    pub(super) fn jobs<T, F>(&self, work: F) -> Later<Result<T, StoreFault>>
     where
         T: Send + 'static,
         F: FnOnce(&rusqlite::Connection) -> Sql<T> + Send + 'static,
@@ -533,8 +461,8 @@ impl Jobs for SqliteStore {
         self.jobs(move |db| begin(db, job, copy, &keys, until))
     }
 
-    fn copy_report(&self, of: CopyReport) -> Later<Result<Reported, StoreFault>> {
-        self.jobs(move |db| report(db, &of))
+    fn report_on(&self, job: u64, make: MakeReport) -> Later<Result<(Reported, Next), StoreFault>> {
+        self.jobs(move |db| reports::report_on(db, job, make))
     }
 
     fn recall(

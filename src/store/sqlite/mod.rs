@@ -7,6 +7,7 @@ mod jobs;
 mod lanes;
 mod queue;
 mod references;
+mod reports;
 mod schema;
 mod sql;
 mod writer;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use isthmus::secret::Secret;
 use isthmus::store::jobs::{
-    CopyReport, Inward, Jobs, LanePage, Lanes, NewJob, Numbered, OpenJob, Recall, Reference,
+    Inward, Jobs, LanePage, Lanes, MakeReport, NewJob, Next, Numbered, OpenJob, Recall, Reference,
     Reported, Sweep,
 };
 use isthmus::store::{
@@ -118,8 +118,8 @@ impl Jobs for Mortal {
         self.commit(|store| store.copy_begin(job, copy, keys, until))
     }
 
-    fn copy_report(&self, report: CopyReport) -> Later<Result<Reported, StoreFault>> {
-        self.commit(|store| store.copy_report(report))
+    fn report_on(&self, job: u64, make: MakeReport) -> Later<Result<(Reported, Next), StoreFault>> {
+        self.commit(|store| store.report_on(job, make))
     }
 
     fn recall(&self, user: &str, gateway: &str, id: &str) -> Later<Result<Recall, StoreFault>> {

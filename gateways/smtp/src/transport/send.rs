@@ -23,8 +23,9 @@ use crate::translate::status::Stage;
 
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(5);
-/// Unused connections that are kept.
-const MOST_IDLE: usize = 8;
+/// Unused connections that are kept: as many as mails of one lane are sent at a time, or each wave
+/// of them would connect anew.
+const MOST_IDLE: usize = 32;
 /// Mails over one connection.
 const MOST_MAILS: u32 = 100;
 /// For connecting, each address and the greeting.

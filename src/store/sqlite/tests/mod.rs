@@ -9,6 +9,7 @@ mod kept;
 mod lanes;
 mod opening;
 mod references;
+mod reports;
 
 struct Place {
     _folder: tempfile::TempDir,
