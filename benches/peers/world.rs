@@ -78,6 +78,8 @@ pub(crate) struct Tally {
     pub(crate) to_irc: usize,
     /// Numbered messages that came after a later one, or twice.
     pub(crate) misordered: usize,
+    /// Receipts (XEP-0184).
+    pub(crate) receipts: usize,
     /// Stanzas of type error.
     pub(crate) errors: usize,
 }

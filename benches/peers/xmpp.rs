@@ -73,6 +73,8 @@ fn stanza(world: &World, pipe: &Pipe, stanza: &[u8]) {
     } else if stanza.starts_with(b"<m") {
         if let (Some((user, _)), Some(body)) = (number(to, b'u'), text_of(stanza, "<body")) {
             world.message(Side::Xmpp, user, body);
+        } else if memmem::find(stanza, b"<received ").is_some() {
+            world.count(|tally| tally.receipts += 1);
         }
     } else if stanza.starts_with(b"<p") {
         let entered = has_status_110(stanza) && kind != b"unavailable";

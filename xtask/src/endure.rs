@@ -159,6 +159,8 @@ impl Work {
                 run(command.current_dir(workspace()))
             }
             Self::Bench => {
+                // Postfix and the SMSC are among them.
+                install::servers()?;
                 install::benchmarks()?;
                 run(&mut cargo(&["bench", "--package", "isthmus", "--benches"]))
             }

@@ -112,6 +112,11 @@ impl Postfix {
         this
     }
 
+    /// The process of its master, which has started all others.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The port for both submitting and receiving mail, on 127.0.0.1, with STARTTLS. Whoever
     /// connects from loopback may send anywhere.
     pub fn port(&self) -> u16 {
