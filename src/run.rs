@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::component::{ComponentConfig, Tls};
 use crate::config::{self, Allowed, Config, GatewayConfig, ServerTls};
-use crate::host::{Access, Attachments, Corrections, Limits, Shared};
+use crate::host::{Access, Archiving, Attachments, Corrections, Limits, Shared};
 use crate::registry;
 use crate::serve::{Served, Service};
 use crate::store::{SqliteStore, Store, StoreFault};
@@ -62,6 +62,7 @@ pub async fn run(
         .with_attachments(attachments)
         .with_corrections(corrections(&config));
     let shared = Arc::new(shared);
+    shared.set_archiving(archiving(&config));
     let mut services = Vec::with_capacity(config.gateways.len());
     for gateway in &config.gateways {
         let service = service(&config, gateway).await?;
@@ -98,6 +99,7 @@ pub async fn run(
 /// Applies what can change while serving.
 fn apply(config: &Config, shared: &Shared, served: &[(String, Served)]) {
     shared.set_limits(limits(config));
+    shared.set_archiving(archiving(config));
     for gateway in &config.gateways {
         if let Some((_, served)) = served.iter().find(|(name, _)| *name == gateway.name) {
             served.domain().set_access(access(gateway));
@@ -127,6 +129,15 @@ fn corrections(config: &Config) -> Corrections {
         config::Corrections::Short => Corrections::Short,
         config::Corrections::Text => Corrections::Text,
         config::Corrections::Refuse => Corrections::Refuse,
+    }
+}
+
+fn archiving(config: &Config) -> Archiving {
+    let off = config.gateways.iter().filter(|gateway| !gateway.archive);
+    Archiving {
+        age: config.archive.age,
+        rows: config.archive.rows,
+        off: off.map(|gateway| gateway.domain.clone()).collect(),
     }
 }
 

@@ -11,8 +11,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::reader::{Notes, Reader, found, kind, quoted, split};
 use super::{
-    Allowed, Config, Corrections, GatewayConfig, GatewayKind, Key, Limits, LogConfig, LogFormat,
-    Problems, ServerConfig, ServerTls, Settings, StoreConfig, address,
+    Allowed, ArchiveConfig, Config, Corrections, GatewayConfig, GatewayKind, Key, Limits,
+    LogConfig, LogFormat, Problems, ServerConfig, ServerTls, Settings, StoreConfig, address,
 };
 use crate::secret::Secret;
 use crate::xmpp::BareJid;
@@ -63,6 +63,7 @@ struct Draft {
     domain: Option<String>,
     allow: Option<Vec<Allowed>>,
     admins: Vec<BareJid>,
+    archive: bool,
     server: Option<(String, u16)>,
     secret: Option<Secret>,
     settings: Json,
@@ -75,6 +76,7 @@ impl Check<'_> {
         let empty = Dict::new();
         let component = root.table("component").unwrap_or(&empty);
         let store = root.table("store").unwrap_or(&empty);
+        let archive = root.table("archive").unwrap_or(&empty);
         let log = root.table("log").unwrap_or(&empty);
         let messages = root.table("messages").unwrap_or(&empty);
         let limits = root.table("limits").unwrap_or(&empty);
@@ -82,6 +84,7 @@ impl Check<'_> {
         root.finish();
         let shared = self.component(component);
         let store = self.store(store);
+        let archive = self.archive(archive);
         let log = self.log(log);
         let corrections = self.corrections(messages);
         let limits = self.limits(limits);
@@ -95,6 +98,7 @@ impl Check<'_> {
         Some(Config {
             server_domain,
             store: store?,
+            archive,
             log: log?,
             corrections: corrections?,
             limits,
@@ -207,6 +211,16 @@ impl Check<'_> {
         path.map(|path| StoreConfig { path })
     }
 
+    fn archive(&self, dict: &Dict) -> ArchiveConfig {
+        let mut reader = Reader::new(self.notes, dict, "archive");
+        let archive = ArchiveConfig {
+            age: Duration::from_secs(86_400 * reader.number("days", 0..=36_500)),
+            rows: reader.number("rows", 0..=1_000_000_000),
+        };
+        reader.finish();
+        archive
+    }
+
     fn log(&self, dict: &Dict) -> Option<LogConfig> {
         let mut reader = Reader::new(self.notes, dict, "log");
         let format = reader.parsed("format", "\"human\" or \"json\"", |text| match text {
@@ -317,6 +331,7 @@ impl Check<'_> {
             Allowed::parse,
         );
         let admins = reader.list("admins", "a JID without resource", address::bare_jid);
+        let archive = !dict.contains_key("archive") || reader.boolean("archive");
         let server = reader.parsed("server", ENDPOINT, address::endpoint);
         let secret = self.secret(&mut reader);
         let rest = reader.rest().map(|(key, value)| (key.clone(), value));
@@ -339,6 +354,7 @@ impl Check<'_> {
             domain,
             allow,
             admins: admins.unwrap_or_default(),
+            archive,
             server,
             secret,
             settings,
@@ -444,6 +460,7 @@ fn gateway(draft: Draft, shared: &Shared, server_domain: &str) -> Option<Gateway
         domain: draft.domain?,
         allow: draft.allow.unwrap_or_else(everyone),
         admins: draft.admins,
+        archive: draft.archive,
         component: ServerConfig {
             host,
             port,

@@ -66,6 +66,24 @@ pub(super) const STORE: &[Key] = &[Key {
     example: "path = \"/var/lib/isthmus/isthmus.db\"",
 }];
 
+/// `[archive]`.
+pub(super) const ARCHIVE: &[Key] = &[
+    Key {
+        key: "days",
+        default: "365",
+        doc: "Days after which an archived message is removed (0 to 36500; 0: never). Live, as\n\
+              the other key here.",
+        example: "days = 90",
+    },
+    Key {
+        key: "rows",
+        default: "100000",
+        doc: "Messages that are kept of each conversation of each user, the newest (0 to\n\
+              1000000000; 0: all).",
+        example: "rows = 10000",
+    },
+];
+
 /// `[log]`.
 pub(super) const LOG: &[Key] = &[
     Key {
@@ -194,6 +212,12 @@ pub(super) const GATEWAY: &[Key] = &[
         example: "allow = [\"example.org\", \"guest@example.net\"]",
     },
     Key {
+        key: "archive",
+        default: "true",
+        doc: "Whether rooms and private messages are archived, for history and XEP-0313. Live.",
+        example: "archive = false",
+    },
+    Key {
         key: "admins",
         default: "[]",
         doc: "JIDs of those who may administer it. Live.",
@@ -223,6 +247,7 @@ pub(super) const GATEWAY: &[Key] = &[
 pub(super) const TABLES: &[(&str, &[Key])] = &[
     ("component", COMPONENT),
     ("store", STORE),
+    ("archive", ARCHIVE),
     ("log", LOG),
     ("messages", MESSAGES),
     ("limits", LIMITS),

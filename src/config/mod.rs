@@ -44,6 +44,8 @@ pub struct Config {
     pub log: LogConfig,
     /// How corrections are told where a network has none.
     pub corrections: Corrections,
+    /// How much of the archives is kept.
+    pub archive: ArchiveConfig,
     /// Bounds on what a peer can make us hold.
     pub limits: Limits,
     /// The gateways, ordered by name; at least one.
@@ -55,6 +57,15 @@ pub struct Config {
 pub struct StoreConfig {
     /// The database file; a relative one was resolved against the configuration file's folder.
     pub path: PathBuf,
+}
+
+/// `[archive]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArchiveConfig {
+    /// How long a message is kept; zero: whatever its age.
+    pub age: Duration,
+    /// Messages of one user's conversation that are kept; 0: all.
+    pub rows: u64,
 }
 
 /// `[log]`.
@@ -128,6 +139,8 @@ pub struct GatewayConfig {
     pub allow: Vec<Allowed>,
     /// Who may administer it.
     pub admins: Vec<BareJid>,
+    /// What is said is archived.
+    pub archive: bool,
     /// Its connection to the XMPP server.
     pub component: ServerConfig,
     /// The kind's own keys, already checked by the kind.

@@ -11,7 +11,7 @@ pub struct Change {
     pub live: bool,
 }
 
-/// Everything that differs, by key. Log level, limits, `allow` and `admins` are live.
+/// Everything that differs, by key. Log level, limits, archives, `allow` and `admins` are live.
 pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     let mut found = Vec::new();
     let mut note = |key: &str, same: bool, live: bool| {
@@ -33,6 +33,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     let same = old.corrections == new.corrections;
     note("messages.corrections", same, false);
     note("limits", old.limits == new.limits, true);
+    note("archive", old.archive == new.archive, true);
     for was in &old.gateways {
         let path = format!("gateway.{}", was.name);
         match new.gateways.iter().find(|is| is.name == was.name) {
@@ -53,10 +54,12 @@ pub fn applied(old: &Config, new: &Config) -> Config {
     let mut config = old.clone();
     config.log.level = new.log.level.clone();
     config.limits = new.limits.clone();
+    config.archive = new.archive;
     for gateway in &mut config.gateways {
         if let Some(new) = new.gateways.iter().find(|new| new.name == gateway.name) {
             gateway.allow = new.allow.clone();
             gateway.admins = new.admins.clone();
+            gateway.archive = new.archive;
         }
     }
     config
@@ -70,6 +73,7 @@ fn gateway(
 ) {
     note(&format!("{path}.allow"), was.allow == is.allow, true);
     note(&format!("{path}.admins"), was.admins == is.admins, true);
+    note(&format!("{path}.archive"), was.archive == is.archive, true);
     note(&format!("{path}.domain"), was.domain == is.domain, false);
     note(&format!("{path}.kind"), was.kind == is.kind, false);
     let (a, b) = (&was.component, &is.component);

@@ -42,6 +42,9 @@ fn off(config: &Config) -> Vec<String> {
                 gateway.name
             ));
         }
+        if !gateway.archive {
+            off.push(format!("off: the archive of gateway.{}", gateway.name));
+        }
         if gateway.admins.is_empty() {
             off.push(format!(
                 "off: administration of gateway.{} (no admins)",

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 
 use isthmus_gateway::{Fault, FaultKind, Gateway, Later};
 
+use super::archive::Readers;
 use super::command::{self, Sessions};
 use super::courier::CourierHost;
 use super::domain::Domain;
@@ -28,6 +29,8 @@ pub(crate) struct Desk {
     /// Held while an account is changed: lines belong to several users.
     pub(super) changes: tokio::sync::Mutex<()>,
     pub(super) sessions: Sessions,
+    /// Who reads archives.
+    pub(super) readers: Readers,
     /// Whose desk it is.
     pub(super) domain: Weak<Domain>,
 }
@@ -50,6 +53,7 @@ impl Desk {
             errands,
             changes: tokio::sync::Mutex::default(),
             sessions: Sessions::default(),
+            readers: Readers::default(),
             domain,
         }
     }

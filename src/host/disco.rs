@@ -60,16 +60,17 @@ pub(crate) fn of_gateway(gateway: &dyn Gateway) -> (Vec<Identity>, Vec<&'static 
     (manifest.identities.clone(), features)
 }
 
-/// Answers disco#info.
+/// Answers disco#info. `archived`: what is said is.
 pub(crate) fn info(
     outbox: &Outbox,
     gateway: &dyn Gateway,
     origin: &Origin,
     to: &Address,
-    full: bool,
+    archived: bool,
     node: Option<&str>,
     seen: Option<&Seen>,
 ) {
+    let full = origin.resource.is_some();
     if full && is_room(to.kind) && !seen.is_some_and(|seen| seen.entered) {
         // XEP-0045 §6.6
         let text = "only an occupant may ask about an occupant";
@@ -93,6 +94,10 @@ pub(crate) fn info(
     if node.is_some_and(|node| !ours(node)) {
         return origin.error(outbox, Condition::ItemNotFound, "there is no such node");
     }
+    let archive: &[&'static str] = match archived && !full {
+        true => &[ns::MAM, ns::MAM_EXTENDED],
+        false => &[],
+    };
     origin.result(outbox, |xml| {
         xml.start_ns("query", ns::DISCO_INFO);
         if let Some(node) = node {
@@ -106,15 +111,15 @@ pub(crate) fn info(
                 features.retain(|feature| !not_here.contains(feature));
                 write(xml, &identities, &features);
             }
-            Kind::Room | Kind::Group if !full => write_room(xml, gateway, to, seen),
+            Kind::Room | Kind::Group if !full => write_room(xml, gateway, to, seen, archive),
             // An occupant is somebody of the room, by his nickname.
             Kind::Room | Kind::Group => {
                 let name = origin.resource.as_deref().unwrap_or(&to.id);
-                write_contact(xml, gateway, name, seen, true);
+                write_contact(xml, gateway, name, seen, true, archive);
             }
             _ => {
                 let live = !gateway.courier().is_some_and(|courier| courier.serves(to));
-                write_contact(xml, gateway, &to.id, seen, live);
+                write_contact(xml, gateway, &to.id, seen, live, archive);
             }
         }
         xml.end();
@@ -197,12 +202,14 @@ fn write_contact(
     name: &str,
     seen: Option<&Seen>,
     live: bool,
+    archive: &[&'static str],
 ) {
     // XEP-0100 leaves it open; `client` is what a contact is to whoever asks.
     let identity = identity("client", &gateway.manifest().name, name);
     let caps = caps_of(gateway, seen);
     let mut features = vec![ns::DISCO_INFO, ns::PING];
     features.extend(chat::of_contact(caps, live));
+    features.extend(archive);
     write(xml, &[identity], &features);
     chat::write_restrictions(xml, caps);
 }
@@ -212,7 +219,13 @@ fn caps_of<'a>(gateway: &'a dyn Gateway, seen: Option<&'a Seen>) -> &'a Caps {
     own.unwrap_or(&gateway.manifest().caps)
 }
 
-fn write_room(xml: &mut Xml<'_>, gateway: &dyn Gateway, to: &Address, seen: Option<&Seen>) {
+fn write_room(
+    xml: &mut Xml<'_>,
+    gateway: &dyn Gateway,
+    to: &Address,
+    seen: Option<&Seen>,
+    archive: &[&'static str],
+) {
     let identity = identity("conference", &gateway.manifest().name, &to.id);
     let flags = seen.map(|seen| seen.flags).unwrap_or_default();
     let either = |is, yes, no| if is { yes } else { no };
@@ -236,6 +249,7 @@ fn write_room(xml: &mut Xml<'_>, gateway: &dyn Gateway, to: &Address, seen: Opti
         either(flags.hidden, "muc_hidden", "muc_public"),
     ];
     features.extend(chat::of_room(caps));
+    features.extend(archive);
     write(xml, &[identity], &features);
     chat::write_restrictions(xml, caps);
     let Some(seen) = seen else { return };

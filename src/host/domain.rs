@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tracing::Instrument;
 
 use super::access::Access;
+use super::archive;
 use super::courier::CourierHost;
 use super::desk::Desk;
 use super::inbox::Inbox;
@@ -110,6 +111,7 @@ impl Domain {
         );
         let _ = self.desk.set(Arc::new(desk));
         let _ = self.outbox.set(outbox);
+        tokio::spawn(archive::keep_small(Arc::downgrade(self)));
         let domain = Arc::downgrade(self);
         tokio::spawn(async move {
             // Ends with the outbox.
@@ -170,6 +172,11 @@ impl Domain {
         let mut sessions = self.sessions.subscribe();
         // The sender lives as long as `self`.
         let _ = sessions.wait_for(|&sessions| sessions == 0).await;
+    }
+
+    /// Whose archives are kept, and under which domain.
+    pub(super) fn archives(&self) -> Option<(&Arc<Shared>, &str)> {
+        Some((&self.shared, self.outbox.get()?.domain()))
     }
 
     /// How many sessions there are.
@@ -278,6 +285,7 @@ impl Domain {
                 // Nobody is there to be told, or he is told enough: nothing is owed.
                 self.offer(outbox, &key, stanza, Want::End);
             }
+            Route::Ask if self.asks_archive(&stanza, &user, to) => {}
             Route::Ask => {
                 let key = Key {
                     user,
@@ -331,6 +339,12 @@ impl Domain {
             .as_ref()
             .and_then(|it| it.child("query", ns::DISCO_ITEMS));
         query.is_some_and(|query| query.attr("node").is_none())
+    }
+
+    /// Takes a request to an archive: the store answers it, whether there is a session or not.
+    fn asks_archive(&self, stanza: &Stanza, user: &BareJid, to: &Jid) -> bool {
+        let desk = self.desk.get();
+        desk.is_some_and(|desk| desk.archive(stanza, user, to))
     }
 
     /// Whether a stanza is a message for the store-and-forward face.
@@ -410,7 +424,8 @@ impl Domain {
         };
         let get = stanza.kind_attr().as_deref() == Some("get");
         if !desk.is_some_and(|desk| desk.iq(&origin, user, get, payload)) {
-            service::answer(outbox, &*self.gateway, &origin, &to, get, payload);
+            let archived = self.shared.archives(outbox.domain());
+            service::answer(outbox, &*self.gateway, &origin, &to, get, payload, archived);
         }
     }
 

@@ -11,6 +11,7 @@
 //! Not here: bytes and streams (`component`), what a foreign network says (`gateways/`).
 
 mod access;
+mod archive;
 mod caps;
 mod chat;
 mod command;
@@ -45,4 +46,4 @@ pub use self::access::Access;
 pub use self::chat::Corrections;
 pub use self::courier::Attachments;
 pub use self::domain::{Domain, Reader};
-pub use self::shared::{Limits, Shared};
+pub use self::shared::{Archiving, Limits, Shared};

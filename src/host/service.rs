@@ -11,7 +11,7 @@ use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 
-/// Answers one iq request. `get`: it is a get, not a set.
+/// Answers one iq request. `get`: it is a get, not a set; `archived`: what is said is.
 pub(crate) fn answer(
     outbox: &Outbox,
     gateway: &dyn Gateway,
@@ -19,6 +19,7 @@ pub(crate) fn answer(
     to: &Address,
     get: bool,
     payload: &Element,
+    archived: bool,
 ) {
     let node = payload.attr("node");
     let full = origin.resource.is_some();
@@ -28,7 +29,7 @@ pub(crate) fn answer(
         }
         ("ping", ns::PING) if get => origin.result(outbox, |_| {}),
         ("query", ns::DISCO_INFO) if get => {
-            disco::info(outbox, gateway, origin, to, full, node, None);
+            disco::info(outbox, gateway, origin, to, archived, node, None);
         }
         ("query", ns::DISCO_ITEMS) if get && full && is_room(to.kind) => {
             let text = "only an occupant may ask about an occupant";

@@ -45,6 +45,17 @@ pub struct Limits {
     pub receipt_timeout: Duration,
 }
 
+/// What is archived, and how much of it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Archiving {
+    /// How long a message is kept; zero: whatever its age.
+    pub age: Duration,
+    /// Messages of one conversation that are kept; 0: all.
+    pub rows: u64,
+    /// Domains of gateways that archive nothing.
+    pub off: Vec<String>,
+}
+
 /// What all sessions of the program share.
 pub struct Shared {
     /// What is kept on disk.
@@ -56,6 +67,7 @@ pub struct Shared {
     /// Tells this run of the program from others.
     run: u64,
     limits: RwLock<Arc<Limits>>,
+    archiving: RwLock<Arc<Archiving>>,
     corrections: Corrections,
     queue: Tuning,
     attachments: Option<Arc<Attachments>>,
@@ -78,6 +90,7 @@ impl Shared {
             occupant_key,
             run: u64::from_be_bytes(run),
             limits: RwLock::new(Arc::new(limits)),
+            archiving: RwLock::default(),
             corrections: Corrections::default(),
             queue: Tuning::default(),
             attachments: None,
@@ -93,6 +106,27 @@ impl Shared {
     /// The limits that hold now.
     pub(crate) fn limits(&self) -> Arc<Limits> {
         Arc::clone(&self.limits.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether that gateway archives.
+    pub(crate) fn archives(&self, domain: &str) -> bool {
+        let off = &self.archiving().off;
+        off.is_empty() || !off.iter().any(|off| off == domain)
+    }
+
+    /// What is archived now.
+    pub(crate) fn archiving(&self) -> Arc<Archiving> {
+        let archiving = self.archiving.read();
+        Arc::clone(&archiving.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes other rules for archives; they hold for what is said from now on.
+    pub fn set_archiving(&self, archiving: Archiving) {
+        let mut holds = self
+            .archiving
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *holds = Arc::new(archiving);
     }
 
     /// Takes new limits; they hold from the next look on.

@@ -8,6 +8,7 @@
 //! futures are polled): a read sees every write that was queued before it, and an answer is
 //! given only after everything before it is on disk.
 
+pub mod archives;
 pub mod jobs;
 mod seal;
 mod sqlite;
@@ -147,7 +148,7 @@ pub enum StoreFault {
 }
 
 /// What the host keeps. See the module's words on order and durability.
-pub trait Store: jobs::Jobs + Send + Sync {
+pub trait Store: archives::Archives + jobs::Jobs + Send + Sync {
     /// Finds a conversation, or makes it. Addresses are compared byte by byte: prepare them.
     fn conversation(
         &self,

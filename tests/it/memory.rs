@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use isthmus::secret::Secret;
+use isthmus::store::archives::{Archives, Bounds, Filed, Kept, Looked, Stretch};
 use isthmus::store::jobs::{
     Inward, Jobs, LanePage, Lanes, MakeReport, NewJob, Next, Numbered, OpenJob, Recall, Reference,
     Reported, Sweep,
@@ -65,6 +66,59 @@ impl MemoryStore {
             }
             answer
         })
+    }
+}
+
+/// Nobody asks for archives here: they are looked at by the test itself.
+impl Archives for MemoryStore {
+    fn file(&self, _filed: Filed) {}
+
+    fn bury(&self, _user: &str, _gateway: &str, _peer: &str, _id: &str, _stanza: Vec<u8>) {}
+
+    fn archives(
+        &self,
+        _user: &str,
+        _gateway: &str,
+        _peer: Option<&str>,
+    ) -> Later<Result<Vec<Kept>, StoreFault>> {
+        self.later(Ok(Vec::new()))
+    }
+
+    fn stretch(
+        &self,
+        _id: ConversationId,
+        _stretch: Stretch,
+        _newest: bool,
+        _most: usize,
+    ) -> Later<Result<Vec<Row>, StoreFault>> {
+        self.later(Ok(Vec::new()))
+    }
+
+    fn count(&self, _id: ConversationId, _of: Stretch) -> Later<Result<usize, StoreFault>> {
+        self.later(Ok(0))
+    }
+
+    fn look(
+        &self,
+        _id: ConversationId,
+        _ids: Vec<String>,
+        _below: i64,
+        _most: usize,
+    ) -> Later<Result<Looked, StoreFault>> {
+        self.later(Ok(Looked::default()))
+    }
+
+    fn prune(
+        &self,
+        _gateway: &str,
+        _from: i64,
+        _bounds: Bounds,
+    ) -> Later<Result<Option<i64>, StoreFault>> {
+        self.later(Ok(None))
+    }
+
+    fn erase(&self, _id: ConversationId, _most: usize) -> Later<Result<usize, StoreFault>> {
+        self.later(Ok(0))
     }
 }
 

@@ -140,11 +140,14 @@ pub(crate) fn asks_receipt(stanza: &Element) -> bool {
     stanza.attr("type") != Some("groupchat") && stanza.child("request", ns::RECEIPTS).is_some()
 }
 
-/// Whether a message is to be kept (XEP-0334): one with a text, or one that asks for it, unless it
+/// Whether a message is to be kept (XEP-0334): one with a text, with reactions
+/// or a retraction, or one that asks for it, unless it
 /// asks not to be.
 pub(crate) fn is_kept(stanza: &Element) -> bool {
     let hint = |name| stanza.child(name, ns::HINTS).is_some();
-    let says = stanza.child("body", ns::COMPONENT).is_some();
+    let says = stanza.child("body", ns::COMPONENT).is_some()
+        || stanza.child("reactions", ns::REACTIONS).is_some()
+        || stanza.child("retract", ns::RETRACT).is_some();
     (says || hint("store")) && !hint("no-store") && !hint("no-permanent-store")
 }
 

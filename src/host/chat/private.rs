@@ -13,7 +13,7 @@ use crate::host::room::{OccupantId, Rooms};
 use crate::host::session::Base;
 use crate::xmpp::jid::resource_from_nick;
 use crate::xmpp::ns;
-use crate::xmpp::write::{Sender, StanzaName, Xml};
+use crate::xmpp::write::{self, Head, STANZA_MAX, Sender, StanzaName, Xml};
 
 /// The most people whose way is remembered.
 const MOST: usize = 256;
@@ -95,6 +95,14 @@ pub(crate) fn way(base: &Base, rooms: &mut Rooms, peers: &Peers, nick: &str) -> 
 }
 
 impl Way {
+    fn write(&self, xml: &mut Xml<'_>, content: &impl Fn(&mut Xml<'_>)) {
+        content(xml);
+        if let Some(speaker) = self.speaker {
+            xml.leaf("x", ns::MUC_USER);
+            speaker.write(xml);
+        }
+    }
+
     /// The bare JID it comes from.
     pub(crate) fn from(&self, base: &Base) -> String {
         format!("{}@{}", self.local, base.outbox.domain())
@@ -125,12 +133,35 @@ pub(crate) fn tell(
     base.outbox.push(|batch| {
         for to in &way.to {
             batch.stanza(class, head(name, from, to, Some("chat"), id), |xml| {
-                content(xml);
-                if let Some(speaker) = way.speaker {
-                    xml.leaf("x", ns::MUC_USER);
-                    speaker.write(xml);
-                }
+                way.write(xml, &content);
             });
         }
     });
+}
+
+/// The same as bytes, for the archive, sent to the user's bare JID.
+pub(crate) fn told(
+    way: &Way,
+    domain: &str,
+    user: &str,
+    id: &str,
+    content: impl Fn(&mut Xml<'_>),
+) -> Vec<u8> {
+    let head = Head {
+        name: StanzaName::Message,
+        domain,
+        from: Sender {
+            local: Some(&way.local),
+            resource: way.resource.as_deref(),
+        },
+        to: user,
+        kind: Some("chat"),
+        id: Some(id),
+    };
+    let mut stanza = Vec::with_capacity(256);
+    // A nickname that makes no address has no way.
+    let _ = write::stanza(&mut stanza, STANZA_MAX, head, |xml| {
+        way.write(xml, &content)
+    });
+    stanza
 }

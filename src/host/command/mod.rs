@@ -6,6 +6,7 @@
 //! command, `talk` by chat.
 
 mod adhoc;
+mod archive;
 mod chat;
 mod queue;
 mod steps;
@@ -100,6 +101,7 @@ pub(crate) fn table(gateway: &dyn Gateway) -> Vec<&'static Command> {
     register
         .into_iter()
         .chain(queue.into_iter().flatten())
+        .chain(&archive::COMMANDS)
         .collect()
 }
 

@@ -14,6 +14,7 @@ use isthmus_gateway::{Account, Fault, FaultKind, Field, FieldKind};
 use super::steps::{Outcome, Way};
 
 use crate::component::{Class, Outbox};
+use crate::host::archive;
 use crate::host::courier::line_name;
 use crate::host::desk::{Desk, asked, store_fault};
 use crate::host::errand::{Answer, Done};
@@ -189,10 +190,23 @@ impl Desk {
         if let Some(courier) = &self.courier {
             courier.empty(user).await;
         }
+        self.forget_archives(user).await;
         // XEP-0100 §4.3.1
         let user = user.clone();
         let farewell = ["unsubscribe", "unsubscribed", "unavailable"];
         Ok(Done::with(Answer::Result(None)).then(move |outbox| tell(outbox, &user, &farewell)))
+    }
+
+    /// Who goes leaves nothing behind.
+    async fn forget_archives(&self, user: &BareJid) {
+        let (store, domain) = (&self.shared.store, self.outbox.domain());
+        let erased = match store.archives(user.as_str(), domain, None).await {
+            Ok(kept) => archive::erase(&self.shared, &kept).await,
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = erased {
+            tracing::error!(%fault, %user, "the archives of a user who has gone are kept");
+        }
     }
 
     pub(crate) async fn account(&self, user: &BareJid) -> Result<Option<Account>, Fault> {

@@ -6,16 +6,30 @@ use isthmus_gateway::{Address, Fault, FaultKind, Job, JobId, Kind, Outgoing, Pla
 
 use super::CourierHost;
 use super::told::Sender;
-use crate::host::chat::{Act, asks_receipt, encryption_of, text_of};
+use crate::host::archive::{Filing, copy_of};
+use crate::host::chat::{Act, asks_receipt, encryption_of, is_kept, text_of};
 use crate::host::reply::Origin;
 use crate::host::shared::now_ms;
 use crate::store::jobs::{CopyState, NewJob, OpenJob, Recall};
 use crate::xmpp::element::Element;
+use crate::xmpp::escape::escape;
 use crate::xmpp::jid::BareJid;
 use crate::xmpp::ns;
 
 /// Messages that are taken back at a time.
 const PAGE: usize = 100;
+
+/// What came of a message of the user's.
+enum Work {
+    /// It says nothing that is sent.
+    Nothing,
+    /// It is a job.
+    Taken(u64),
+    /// A job is another now.
+    Changed,
+    /// A job is taken back.
+    TakenBack(u64),
+}
 
 impl CourierHost {
     /// Takes a message to an address of the gateway. Its sender hears of a refusal at once, of
@@ -42,15 +56,48 @@ impl CourierHost {
             return origin.fault(&self.outbox, &Fault::new(FaultKind::Full, ""));
         };
         let host = Arc::clone(self);
+        let peer = self.address_of(&to);
         // The store's answers come in the order of its questions: the question is put here, in the
         // order of the stanzas, and only the answer is waited for elsewhere.
         let work = host.work(&origin, &user, to, &stanza);
         tokio::spawn(async move {
-            if let Err(fault) = work.await {
-                origin.fault(&host.outbox, &fault);
+            match work.await {
+                Ok(done) => host.file_own(&user, peer.as_deref(), done, &stanza),
+                Err(fault) => origin.fault(&host.outbox, &fault),
             }
             drop(place);
         });
+    }
+
+    /// Archives what the user said, and puts a tombstone where he took something back.
+    fn file_own(&self, user: &BareJid, peer: Option<&str>, done: Work, stanza: &Element) {
+        let Some(peer) = peer else { return };
+        let filing = Filing {
+            shared: &self.shared,
+            domain: self.outbox.domain(),
+            user: user.as_str(),
+            peer,
+        };
+        let id_of = |job: u64| filing.own_id(Some(&format!("job {job}")));
+        let id = match done {
+            Work::Nothing => return,
+            Work::Taken(job) => id_of(job),
+            Work::Changed => filing.own_id(None),
+            Work::TakenBack(job) => {
+                filing.bury(&id_of(job), now_ms(), true);
+                filing.own_id(None)
+            }
+        };
+        if is_kept(stanza) {
+            filing.file(&id, now_ms(), copy_of(stanza));
+        }
+    }
+
+    /// The bare JID of something on the network, as it is compared.
+    pub(super) fn address_of(&self, to: &Address) -> Option<String> {
+        let local = self.gateway.format(to).ok()?;
+        let jid = BareJid::new(Some(&escape(&local)), self.outbox.domain());
+        jid.ok().map(|jid| jid.to_string())
     }
 
     fn work(
@@ -59,7 +106,7 @@ impl CourierHost {
         user: &BareJid,
         to: Address,
         stanza: &Element,
-    ) -> isthmus_gateway::Later<Result<(), Fault>> {
+    ) -> isthmus_gateway::Later<Result<Work, Fault>> {
         let domain = self.outbox.domain();
         let act = Act::of(stanza, false);
         if let Act::React { .. } = &act {
@@ -76,12 +123,12 @@ impl CourierHost {
                 if let Ok(Recall::Done(job)) = recalled {
                     host.recalled(job).await;
                 }
-                recall_outcome(recalled, "taken back")
+                recall_outcome(recalled, "taken back").map(Work::TakenBack)
             });
         }
         let caps = &self.gateway.manifest().caps;
         let Some(text) = text_of(stanza, caps, false) else {
-            return Box::pin(async { Ok(()) });
+            return Box::pin(async { Ok(Work::Nothing) });
         };
         let mut message = Outgoing::text(Place::Contact(to.id.clone().into()), text.body);
         message.action = text.action;
@@ -98,7 +145,10 @@ impl CourierHost {
                 Ok(bytes) => self.shared.store.change(user.as_str(), domain, id, bytes),
                 Err(error) => return failed(error),
             };
-            return Box::pin(async move { recall_outcome(changed.await, "changed") });
+            return Box::pin(async move {
+                let changed = recall_outcome(changed.await, "changed");
+                changed.map(|_| Work::Changed)
+            });
         }
         let reply = match &act {
             Act::Say { reply } => reply.as_ref().map(|reply| reply.id.as_str()),
@@ -106,7 +156,10 @@ impl CourierHost {
         };
         match reply {
             None => match self.new_job(origin, user, to, &message, stanza) {
-                Ok(job) => self.take(job),
+                Ok(job) => {
+                    let taken = self.take(job);
+                    Box::pin(async move { taken.await.map(Work::Taken) })
+                }
                 Err(fault) => Box::pin(async move { Err(fault) }),
             },
             Some(id) => {
@@ -121,21 +174,24 @@ impl CourierHost {
                         message.reply = Some(isthmus_gateway::Reply { key, who });
                     }
                     let job = host.new_job(&origin, &user, to, &message, &stanza)?;
-                    host.take(job).await
+                    host.take(job).await.map(Work::Taken)
                 })
             }
         }
     }
 
-    /// Takes a job; resolves when it is on disk.
-    pub(crate) fn take(self: &Arc<Self>, job: NewJob) -> isthmus_gateway::Later<Result<(), Fault>> {
+    /// Takes a job; resolves to its number when it is on disk.
+    pub(crate) fn take(
+        self: &Arc<Self>,
+        job: NewJob,
+    ) -> isthmus_gateway::Later<Result<u64, Fault>> {
         let (lane, due) = (job.lane.clone(), job.now);
         let added = self.shared.store.job_add(job);
         let host = Arc::clone(self);
         Box::pin(async move {
             let id = added.await.map_err(|fault| store_fault(&fault))?;
             host.dispatch.added(id, &lane, due);
-            Ok(())
+            Ok(id)
         })
     }
 
@@ -216,7 +272,7 @@ impl CourierHost {
     }
 }
 
-fn failed(error: serde_json::Error) -> isthmus_gateway::Later<Result<(), Fault>> {
+fn failed(error: serde_json::Error) -> isthmus_gateway::Later<Result<Work, Fault>> {
     Box::pin(async move { Err(internal(&error)) })
 }
 
@@ -235,9 +291,9 @@ fn store_fault(fault: &crate::store::StoreFault) -> Fault {
 fn recall_outcome(
     recall: Result<Recall, crate::store::StoreFault>,
     done: &str,
-) -> Result<(), Fault> {
+) -> Result<u64, Fault> {
     match recall.map_err(|fault| store_fault(&fault))? {
-        Recall::Done(_) => Ok(()),
+        Recall::Done(job) => Ok(job),
         Recall::TooLate => {
             let text = format!("the message is on its way already: it cannot be {done} any more");
             Err(Fault::new(FaultKind::NotExpressible, text))

@@ -10,6 +10,7 @@ use isthmus_gateway::{
 use super::CourierHost;
 use super::blob;
 use super::told::{self, Sender};
+use crate::host::archive::Filing;
 use crate::host::chat::{Beside, LATE_MS, Quoted, REMEMBER_MS, Spoken, write_message};
 use crate::host::fault::words;
 use crate::host::ids::Ids;
@@ -119,6 +120,27 @@ impl Uplink for HostUplink {
     }
 }
 
+/// A delivery for the archive.
+struct File {
+    user: String,
+    peer: String,
+    id: String,
+    at: i64,
+    stanza: Vec<u8>,
+}
+
+impl File {
+    fn put(&self, host: &CourierHost) {
+        let filing = Filing {
+            shared: &host.shared,
+            domain: host.outbox.domain(),
+            user: &self.user,
+            peer: &self.peer,
+        };
+        filing.file(&self.id, self.at, self.stanza.clone());
+    }
+}
+
 impl CourierHost {
     async fn find(&self, handle: Handle) -> Result<Vec<UserId>, Refusal> {
         let later = |fault: StoreFault| Refusal::Later(fault.to_string());
@@ -169,6 +191,7 @@ impl CourierHost {
     ) -> Vec<Result<Stored, Refusal>> {
         let mut results: Vec<Result<Stored, Refusal>> = Vec::with_capacity(batch.len());
         let mut inward = Vec::with_capacity(batch.len());
+        let mut files = Vec::with_capacity(batch.len());
         for delivery in batch {
             let prepared = self.inward(delivery).await;
             results.push(
@@ -177,7 +200,10 @@ impl CourierHost {
                     .map(|_| Stored::Fresh)
                     .map_err(Clone::clone),
             );
-            inward.extend(prepared);
+            if let Ok((one, file)) = prepared {
+                inward.push(one);
+                files.push(file);
+            }
         }
         if all_or_none && let Some(Err(refusal)) = results.iter().find(|result| result.is_err()) {
             let refusal = refusal.clone();
@@ -190,6 +216,13 @@ impl CourierHost {
             .await
         {
             Ok(taken) => {
+                let fresh = taken
+                    .iter()
+                    .zip(&files)
+                    .filter(|(taken, _)| taken.is_some());
+                for (_, file) in fresh {
+                    file.put(self);
+                }
                 let mut taken = taken.into_iter();
                 for result in results.iter_mut().filter(|result| result.is_ok()) {
                     if taken.next().flatten().is_none() {
@@ -210,7 +243,7 @@ impl CourierHost {
     }
 
     /// Writes the stanza of a delivery.
-    async fn inward(&self, delivery: Delivery<'static>) -> Result<Inward, Refusal> {
+    async fn inward(&self, delivery: Delivery<'static>) -> Result<(Inward, File), Refusal> {
         let number = delivery.user.0;
         let user = match self.known_user(number) {
             Some(user) => user,
@@ -226,7 +259,8 @@ impl CourierHost {
             Refusal::Unwanted(format!("the sender's address cannot be shown: {fault}"))
         })?;
         let local = escape(&local).into_owned();
-        let by = format!("{local}@{}", self.outbox.domain());
+        let by = self.address_of(&delivery.peer);
+        let by = by.unwrap_or_else(|| format!("{local}@{}", self.outbox.domain()));
         let mut id = String::new();
         let conversation = format!("{user} {by}");
         Ids::new(&self.shared.message_key, &conversation, 0).next(Some(&delivery.dedup), &mut id);
@@ -276,7 +310,14 @@ impl CourierHost {
         }
         let peer = serde_json::to_string(&delivery.peer)
             .map_err(|error| Refusal::Unwanted(error.to_string()))?;
-        Ok(Inward {
+        let file = File {
+            user,
+            at: message.time.map_or_else(now_ms, |Time(ms)| ms),
+            id: id.clone(),
+            stanza: stanza.clone(),
+            peer: by,
+        };
+        let inward = Inward {
             number,
             dedup: delivery.dedup,
             until: now_ms() + REMEMBER_MS,
@@ -285,7 +326,8 @@ impl CourierHost {
             key: message.key.as_ref().map(|Key(key)| key.to_string()),
             peer,
             peer_kept: delivery.peer_kept,
-        })
+        };
+        Ok((inward, file))
     }
 
     /// The id of the stanza that a message answers, and its author (XEP-0461 §3); `None` if it

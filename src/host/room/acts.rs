@@ -66,7 +66,11 @@ impl Room {
         let of = self.public_id(key);
         if self.said_by(&of, self.id_of(base, by)) {
             let (id, nick) = (self.fresh_id(), resource_from_nick(by));
-            let content = |xml: &mut Xml<'_>| chat::write_retracted(xml, &of);
+            let room = self.jid(base);
+            let content = |xml: &mut Xml<'_>| {
+                chat::write_retracted(xml, &of);
+                write_id(xml, &id, &room);
+            };
             self.bury(base, &of);
             let speaker = Some(self.id_of(base, by));
             self.show_and_record(base, &nick, &id, speaker, &content);
@@ -78,7 +82,8 @@ impl Room {
     /// A message was taken back by somebody who may: the room itself says so (XEP-0425 §4).
     pub(crate) fn moderated(&mut self, base: &mut Base, of: &str, by: &str, reason: Option<&str>) {
         let id = self.fresh_id();
-        let moderator = format!("{}/{}", self.jid(base), resource_from_nick(by));
+        let room = self.jid(base);
+        let moderator = format!("{room}/{}", resource_from_nick(by));
         let speaker = self.id_of(base, by);
         let content = |xml: &mut Xml<'_>| {
             xml.start_ns("retract", ns::RETRACT).attr("id", of);
@@ -91,6 +96,7 @@ impl Room {
             }
             xml.end();
             xml.leaf("store", ns::HINTS);
+            write_id(xml, &id, &room);
         };
         self.bury(base, of);
         self.show_and_record(base, "", &id, None, &content);
@@ -130,8 +136,10 @@ impl Room {
             self.fresh_id(),
             resource_from_nick(who),
         );
+        let room = self.jid(base);
         let content = |xml: &mut Xml<'_>| {
             chat::write_reactions(xml, &of, with.iter().map(AsRef::as_ref));
+            write_id(xml, &id, &room);
         };
         let speaker = Some(self.id_of(base, who));
         self.show_and_record(base, &nick, &id, speaker, &content);
@@ -190,4 +198,10 @@ impl Room {
         };
         self.record(base, &said, &content);
     }
+}
+
+/// Writes the id under which something is archived (XEP-0359 §3).
+fn write_id(xml: &mut Xml<'_>, id: &str, by: &str) {
+    let at = None;
+    chat::write_stanza_id(xml, &Spoken { id, by, at });
 }

@@ -271,6 +271,11 @@ impl Room {
             // XEP-0424 §5: who enters is not shown that there was something.
             return;
         }
+        let holds = |name| stanza.child(name, ns::COMPONENT).is_some();
+        if holds("subject") && !holds("body") {
+            // What the room is about ends an entrance; it comes once, behind all else.
+            return;
+        }
         let nick = resource_from_nick(&row.nick);
         let from = Sender {
             local: Some(&self.local),

@@ -127,6 +127,10 @@ impl Room {
     pub(crate) fn archived(&mut self, base: &mut Base, conversation: Option<&Conversation>) {
         self.archive_known = true;
         self.archive = conversation.map(Archive::new);
+        match self.archive {
+            Some(_) => self.append_early(base),
+            None => self.early = Vec::new(),
+        }
         self.open_door();
         if self.phase == Phase::Wanted && !self.resources.is_empty() {
             self.ask(base);

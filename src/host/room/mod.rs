@@ -155,6 +155,8 @@ pub(crate) struct Room {
     pub(crate) archive: Option<Archive>,
     /// Whether it has an archive is known by now.
     archive_known: bool,
+    /// What was said before that.
+    early: Vec<(crate::store::Row, Recent)>,
     told: Told,
     /// The user's own former nicknames, the newest last: one may have to be told anew.
     former: Vec<Arc<str>>,
@@ -196,6 +198,7 @@ impl Room {
             resources: Vec::new(),
             archive: None,
             archive_known: false,
+            early: Vec::new(),
             told: Told::default(),
             former: Vec::new(),
             ids,

@@ -2,8 +2,9 @@
 
 use isthmus_gateway::{Tag, Time};
 
+use super::talk::Said;
 use super::{Cursor, Room};
-use crate::component::Class;
+use crate::component::{Class, Mark};
 use crate::host::chat::{Spoken, write_stanza_id};
 use crate::host::delay::write_delay;
 use crate::host::post::head;
@@ -71,13 +72,46 @@ impl Room {
             resource.subject_owed |= resource.cursor != Cursor::Live;
         }
         let jids: Vec<String> = self.live().map(|resource| resource.jid.clone()).collect();
+        let mut shown = None;
         for jid in jids {
-            self.show_subject(base, &jid, !live);
+            shown = Some(self.show_subject(base, &jid, !live));
+        }
+        if live {
+            self.record_subject(base, shown);
         }
     }
 
+    /// Archives a change of the subject (XEP-0313 §6.1.2).
+    fn record_subject(&mut self, base: &Base, shown: Option<Mark>) {
+        let subject = self.subject.clone();
+        let by = subject.by.as_deref().map(resource_from_nick);
+        let speaker = subject.by.as_deref().map(|by| self.id_of(base, by));
+        let room = self.jid(base);
+        let spoken = Spoken {
+            id: &subject.stanza_id,
+            by: &room,
+            at: None,
+        };
+        let said = Said {
+            id: &subject.id,
+            public: &subject.stanza_id,
+            key: None,
+            nick: by.as_deref().unwrap_or_default(),
+            speaker,
+            at: subject.time.map_or(base.now_ms, |time| time.0),
+            shown,
+        };
+        self.record(base, &said, &|xml| {
+            xml.text_element("subject", &subject.text);
+            write_stanza_id(xml, &spoken);
+            if let Some(speaker) = speaker {
+                speaker.write(xml);
+            }
+        });
+    }
+
     /// Shows the subject to one resource. An empty one is shown too: it ends an entrance.
-    pub(crate) fn show_subject(&mut self, base: &mut Base, to: &str, delayed: bool) {
+    pub(crate) fn show_subject(&mut self, base: &mut Base, to: &str, delayed: bool) -> Mark {
         if self.subject.id.is_empty() {
             self.ids.next(None, &mut self.subject.id);
         }
@@ -108,6 +142,6 @@ impl Room {
                     speaker.write(xml);
                 }
             });
-        });
+        })
     }
 }

@@ -19,6 +19,9 @@ use crate::xmpp::write::{self, Head, Sender, StanzaName, Written, Xml};
 /// How many of the newest messages can be recognised when they bounce.
 const RECENT: usize = 256;
 
+/// How much of what is said waits for an archive that is being opened.
+const EARLY: usize = 1000;
+
 /// A message that was shown, for the archive.
 pub(super) struct Said<'a> {
     /// The id of the stanza.
@@ -168,13 +171,8 @@ impl Room {
 
     /// Archives what was shown.
     pub(super) fn record(&mut self, base: &Base, said: &Said<'_>, content: &impl Fn(&mut Xml<'_>)) {
-        let heard = self.live().any(|resource| !resource.doubtful);
-        let Some(archive) = &mut self.archive else {
+        if self.archive.is_none() && self.archive_known {
             return;
-        };
-        archive.last += 1;
-        if heard {
-            archive.heard = archive.last;
         }
         let head = Head {
             name: StanzaName::Message,
@@ -191,26 +189,51 @@ impl Room {
         if write::stanza(&mut stanza, write::STANZA_MAX, head, content) == Written::Nothing {
             return;
         }
-        let number = archive.last;
-        if self.recent.len() == RECENT {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(Recent {
+        let recent = Recent {
             id: hash(said.id),
             public: hash(said.public),
             author: said.speaker.map_or(0, |speaker| hash(speaker.as_str())),
-            row: number,
+            row: 0,
             shown: said.shown,
-        });
+        };
         let row = Row {
-            number,
+            number: 0,
             id: said.public.to_owned(),
             at: said.at,
             nick: said.nick.to_owned(),
             stanza,
             key: said.key.map(str::to_owned),
         };
+        self.append(base, row, recent);
+    }
+
+    fn append(&mut self, base: &Base, mut row: Row, mut recent: Recent) {
+        let heard = self.live().any(|resource| !resource.doubtful);
+        let Some(archive) = &mut self.archive else {
+            // The network puts a user into a room before the store has found its archive.
+            if self.early.len() < EARLY {
+                self.early.push((row, recent));
+            }
+            return;
+        };
+        archive.last += 1;
+        if heard {
+            archive.heard = archive.last;
+        }
+        row.number = archive.last;
+        recent.row = archive.last;
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(recent);
         base.shared.store.append(archive.id, row);
+    }
+
+    /// What was said before the archive was there goes into it.
+    pub(super) fn append_early(&mut self, base: &Base) {
+        for (row, recent) in std::mem::take(&mut self.early) {
+            self.append(base, row, recent);
+        }
     }
 
     /// Whether one of the newest messages is of that author (XEP-0424 §5: by occupant id).

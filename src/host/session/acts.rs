@@ -207,6 +207,10 @@ impl Session {
             stanza: asked.stanza,
             room: asked.room,
             peer: asked.peer,
+            takes_back: match &command {
+                Command::Retract { key, .. } => Some(key.0.to_string()),
+                _ => None,
+            },
             reflected: false,
         };
         self.base.issue(command, Pending::Message(Box::new(sent)));

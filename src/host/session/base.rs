@@ -301,6 +301,11 @@ impl Base {
         }
     }
 
+    /// Whether what is said is archived.
+    pub(crate) fn archives(&self) -> bool {
+        self.shared.archives(self.outbox.domain())
+    }
+
     /// The folded spelling of a name.
     pub(crate) fn folded(&self, name: &str) -> Box<[u8]> {
         let mut folded = Vec::with_capacity(name.len());

@@ -4,10 +4,11 @@ use isthmus_gateway::{
     Event, Facts, Fault, FaultKind, Key, Kind, Message, Outcome, Place, Sink, Tag, Text,
 };
 
-use super::heard::{Private, nick_at, refer};
+use super::heard::{Private, filing, nick_at, refer};
 use super::invites::write_direct;
 use super::{Base, Link, Pending, Session};
 use crate::component::Class;
+use crate::host::archive::copy_of;
 use crate::host::chat;
 use crate::host::post::head;
 use crate::host::room::{Ban, Echo, Phase, Room, Subject, answer_bans};
@@ -350,8 +351,31 @@ impl Session {
         if std::mem::replace(&mut sent.reflected, true) {
             return;
         }
-        if let Some(room) = sent.room.as_ref().and_then(|key| self.rooms.by_key(key)) {
-            room.reflect(&mut self.base, sent, echo);
+        match &sent.room {
+            Some(key) => {
+                if let Some(room) = self.rooms.by_key(key) {
+                    room.reflect(&mut self.base, sent, echo);
+                }
+            }
+            None => self.file_own(sent, echo.key),
+        }
+    }
+
+    /// Archives what the user said privately.
+    fn file_own(&mut self, sent: &super::Sent, key: Option<&str>) {
+        let mut id = String::new();
+        self.base.ids.next(key, &mut id);
+        let mut gone = String::new();
+        if let Some(key) = &sent.takes_back {
+            self.base.ids.next(Some(key), &mut gone);
+        }
+        let (user, now) = (self.base.user.to_string(), self.base.now_ms);
+        let filing = filing(&self.base, &user, &sent.peer);
+        if !gone.is_empty() {
+            filing.bury(&gone, now, true);
+        }
+        if chat::is_kept(&sent.stanza) {
+            filing.file(&id, now, copy_of(&sent.stanza));
         }
     }
 
@@ -454,6 +478,12 @@ impl Session {
 
     /// Asks the store for a room's archive; the room is shown once it is known.
     pub(super) fn open_archive(&mut self, name: &str, local: &str) {
+        if !self.base.archives() {
+            if let Some(room) = self.rooms.find(&self.base, name) {
+                room.archived(&mut self.base, None);
+            }
+            return;
+        }
         let peer = format!("{local}@{}", self.base.outbox.domain());
         let (user, gateway) = (
             self.base.user.to_string(),

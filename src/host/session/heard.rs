@@ -11,8 +11,10 @@ use isthmus_gateway::{Key, Message, Place, Text, Time, Who};
 
 use super::{Base, Session};
 use crate::component::Class;
+use crate::host::archive::Filing;
 use crate::host::chat::{self, Beside, LATE_MS, Quoted, REMEMBER_MS, Spoken};
 use crate::store::{Known, Later, NewReference, StoreFault};
+use crate::xmpp::write::Xml;
 
 /// Events that may wait for the store; one more is told as if nothing were known of it.
 const MOST: usize = 256;
@@ -148,14 +150,20 @@ impl Session {
             Private::Retracted(key, _) => {
                 let mut first = String::new();
                 base.ids.next(Some(&key.0), &mut first);
-                chat::tell(base, &way, Class::Message, id, |xml| {
+                let peer = private_peer(base, nick);
+                let (user, now) = (base.user.to_string(), base.now_ms);
+                filing(base, &user, &peer).bury(&first, now, false);
+                tell_and_file(base, &way, &peer, (&fresh, now), |xml| {
                     chat::write_retracted(xml, &first);
+                    write_id(xml, &fresh, &peer);
                 });
             }
             Private::Reacted(_, _, with) => {
-                chat::tell(base, &way, Class::Message, id, |xml| {
+                let peer = private_peer(base, nick);
+                tell_and_file(base, &way, &peer, (&fresh, base.now_ms), |xml| {
                     let with = with.iter().map(AsRef::as_ref);
                     chat::write_reactions(xml, &about, with);
+                    write_id(xml, &fresh, &peer);
                 });
             }
             Private::Read(..) => chat::tell(base, &way, Class::Message, id, |xml| {
@@ -192,30 +200,22 @@ fn say(
     edited: Option<(&str, &str)>,
 ) {
     let key = message.key.as_ref().map(|Key(key)| key.as_ref());
+    let peer = private_peer(base, &message.who.nick);
     let mut id = String::new();
     match edited {
         Some((fresh, _)) => fresh.clone_into(&mut id),
         None => {
             base.ids.next(key, &mut id);
             if let Some(key) = key {
-                refer(
-                    base,
-                    &private_peer(base, &message.who.nick),
-                    key,
-                    &id,
-                    false,
-                );
+                refer(base, &peer, key, &id, false);
             }
         }
     }
-    let by = way.from(base);
-    let at = message
-        .time
-        .map(|Time(ms)| ms)
-        .filter(|ms| (base.now_ms - ms).abs() > LATE_MS);
+    let said = message.time.map(|Time(ms)| ms);
+    let at = said.filter(|ms| (base.now_ms - ms).abs() > LATE_MS);
     let spoken = Spoken {
         id: &id,
-        by: &by,
+        by: &peer,
         at,
     };
     let beside = Beside {
@@ -223,12 +223,47 @@ fn say(
         me: None,
         markable: base.caps_at(&message.at).read,
     };
-    chat::tell(base, way, Class::Message, Some(&id), |xml| {
-        chat::write_message(xml, message, &spoken, &beside);
-        if let Some((_, first)) = edited {
-            chat::write_replaced(xml, first);
-        }
-    });
+    tell_and_file(
+        base,
+        way,
+        &peer,
+        (&id, said.unwrap_or(base.now_ms)),
+        |xml| {
+            chat::write_message(xml, message, &spoken, &beside);
+            if let Some((_, first)) = edited {
+                chat::write_replaced(xml, first);
+            }
+        },
+    );
+}
+
+/// Tells something private and archives it: its id, and when it was said.
+fn tell_and_file(
+    base: &Base,
+    way: &chat::Way,
+    peer: &str,
+    (id, at): (&str, i64),
+    content: impl Fn(&mut Xml<'_>),
+) {
+    chat::tell(base, way, Class::Message, Some(id), &content);
+    let user = base.user.to_string();
+    let stanza = chat::told(way, base.outbox.domain(), &user, id, &content);
+    filing(base, &user, peer).file(id, at, stanza);
+}
+
+/// The user's archive of a person.
+pub(super) fn filing<'a>(base: &'a Base, user: &'a str, peer: &'a str) -> Filing<'a> {
+    Filing {
+        shared: &base.shared,
+        domain: base.outbox.domain(),
+        user,
+        peer,
+    }
+}
+
+fn write_id(xml: &mut Xml<'_>, id: &str, by: &str) {
+    let at = None;
+    chat::write_stanza_id(xml, &Spoken { id, by, at });
 }
 
 /// Keeps under which id the user's clients know a message.

@@ -49,6 +49,7 @@ impl Session {
                 &incoming.to,
                 get,
                 payload,
+                self.base.archives(),
             ),
         }
     }
@@ -208,14 +209,13 @@ impl Session {
                 ..disco::Seen::default()
             });
         }
-        let full = incoming.resource.is_some();
         let gateway = &*self.base.gateway;
         disco::info(
             &self.base.outbox,
             gateway,
             origin,
             &incoming.to,
-            full,
+            self.base.archives(),
             node,
             seen.as_ref(),
         );

@@ -17,6 +17,8 @@ pub(crate) struct Sent {
     pub(crate) peer: String,
     /// Its sender gets a receipt when the network has taken it.
     pub(crate) confirm: bool,
+    /// The foreign id of the message it takes back, if it does.
+    pub(crate) takes_back: Option<String>,
     /// It was reflected.
     pub(crate) reflected: bool,
 }

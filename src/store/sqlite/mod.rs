@@ -3,6 +3,7 @@
 //! One thread owns the connection (`writer`), one queue feeds it (`queue`), the statements are
 //! in `sql`, the tables in `schema`. Callers only put jobs into the queue.
 
+mod archives;
 mod jobs;
 mod lanes;
 mod queue;

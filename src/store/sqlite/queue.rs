@@ -12,6 +12,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use crate::store::archives::Filed;
 use crate::store::seal::Owner;
 use crate::store::{ConversationId, NewReference, Row, StoreFault};
 
@@ -50,16 +51,20 @@ pub(super) enum Write {
         stanza: Vec<u8>,
     },
     Refer(NewReference),
+    File(Filed),
+    Bury {
+        /// User, gateway and peer.
+        of: [String; 3],
+        id: String,
+        stanza: Vec<u8>,
+    },
 }
 
 impl Write {
     /// Bytes it holds in memory, about.
     pub(super) fn bytes(&self) -> usize {
         let held = match self {
-            Self::Append { row, .. } => {
-                let key = row.key.as_ref().map_or(0, String::len);
-                row.id.len() + row.nick.len() + row.stanza.len() + key
-            }
+            Self::Append { row, .. } => row_bytes(row),
             Self::SpoolPut { lane, blob, .. } => lane.len() + blob.len(),
             Self::SpoolRemove { lane, .. } => lane.len(),
             Self::Keep { owner, value } => {
@@ -69,6 +74,10 @@ impl Write {
                     + value.as_ref().map_or(0, Vec::len)
             }
             Self::Rewrite { id, stanza, .. } => id.len() + stanza.len(),
+            Self::File(it) => it.user.len() + it.gateway.len() + it.peer.len() + row_bytes(&it.row),
+            Self::Bury { of, id, stanza } => {
+                of.iter().map(String::len).sum::<usize>() + id.len() + stanza.len()
+            }
             Self::Refer(it) => {
                 it.user.len() + it.gateway.len() + it.peer.len() + it.key.len() + it.stanza.len()
             }
@@ -85,8 +94,15 @@ impl Write {
             Self::Keep { .. } => "kept value",
             Self::Rewrite { .. } => "rewritten row",
             Self::Refer(_) => "reference",
+            Self::File(_) => "filed message",
+            Self::Bury { .. } => "tombstone",
         }
     }
+}
+
+fn row_bytes(row: &Row) -> usize {
+    let key = row.key.as_ref().map_or(0, String::len);
+    row.id.len() + row.nick.len() + row.stanza.len() + key
 }
 
 /// A question: worked on inside the transaction, answered when the transaction has ended.

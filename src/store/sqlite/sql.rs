@@ -4,7 +4,7 @@
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::queue::Write;
-use super::references;
+use super::{archives, references};
 use crate::store::seal::Owner;
 use crate::store::{Conversation, ConversationId, Page, Row, StoreFault};
 
@@ -52,6 +52,11 @@ pub(super) fn write(db: &Connection, write: &Write) -> rusqlite::Result<()> {
             stanza,
         } => references::rewrite(db, *conversation, id, stanza),
         Write::Refer(reference) => references::refer(db, reference),
+        Write::File(filed) => archives::file(db, filed),
+        Write::Bury { of, id, stanza } => {
+            let [user, gateway, peer] = of;
+            archives::bury(db, (user, gateway, peer), id, stanza)
+        }
     }
 }
 
@@ -84,7 +89,11 @@ pub(super) fn conversation(
     })
 }
 
-fn append(db: &Connection, conversation: ConversationId, row: &Row) -> rusqlite::Result<()> {
+pub(super) fn append(
+    db: &Connection,
+    conversation: ConversationId,
+    row: &Row,
+) -> rusqlite::Result<()> {
     db.prepare_cached(
         "INSERT INTO message (conversation, number, stanza_id, at, nick, stanza, key) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",

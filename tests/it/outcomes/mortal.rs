@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use isthmus::secret::Secret;
+use isthmus::store::archives::{Archives, Bounds, Filed, Kept, Looked, Stretch};
 use isthmus::store::jobs::{
     Inward, Jobs, LanePage, Lanes, MakeReport, NewJob, Next, Numbered, OpenJob, Recall, Reference,
     Reported, Sweep,
@@ -202,6 +203,62 @@ impl Jobs for Mortal {
 
     fn forget_past(&self, now: i64) -> Later<Result<(), StoreFault>> {
         self.commit(|store| store.forget_past(now))
+    }
+}
+
+impl Archives for Mortal {
+    fn file(&self, filed: Filed) {
+        self.write(|store| store.file(filed));
+    }
+
+    fn bury(&self, user: &str, gateway: &str, peer: &str, id: &str, stanza: Vec<u8>) {
+        self.write(|store| store.bury(user, gateway, peer, id, stanza));
+    }
+
+    fn archives(
+        &self,
+        user: &str,
+        gateway: &str,
+        peer: Option<&str>,
+    ) -> Later<Result<Vec<Kept>, StoreFault>> {
+        self.read(|store| store.archives(user, gateway, peer))
+    }
+
+    fn stretch(
+        &self,
+        id: ConversationId,
+        stretch: Stretch,
+        newest: bool,
+        most: usize,
+    ) -> Later<Result<Vec<Row>, StoreFault>> {
+        self.read(|store| store.stretch(id, stretch, newest, most))
+    }
+
+    fn count(&self, id: ConversationId, of: Stretch) -> Later<Result<usize, StoreFault>> {
+        self.read(|store| store.count(id, of))
+    }
+
+    fn look(
+        &self,
+        id: ConversationId,
+        ids: Vec<String>,
+        below: i64,
+        most: usize,
+    ) -> Later<Result<Looked, StoreFault>> {
+        self.read(|store| store.look(id, ids, below, most))
+    }
+
+    fn prune(
+        &self,
+        gateway: &str,
+        from: i64,
+        bounds: Bounds,
+    ) -> Later<Result<Option<i64>, StoreFault>> {
+        self.read(|store| store.prune(gateway, from, bounds))
+    }
+
+    fn erase(&self, id: ConversationId, most: usize) -> Later<Result<usize, StoreFault>> {
+        self.commit(|store| store.erase(id, most))
     }
 }
 

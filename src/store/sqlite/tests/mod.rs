@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::*;
 
+mod archives;
 mod jobs;
 mod kept;
 mod lanes;

@@ -1,0 +1,179 @@
+//! A user's archive in his own hands: `archive` shows it page by page, to be kept elsewhere, and
+//! `archive delete` removes it.
+
+use std::sync::Arc;
+
+use isthmus_gateway::{Fault, FaultKind, Field, FieldKind, Later};
+
+use super::{Command, Told, Work};
+use crate::host::archive;
+use crate::host::delay::stamp;
+use crate::host::desk::{Desk, store_fault};
+use crate::host::form::Answers;
+use crate::store::Row;
+use crate::store::archives::{Kept, Stretch};
+use crate::xmpp::element::Element;
+use crate::xmpp::jid::BareJid;
+use crate::xmpp::ns;
+
+/// Messages shown at a time.
+const SHOWN: usize = 100;
+
+/// Both commands.
+pub(super) static COMMANDS: [Command; 2] = [
+    Command {
+        node: "archive-export",
+        name: "Show my archive",
+        words: "archive",
+        work: Work::Asking(what, export),
+    },
+    Command {
+        node: "archive-delete",
+        name: "Delete my archive",
+        words: "archive delete",
+        work: Work::Asking(which, delete),
+    },
+];
+
+const COLUMNS: [(&str, &str); 5] = [
+    ("id", "Number"),
+    ("at", "When"),
+    ("with", "With"),
+    ("from", "From"),
+    ("text", "Text"),
+];
+
+fn field(name: &str, label: &str, kind: FieldKind) -> Field {
+    Field {
+        name: name.into(),
+        label: label.into(),
+        kind,
+        ..Field::default()
+    }
+}
+
+fn what(_: &Arc<Desk>, _: &BareJid) -> Later<Result<Vec<Field>, Fault>> {
+    let with = field("with", "Room or person; empty: count all", FieldKind::Text);
+    let label = "Only what is behind this number";
+    let after = field("after", label, FieldKind::Number);
+    Box::pin(async move { Ok(vec![with, after]) })
+}
+
+fn which(_: &Arc<Desk>, _: &BareJid) -> Later<Result<Vec<Field>, Fault>> {
+    let mut sure = field("sure", "Yes, delete it for good", FieldKind::Bool);
+    sure.required = true;
+    let with = field("with", "Room or person; empty: everything", FieldKind::Text);
+    Box::pin(async move { Ok(vec![sure, with]) })
+}
+
+/// The archives that were named: one, or all.
+async fn named(desk: &Desk, user: &BareJid, answers: &Answers) -> Result<Vec<Kept>, Fault> {
+    let with = answers.get("with").map(|with| with.trim());
+    let with = with.filter(|with| !with.is_empty());
+    let bad = |_| Fault::new(FaultKind::BadRequest, "that is no address");
+    let with = with.map(BareJid::parse).transpose().map_err(bad)?;
+    let (store, domain) = (&desk.shared.store, desk.outbox.domain());
+    let peer = with.as_ref().map(BareJid::as_str);
+    let kept = store.archives(user.as_str(), domain, peer).await;
+    let kept = kept.map_err(|fault| store_fault(&fault))?;
+    if kept.is_empty() && with.is_some() {
+        let text = "you have no archive of that address";
+        return Err(Fault::new(FaultKind::NoSuchTarget, text));
+    }
+    Ok(kept)
+}
+
+fn export(desk: &Arc<Desk>, user: &BareJid, answers: Answers) -> Later<Result<Told, Fault>> {
+    let (desk, user) = (Arc::clone(desk), user.clone());
+    Box::pin(async move {
+        let kept = named(&desk, &user, &answers).await?;
+        let one = answers
+            .get("with")
+            .is_some_and(|with| !with.trim().is_empty());
+        match kept.first().filter(|_| one) {
+            Some(kept) => {
+                let after = answers.get("after").and_then(|it| it.trim().parse().ok());
+                page(&desk, kept, after.unwrap_or(0)).await
+            }
+            None => overview(&desk, &kept).await,
+        }
+    })
+}
+
+/// Which archives there are, and how large they are.
+async fn overview(desk: &Desk, all: &[Kept]) -> Result<Told, Fault> {
+    let mut rows = Vec::new();
+    for kept in all.iter().take(SHOWN) {
+        let count = desk.shared.store.count(kept.id, Stretch::ALL).await;
+        let count = count.map_err(|fault| store_fault(&fault))?;
+        if count > 0 {
+            rows.push(vec![kept.peer.clone(), count.to_string()]);
+        }
+    }
+    let mut text = format!("{} archives", rows.len());
+    if all.len() > SHOWN {
+        text.push_str("; there are more");
+    }
+    Ok(Told {
+        text,
+        columns: vec![("with", "With"), ("messages", "Messages")],
+        rows,
+    })
+}
+
+async fn page(desk: &Desk, kept: &Kept, after: i64) -> Result<Told, Fault> {
+    let stretch = Stretch {
+        after,
+        ..Stretch::ALL
+    };
+    let rows = desk.shared.store.stretch(kept.id, stretch, false, SHOWN);
+    let rows = rows.await.map_err(|fault| store_fault(&fault))?;
+    let text = match rows.last() {
+        Some(last) if rows.len() == SHOWN => {
+            format!("for more ask for what is behind {}", last.number)
+        }
+        _ => format!("{} messages; this is the end", rows.len()),
+    };
+    Ok(Told {
+        text,
+        columns: COLUMNS.to_vec(),
+        rows: rows.iter().map(|row| line(kept, row)).collect(),
+    })
+}
+
+fn line(kept: &Kept, row: &Row) -> Vec<String> {
+    let stanza = Element::parse(&row.stanza).ok();
+    let from = stanza.as_ref().and_then(|it| it.attr("from"));
+    let text = ["body", "subject"].into_iter().find_map(|name| {
+        let child = stanza.as_ref()?.child(name, ns::COMPONENT)?;
+        Some(child.text().into_owned())
+    });
+    vec![
+        row.number.to_string(),
+        stamp(row.at),
+        kept.peer.clone(),
+        from.unwrap_or_default().to_owned(),
+        text.unwrap_or_default(),
+    ]
+}
+
+fn delete(desk: &Arc<Desk>, user: &BareJid, answers: Answers) -> Later<Result<Told, Fault>> {
+    let (desk, user) = (Arc::clone(desk), user.clone());
+    Box::pin(async move {
+        let sure = answers.get("sure").map(|sure| sure.trim());
+        if !matches!(sure, Some("1" | "true")) {
+            let text = "nothing was deleted: you did not say yes".to_owned();
+            return Ok(Told {
+                text,
+                ..Told::default()
+            });
+        }
+        let kept = named(&desk, &user, &answers).await?;
+        let gone = archive::erase(&desk.shared, &kept).await;
+        let gone = gone.map_err(|fault| store_fault(&fault))?;
+        Ok(Told {
+            text: format!("{gone} messages were deleted"),
+            ..Told::default()
+        })
+    })
+}
