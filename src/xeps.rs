@@ -47,7 +47,13 @@ pub const XEPS: &[Xep] = &[
         "commands of the gateway, registration in steps; the same by chat",
         "host/command/adhoc.rs",
     ),
-    xep(59, "1.0.1", true, "of rooms and occupants", "host/rsm.rs"),
+    xep(
+        59,
+        "1.0.1",
+        true,
+        "of rooms and occupants; of archives, by id",
+        "host/rsm.rs",
+    ),
     xep(
         66,
         "1.5",
@@ -107,11 +113,25 @@ pub const XEPS: &[Xep] = &[
     xep(245, "1.0", true, "", "host/chat/text.rs"),
     xep(249, "1.2", true, "", "host/session/invites.rs"),
     xep(
+        297,
+        "1.0",
+        false,
+        "around what archives tell",
+        "host/archive/answer.rs",
+    ),
+    xep(
         308,
         "1.2.1",
         true,
         "changes the message where the network can, tells of the change elsewhere",
         "host/chat/correction.rs",
+    ),
+    xep(
+        313,
+        "1.1.3",
+        true,
+        "with `#extended`; of rooms and contacts, each user his own",
+        "host/archive/mod.rs",
     ),
     xep(
         317,

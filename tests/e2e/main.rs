@@ -3,6 +3,7 @@
 //! An XMPP server, a server of the other network and the program run as processes on loopback; an
 //! independent XMPP client and one of the other network say what they saw. Waits are for words, with a deadline.
 
+mod archive;
 mod attach;
 mod attach_tls;
 mod conversation;

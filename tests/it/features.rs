@@ -51,6 +51,8 @@ const USED: &[(&str, &str)] = &[
     ("urn:xmpp:fallback:0", "loopback/chat/0461-room.txt"),
     ("urn:xmpp:hats:0", "loopback/room/hats.txt"),
     ("urn:xmpp:hints", "loopback/chat/0334-no-store.txt"),
+    ("urn:xmpp:mam:2", "loopback/archive/room.txt"),
+    ("urn:xmpp:mam:2#extended", "loopback/archive/pages.txt"),
     ("urn:xmpp:message-correct:0", "loopback/chat/0308-edit.txt"),
     (
         "urn:xmpp:message-moderate:1",

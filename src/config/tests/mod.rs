@@ -266,7 +266,7 @@ fn each_bad_value_is_answered_with_what_was_found_and_expected() {
         ("store = 5", "store: found 5, expected a table"),
         (
             "[shop]\nx = 1",
-            "shop: no such key, expected one of: component, store, log",
+            "shop: no such key, expected one of: component, store, archive, log",
         ),
         (
             "[limits]\nroms = 1",

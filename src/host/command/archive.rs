@@ -1,4 +1,4 @@
-//! A user's archive in his own hands: `archive` shows it page by page, to be kept elsewhere, and
+//! A user's archive in his own hands: `archive show` tells it page by page, to be kept elsewhere, and
 //! `archive delete` removes it.
 
 use std::sync::Arc;
@@ -24,13 +24,15 @@ pub(super) static COMMANDS: [Command; 2] = [
     Command {
         node: "archive-export",
         name: "Show my archive",
-        words: "archive",
+        words: "archive show",
+        more: " ADDRESS",
         work: Work::Asking(what, export),
     },
     Command {
         node: "archive-delete",
         name: "Delete my archive",
         words: "archive delete",
+        more: " true ADDRESS",
         work: Work::Asking(which, delete),
     },
 ];

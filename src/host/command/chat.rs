@@ -78,11 +78,8 @@ impl Desk {
         }
         help.push_str("\nhelp: these words");
         for command in table(&*self.gateway) {
-            let more = match command.work {
-                Work::Asking(..) => " NUMBER",
-                Work::Plain(_) | Work::Steps => "",
-            };
-            help.push_str(&format!("\n{}{more}: {}", command.words, command.name));
+            let (words, more) = (command.words, command.more);
+            help.push_str(&format!("\n{words}{more}: {}", command.name));
         }
         help
     }

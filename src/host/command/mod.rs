@@ -33,6 +33,8 @@ pub(crate) struct Command {
     name: &'static str,
     /// The words that call it in a chat; what follows answers its questions in order.
     words: &'static str,
+    /// What follows them, in words for help.
+    more: &'static str,
     /// How it works.
     work: Work,
 }
@@ -74,6 +76,7 @@ static REGISTER: Command = Command {
     node: "register",
     name: "Register",
     words: "register",
+    more: "",
     work: Work::Steps,
 };
 

@@ -21,12 +21,14 @@ pub(super) static COMMANDS: [Command; 2] = [
         node: "queue",
         name: "Messages that wait",
         words: "queue",
+        more: "",
         work: Work::Plain(|desk, user, _| list(desk, user)),
     },
     Command {
         node: "queue-cancel",
         name: "Take a message back",
         words: "queue cancel",
+        more: " NUMBER",
         work: Work::Asking(which, cancel),
     },
 ];

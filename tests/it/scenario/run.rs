@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isthmus::component::ComponentConfig;
-use isthmus::host::{Access, Limits, Shared};
+use isthmus::host::{Access, Archiving, Limits, Shared};
 use isthmus::store::{SqliteStore, Store};
 use isthmus::xmpp::{BareJid, Element, Stanza};
 use isthmus::{Served, Service};
@@ -44,6 +44,8 @@ pub(super) fn fault(text: impl Into<String>) -> Fault {
 pub(crate) struct Run {
     pub(super) domain: String,
     limits: Limits,
+    /// What is said is archived.
+    archive: bool,
     pub(super) names: Names,
     pub(super) given: Given,
     pub(super) control: Option<Control>,
@@ -79,6 +81,7 @@ impl Run {
                 attachment_age: std::time::Duration::ZERO,
                 receipt_timeout: std::time::Duration::from_secs(3600),
             },
+            archive: true,
             names: Names::new(),
             given: Given::new(),
             control: None,
@@ -126,6 +129,7 @@ impl Run {
             "networks_per_user" => self.limits.networks_per_user = value,
             "sessions" => self.limits.sessions = value,
             "inbox" => self.limits.inbox = value,
+            "archive" => self.archive = value > 0,
             _ => return Err(fault(format!("{name}: there is no such limit"))),
         }
         match self.served {
@@ -173,6 +177,12 @@ impl Run {
         let store: Arc<dyn Store> = Arc::new(store);
         self.store = Some(Arc::clone(&store));
         let shared = Arc::new(Shared::new(store, self.limits.clone()));
+        if !self.archive {
+            shared.set_archiving(Archiving {
+                off: vec![self.domain.clone()],
+                ..Archiving::default()
+            });
+        }
         let (dial, mut ends) = wire::Component::new();
         let allow = BareJid::parse("example.org").map_err(|it| fault(it.to_string()))?;
         let service = Service {

@@ -7,10 +7,12 @@ Commands come on standard input, one JSON object a line; events go to standard o
   {"cmd": "abort"}                drop the connection without a word
   {"cmd": "disconnect"}           close the stream in order
   {"cmd": "reconnect"}            log in again
+  {"cmd": "archive", "jid": ..., "page": ...}  read an archive to its end, by slixmpp's XEP-0313
 
   {"event": "session", "jid": ...}            logged in and bound
   {"event": "failed", "reason": ...}          the login was refused or nobody answers
   {"event": "disconnected"}
+  {"event": "archive", "messages": [{"from", "body"}]}
   {"event": "stanza", "xml": ..., "node": {"ns", "name", "attrs", "text", "children"}}
 
 Every stanza received is reported, before slixmpp acts on it. The client answers disco, version
@@ -61,6 +63,7 @@ class Client(slixmpp.ClientXMPP):
         self.register_plugin("xep_0030")
         self.register_plugin("xep_0092")
         self.register_plugin("xep_0199")
+        self.register_plugin("xep_0313")
         mechanisms = self["feature_mechanisms"]
         mechanisms.unencrypted_plain = True
         mechanisms.unencrypted_scram = True
@@ -80,6 +83,17 @@ class Client(slixmpp.ClientXMPP):
         if split(stanza.xml.tag)[1] in ("message", "presence", "iq"):
             emit("stanza", xml=tostring(stanza.xml), node=node(stanza.xml))
         return stanza
+
+    async def archive(self, jid, page):
+        messages = []
+        try:
+            found = self["xep_0313"].iterate(jid=slixmpp.JID(jid), rsm={"max": page})
+            async for message in found:
+                said = message["mam_result"]["forwarded"]["stanza"]
+                messages.append({"from": str(said["from"]), "body": said["body"]})
+            emit("archive", messages=messages)
+        except Exception as error:
+            emit("failed", reason=repr(error))
 
     def start(self):
         self.connect(address=self.host, force_starttls=False, disable_starttls=True)
@@ -101,6 +115,9 @@ class Driver:
         # A slip in the test's own XML must not look like a fault of the server.
         ElementTree.fromstring(xml)
         self.client.send_raw(xml)
+
+    def do_archive(self, jid, page):
+        self.reading = self.loop.create_task(self.client.archive(jid, page))
 
     def do_abort(self):
         self.client.abort()

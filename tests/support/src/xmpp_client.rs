@@ -34,6 +34,15 @@ pub struct XmppClient {
     _dir: TempDir,
 }
 
+/// A message of an archive, as slixmpp understood it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Archived {
+    /// Who said it.
+    pub from: String,
+    /// What.
+    pub body: String,
+}
+
 /// What the process tells besides stanzas.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -42,6 +51,7 @@ enum Event {
     Failed { reason: String },
     Disconnected,
     StreamError { xml: String },
+    Archive { messages: Vec<Archived> },
     Stanza(Stanza),
 }
 
@@ -269,6 +279,20 @@ impl XmppClient {
     /// Every stanza that ever came.
     pub fn log(&self) -> Vec<Stanza> {
         self.stanzas.log()
+    }
+
+    /// Reads an archive to its end, in pages of that size, by the client library's own XEP-0313.
+    ///
+    /// # Panics
+    ///
+    /// When the library does not find it in order, or no answer comes in time.
+    pub async fn archive(&self, jid: &str, page: usize) -> Vec<Archived> {
+        self.command(&json!({ "cmd": "archive", "jid": jid, "page": page }));
+        let done = |event: &Event| matches!(event, Event::Archive { .. } | Event::Failed { .. });
+        match self.events.take(DEADLINE, done).await {
+            Ok(Event::Archive { messages }) => messages,
+            other => panic!("{}: no archive of {jid}: {other:?}", self.jid),
+        }
     }
 
     /// Drops the connection without a word and waits until it is gone.
