@@ -540,16 +540,16 @@ impl World {
             .collect()
     }
 
+    /// What was said; changes of the subject are archived besides.
     fn archived(&self, user: &str, room: &str) -> Vec<String> {
         let rows = self
             .store
             .archive(&format!("{user}@example.org"), &format!("{room}@{DOMAIN}"));
         rows.iter()
-            .map(|row| {
+            .filter_map(|row| {
                 let stanza = Element::parse(&row.stanza).expect("archived as XML");
                 let body = stanza.child("body", ns::COMPONENT);
                 body.map(|body| body.text().into_owned())
-                    .unwrap_or_default()
             })
             .collect()
     }
