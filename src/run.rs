@@ -1,17 +1,21 @@
 //! The program's life: open the store, serve every gateway, reload, drain.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::component::{ComponentConfig, Tls};
 use crate::config::{self, Allowed, Config, GatewayConfig, ServerTls};
-use crate::host::{Access, Archiving, Attachments, Corrections, Limits, Shared};
+use crate::host::{
+    Access, Archiving, Attachments, Corrections, FileSettings, Files, Limits, Shared, serve_files,
+};
 use crate::registry;
 use crate::serve::{Served, Service};
 use crate::store::{SqliteStore, Store, StoreFault};
@@ -26,6 +30,14 @@ pub enum RunFault {
     /// The folder of the attachments cannot be used.
     #[error("attachments: {0}")]
     Attachments(io::Error),
+    /// Our own file server cannot listen.
+    #[error("attachments.listen: {address}: {fault}")]
+    Files {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        fault: io::Error,
+    },
     /// A gateway cannot be set up.
     #[error("gateway.{name}: {text}")]
     Gateway {
@@ -60,9 +72,11 @@ pub async fn run(
             .map_err(RunFault::Attachments)?;
     let shared = Shared::new(Arc::clone(&store), limits(&config))
         .with_attachments(attachments)
-        .with_corrections(corrections(&config));
+        .with_corrections(corrections(&config))
+        .with_files(Files::new(files(&config)));
     let shared = Arc::new(shared);
     shared.set_archiving(archiving(&config));
+    serve_own_files(&config, &shared, shutdown.clone()).await?;
     let mut services = Vec::with_capacity(config.gateways.len());
     for gateway in &config.gateways {
         let service = service(&config, gateway).await?;
@@ -104,6 +118,38 @@ fn apply(config: &Config, shared: &Shared, served: &[(String, Served)]) {
         if let Some((_, served)) = served.iter().find(|(name, _)| *name == gateway.name) {
             served.domain().set_access(access(gateway));
         }
+    }
+}
+
+/// Starts our own file server, where there is one.
+async fn serve_own_files(
+    config: &Config,
+    shared: &Shared,
+    shutdown: watch::Receiver<bool>,
+) -> Result<(), RunFault> {
+    let (Some((address, _)), Some(kept)) = (&config.attachments.server, shared.attachments())
+    else {
+        return Ok(());
+    };
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|fault| RunFault::Files {
+            address: *address,
+            fault,
+        })?;
+    tokio::spawn(serve_files(listener, kept, shutdown));
+    Ok(())
+}
+
+fn files(config: &Config) -> FileSettings {
+    let files = &config.attachments;
+    FileSettings {
+        public_url: files.server.as_ref().map(|(_, url)| url.clone()),
+        types: files.types.clone(),
+        fetch: files.fetch,
+        trusted: files.trusted.clone(),
+        server_domain: config.server_domain.clone(),
+        paste_lines: files.paste_lines,
     }
 }
 

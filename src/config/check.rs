@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,13 +12,15 @@ use tracing_subscriber::EnvFilter;
 
 use super::reader::{Notes, Reader, found, kind, quoted, split};
 use super::{
-    Allowed, ArchiveConfig, Config, Corrections, GatewayConfig, GatewayKind, Key, Limits,
-    LogConfig, LogFormat, Problems, ServerConfig, ServerTls, Settings, StoreConfig, address,
+    Allowed, ArchiveConfig, AttachmentsConfig, Config, Corrections, GatewayConfig, GatewayKind,
+    Key, Limits, LogConfig, LogFormat, Problems, ServerConfig, ServerTls, Settings, StoreConfig,
+    address,
 };
 use crate::secret::Secret;
 use crate::xmpp::BareJid;
 
 const DOMAIN: &str = "a domain such as \"irc.example.org\"";
+const MEDIA_TYPE: &str = "a media type such as \"image/png\" or \"image/*\"";
 const ENDPOINT: &str = "host:port such as \"127.0.0.1:5347\"";
 
 pub(super) fn check(
@@ -80,6 +83,7 @@ impl Check<'_> {
         let log = root.table("log").unwrap_or(&empty);
         let messages = root.table("messages").unwrap_or(&empty);
         let limits = root.table("limits").unwrap_or(&empty);
+        let attachments = root.table("attachments").unwrap_or(&empty);
         let gateways = root.table("gateway");
         root.finish();
         let shared = self.component(component);
@@ -88,6 +92,7 @@ impl Check<'_> {
         let log = self.log(log);
         let corrections = self.corrections(messages);
         let limits = self.limits(limits);
+        let attachments = self.attachments(attachments);
         let drafts = self.gateways(gateways);
         self.secrets(&shared, &drafts);
         let server_domain = self.server_domain(&shared, &drafts)?;
@@ -102,6 +107,7 @@ impl Check<'_> {
             log: log?,
             corrections: corrections?,
             limits,
+            attachments,
             gateways,
         })
     }
@@ -278,6 +284,62 @@ impl Check<'_> {
         };
         reader.finish();
         limits
+    }
+
+    fn attachments(&self, dict: &Dict) -> AttachmentsConfig {
+        let mut reader = Reader::new(self.notes, dict, "attachments");
+        let types = reader.list("types", MEDIA_TYPE, |text| {
+            let (kind, sub) = text.split_once('/')?;
+            let is_name = |part: &str| {
+                let good = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
+                !part.is_empty() && part.bytes().all(good)
+            };
+            (is_name(kind) && (sub == "*" || is_name(sub))).then(|| text.to_ascii_lowercase())
+        });
+        let host = "a host without port, such as \"upload.example.org\" or \"10.0.0.5\"";
+        let trusted = reader.list("trusted", host, |text| {
+            let bad = |c: char| c.is_whitespace() || c.is_control() || "/@[]".contains(c);
+            let port = text.contains(':') && text.parse::<std::net::IpAddr>().is_err();
+            (!text.is_empty() && !text.contains(bad) && !port).then(|| text.to_ascii_lowercase())
+        });
+        let fetch = reader.boolean("fetch");
+        let listen = reader.parsed("listen", "an address such as \"127.0.0.1:5480\"", |text| {
+            text.parse::<SocketAddr>().ok()
+        });
+        let url = "a URL such as \"https://files.example.org\"";
+        let public_url = reader.parsed("public_url", url, |text| {
+            let rest = text
+                .strip_prefix("https://")
+                .or(text.strip_prefix("http://"))?;
+            let bad = |c: char| !c.is_ascii_graphic() || "?#@\"<>".contains(c);
+            let text = text.trim_end_matches('/');
+            (!rest.trim_matches('/').is_empty() && !text.contains(bad)).then(|| text.to_owned())
+        });
+        let server = match (listen, public_url) {
+            (Some(listen), Some(url)) => Some((listen, url)),
+            (Some(_), None) if !dict.contains_key("public_url") => {
+                reader.note(
+                    "public_url",
+                    format!("found nothing beside listen, expected {url}"),
+                );
+                None
+            }
+            (None, Some(_)) if !dict.contains_key("listen") => {
+                let text = "found nothing beside public_url, expected an address to listen at";
+                reader.note("listen", text);
+                None
+            }
+            _ => None,
+        };
+        let paste_lines = reader.number("paste_lines", 0..=1000) as usize;
+        reader.finish();
+        AttachmentsConfig {
+            types: types.unwrap_or_default(),
+            fetch,
+            trusted: trusted.unwrap_or_default(),
+            server,
+            paste_lines,
+        }
     }
 
     fn gateways(&self, dict: Option<&Dict>) -> Vec<Draft> {

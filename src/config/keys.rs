@@ -191,6 +191,51 @@ pub(super) const LIMITS: &[Key] = &[
     },
 ];
 
+/// `[attachments]`.
+pub(super) const ATTACHMENTS: &[Key] = &[
+    Key {
+        key: "types",
+        default: "[]",
+        doc: "Media types that are carried as files, both ways, such as \"image/png\" or\n\
+              \"image/*\"; none named: all. Others stay with the gateway, or stay links.",
+        example: "types = [\"image/*\", \"audio/*\", \"application/pdf\"]",
+    },
+    Key {
+        key: "fetch",
+        default: "true",
+        doc: "What users share by a link is fetched for networks that carry files, such as\n\
+              email: by https, from hosts on the public internet and those in trusted.",
+        example: "fetch = false",
+    },
+    Key {
+        key: "trusted",
+        default: "[]",
+        doc: "Hosts that may be reached at private addresses and without TLS: those of your own\n\
+              file services, where they are such.",
+        example: "trusted = [\"upload.example.org\"]",
+    },
+    Key {
+        key: "listen",
+        default: "",
+        doc: "Where our own file server listens, as address:port: plain HTTP, for a proxy that\n\
+              adds TLS. Used where a user's server takes no uploads of ours. Needs public_url.",
+        example: "listen = \"127.0.0.1:5480\"",
+    },
+    Key {
+        key: "public_url",
+        default: "",
+        doc: "What the addresses of its files begin with, as users reach it.",
+        example: "public_url = \"https://files.example.org/isthmus\"",
+    },
+    Key {
+        key: "paste_lines",
+        default: "5",
+        doc: "Messages to rooms of more lines than this become a file with a link, where the\n\
+              network has no lines and our own file server is on (0 to 1000; 0: never).",
+        example: "paste_lines = 5",
+    },
+];
+
 /// The keys that `[gateway.NAME]` has whatever its kind.
 pub(super) const GATEWAY: &[Key] = &[
     Key {
@@ -251,6 +296,7 @@ pub(super) const TABLES: &[(&str, &[Key])] = &[
     ("log", LOG),
     ("messages", MESSAGES),
     ("limits", LIMITS),
+    ("attachments", ATTACHMENTS),
 ];
 
 /// All fixed defaults, as TOML.

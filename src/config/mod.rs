@@ -19,6 +19,7 @@ mod summary;
 mod tests;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub struct Config {
     pub archive: ArchiveConfig,
     /// Bounds on what a peer can make us hold.
     pub limits: Limits,
+    /// How files are carried.
+    pub attachments: AttachmentsConfig,
     /// The gateways, ordered by name; at least one.
     pub gateways: Vec<GatewayConfig>,
 }
@@ -124,6 +127,21 @@ pub struct Limits {
     pub attachment_age: Duration,
     /// How long a receipt is waited for after a message was accepted.
     pub receipt_timeout: Duration,
+}
+
+/// `[attachments]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttachmentsConfig {
+    /// Media types that are carried; empty: all.
+    pub types: Vec<String>,
+    /// What users share by a link is fetched.
+    pub fetch: bool,
+    /// Hosts that may be reached at private addresses and without TLS.
+    pub trusted: Vec<String>,
+    /// Where our own file server listens, and what its URLs begin with (no slash at the end).
+    pub server: Option<(SocketAddr, String)>,
+    /// Lines beyond which a room message becomes a file; 0: never.
+    pub paste_lines: usize,
 }
 
 /// `[gateway.NAME]` with what it takes over from `[component]`.

@@ -32,6 +32,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     note("log.level", old.log.level == new.log.level, true);
     let same = old.corrections == new.corrections;
     note("messages.corrections", same, false);
+    note("attachments", old.attachments == new.attachments, false);
     note("limits", old.limits == new.limits, true);
     note("archive", old.archive == new.archive, true);
     for was in &old.gateways {

@@ -14,6 +14,7 @@ use tracing::Instrument;
 
 use super::access::Access;
 use super::archive;
+use super::asker::Asker;
 use super::courier::CourierHost;
 use super::desk::Desk;
 use super::inbox::Inbox;
@@ -45,6 +46,7 @@ pub struct Domain {
     shared: Arc<Shared>,
     access: RwLock<Arc<Access>>,
     outbox: OnceLock<Outbox>,
+    asker: OnceLock<Arc<Asker>>,
     courier: OnceLock<Arc<CourierHost>>,
     desk: OnceLock<Arc<Desk>>,
     table: Mutex<Table>,
@@ -83,6 +85,7 @@ impl Domain {
             shared,
             access: RwLock::new(Arc::new(access)),
             outbox: OnceLock::new(),
+            asker: OnceLock::new(),
             courier: OnceLock::new(),
             desk: OnceLock::new(),
             table: Mutex::default(),
@@ -93,9 +96,11 @@ impl Domain {
     /// Attaches the domain to its component. Until then it drops what it is given.
     pub fn attach(self: &Arc<Self>, outbox: Outbox) {
         let mut level = outbox.watch_level();
+        let asker = Asker::new(outbox.clone());
+        let _ = self.asker.set(Arc::clone(&asker));
         if self.gateway.courier().is_some() {
             let (gateway, shared) = (Arc::clone(&self.gateway), Arc::clone(&self.shared));
-            let courier = CourierHost::start(gateway, shared, self.access(), outbox.clone());
+            let courier = CourierHost::start(gateway, shared, self.access(), outbox.clone(), asker);
             let _ = self.courier.set(courier);
         } else {
             self.start_gateway(&outbox);
@@ -268,7 +273,13 @@ impl Domain {
         let local = unescape(to.local().unwrap_or_default());
         let network = self.gateway.network(&local);
         match route {
-            Route::Drop => {}
+            Route::Drop => {
+                if let Some(asker) = self.asker.get()
+                    && stanza.kind() == StanzaKind::Iq
+                {
+                    asker.answered(&stanza);
+                }
+            }
             Route::Open if self.is_job(&stanza, &local) => self.send(outbox, &stanza, user, &local),
             Route::Open => {
                 let key = Key {

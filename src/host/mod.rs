@@ -6,12 +6,15 @@
 //!   there; it owns all of that user's state, so nothing in it needs a lock.
 //! * `desk` takes what is asked of the gateway itself: `contact` (registration, addresses,
 //!   subscriptions) and `command`; `errand` answers it, once, when the answer is there.
+//! * `attachment` carries files both ways; `asker` asks other servers.
 //! * One XEP, one file: `disco`, `caps`, `ping`, `version`, `delay`, `form`.
 //!
 //! Not here: bytes and streams (`component`), what a foreign network says (`gateways/`).
 
 mod access;
 mod archive;
+mod asker;
+mod attachment;
 mod caps;
 mod chat;
 mod command;
@@ -43,6 +46,7 @@ mod table;
 mod version;
 
 pub use self::access::Access;
+pub use self::attachment::{FileSettings, Files, serve as serve_files};
 pub use self::chat::Corrections;
 pub use self::courier::Attachments;
 pub use self::domain::{Domain, Reader};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use isthmus_gateway::{User, UserId};
 use siphasher::sip::SipHasher13;
 
+use super::attachment::Files;
 use super::chat::Corrections;
 use super::courier::Attachments;
 use crate::queue::Tuning;
@@ -71,6 +72,7 @@ pub struct Shared {
     corrections: Corrections,
     queue: Tuning,
     attachments: Option<Arc<Attachments>>,
+    files: Option<Arc<Files>>,
     sessions: AtomicU64,
 }
 
@@ -94,6 +96,7 @@ impl Shared {
             corrections: Corrections::default(),
             queue: Tuning::default(),
             attachments: None,
+            files: None,
             sessions: AtomicU64::new(0),
         }
     }
@@ -160,8 +163,20 @@ impl Shared {
         self
     }
 
+    /// With a way to carry files; without one, words and links stand for them.
+    #[must_use]
+    pub fn with_files(mut self, files: Files) -> Self {
+        self.files = Some(Arc::new(files));
+        self
+    }
+
+    /// How files are carried, if at all.
+    pub(crate) fn files(&self) -> Option<Arc<Files>> {
+        self.files.clone()
+    }
+
     /// Where attachments are kept, if anywhere.
-    pub(crate) fn attachments(&self) -> Option<Arc<Attachments>> {
+    pub fn attachments(&self) -> Option<Arc<Attachments>> {
         self.attachments.clone()
     }
 

@@ -167,6 +167,10 @@ namespaces! {
     FILE_METADATA = "urn:xmpp:file:metadata:0";
     /// Stateless file sharing (XEP-0447).
     FILE_SHARING = "urn:xmpp:sfs:0";
+    /// Encrypted files (XEP-0448).
+    ENCRYPTED_FILE = "urn:xmpp:esfs:0";
+    /// Files of Jingle, which XEP-0385 describes files by (XEP-0234).
+    JINGLE_FILE = "urn:xmpp:jingle:apps:file-transfer:5";
     /// What reactions are allowed (XEP-0444 §2.2); a form type.
     REACTIONS_RESTRICTIONS = "urn:xmpp:reactions:0:restrictions";
     /// Message markup (XEP-0394).

@@ -123,6 +123,16 @@ pub trait Uplink: Send + Sync {
     /// Opens an attachment for writing.
     fn store_blob(&self, name: &str, mime: &str) -> Box<dyn BlobWriter>;
 
+    /// The bytes of an attachment of a job, by its URL. The default knows of none.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported`: it is a link, which is not the host's. `NotFound`: it is kept no longer.
+    fn read_blob(&self, url: &str) -> Later<io::Result<Vec<u8>>> {
+        let _ = url;
+        Box::pin(std::future::ready(Err(io::ErrorKind::Unsupported.into())))
+    }
+
     /// A key of this deployment that never changes, for tokens and ids.
     fn secret(&self, label: &str) -> [u8; 32];
 }

@@ -143,6 +143,16 @@ impl Tcp {
         path: &Path,
     ) -> io::Result<TcpStream> {
         let addresses = self.resolve(host, port).await?;
+        self.first_of(addresses, reach, path).await
+    }
+
+    /// A connection to the first of these addresses that may be connected to and answers.
+    async fn first_of(
+        &self,
+        addresses: Vec<SocketAddr>,
+        reach: Reach,
+        path: &Path,
+    ) -> io::Result<TcpStream> {
         let ours = |address: &SocketAddr| {
             path.bind
                 .is_none_or(|bind| bind.is_ipv4() == address.is_ipv4())
@@ -275,6 +285,25 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
         [0x3fff, second, ..] if second < 0x1000 => false,
         // RFC 4291 §2.4: global unicast as assigned is 2000::/3.
         [first, ..] => first & 0xe000 == 0x2000,
+    }
+}
+
+/// Opens TCP connections to what a function says a host's addresses are, for tests: the same
+/// judgement of the same addresses, without a name server.
+pub struct Resolved<F>(pub F);
+
+impl<F> Dial for Resolved<F>
+where
+    F: Fn(&str, u16) -> Vec<SocketAddr> + Send + Sync,
+{
+    fn dial(&self, host: &str, port: u16, reach: Reach) -> Later<io::Result<BoxedStream>> {
+        let found = (self.0)(host, port);
+        Box::pin(async move {
+            let stream = Tcp::default()
+                .first_of(found, reach, &Path::default())
+                .await?;
+            Ok(Box::new(stream) as BoxedStream)
+        })
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::address;
 use crate::gateway::Smtp;
-use crate::translate::compose::{self, Composed};
+use crate::translate::compose::{self, Attached, Composed};
 use crate::translate::kept::Kept;
 use crate::translate::status;
 use crate::translate::token::{Sealer, Token};
@@ -131,7 +131,7 @@ impl Courier for Smtp {
         }
         for to in 0..job.to.len() {
             let id = format!("preview@{}", self.domain);
-            compose::compose(job, to, &id, &self.domain, SystemTime::UNIX_EPOCH)?;
+            compose::compose(job, to, &id, &self.domain, SystemTime::UNIX_EPOCH, &[])?;
         }
         Ok(Preview {
             parts: 1,
@@ -173,6 +173,7 @@ async fn work(
     outward: Option<Arc<Outward>>,
     open: &Mutex<BTreeMap<JobId, Phase>>,
 ) {
+    let files = attached(&job, &*up).await;
     for (at, to) in (0..job.to.len()).zip(0u16..) {
         let token = Token {
             job: job.id,
@@ -183,6 +184,7 @@ async fn work(
             job: &job,
             token,
             keys: Vec::new(),
+            files: &files,
             up: &up,
             open,
             taken_back: AtomicBool::new(false),
@@ -194,11 +196,32 @@ async fn work(
     }
 }
 
+/// The files of a job that the host has; the others are links.
+async fn attached(job: &Job<'_>, up: &dyn Uplink) -> Vec<Attached> {
+    let mut files = Vec::new();
+    for blob in &job.message.blobs {
+        match up.read_blob(&blob.url).await {
+            Ok(bytes) => files.push(Attached {
+                url: blob.url.to_string(),
+                name: blob.name.to_string(),
+                mime: blob.mime.to_string(),
+                bytes,
+            }),
+            Err(fault) if fault.kind() == std::io::ErrorKind::Unsupported => {}
+            Err(fault) => {
+                tracing::warn!(%fault, job = job.id.0, "a file cannot be read: its mail lacks it");
+            }
+        }
+    }
+    files
+}
+
 /// One recipient's copy of a job.
 struct Copy<'a> {
     job: &'a Job<'static>,
     token: Token,
     keys: Vec<String>,
+    files: &'a [Attached],
     up: &'a Arc<dyn Uplink>,
     open: &'a Mutex<BTreeMap<JobId, Phase>>,
     /// The host has said so when it was asked to begin.
@@ -259,7 +282,7 @@ impl Copy<'_> {
         outward: &Outward,
         now: SystemTime,
     ) -> Result<(Composed, Address, Address), Fault> {
-        let mail = compose::compose(self.job, at, id, &outward.domain, now)?;
+        let mail = compose::compose(self.job, at, id, &outward.domain, now, self.files)?;
         let envelope = outward.sealer.envelope(&self.token);
         let from = Address::new(envelope, outward.domain.as_str())
             .map_err(|_| Fault::new(FaultKind::Internal, "the envelope has no sender"))?;

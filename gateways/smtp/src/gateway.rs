@@ -97,6 +97,7 @@ fn manifest() -> Manifest {
         }],
         caps: Caps {
             subject: true,
+            attachments: true,
             multiline: true,
             reply: true,
             ..Caps::default()

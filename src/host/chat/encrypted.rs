@@ -1,13 +1,17 @@
 //! End-to-end encrypted bodies: no gateway can read them, so none is ever sent.
 //!
-//! Recognised by the payload itself, and by XEP-0380 for methods not known here. XEP-0454 media
-//! links (`aesgcm://`) are links, not messages, and pass.
+//! Recognised by the payload itself, and by XEP-0380 for methods not known here. Files that are
+//! encrypted (XEP-0448, XEP-0454) are of no use to who has not the key, and do not pass either.
 
+use crate::host::attachment::is_encrypted;
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 
 /// The name of the encryption a message is wrapped in, if it is.
 pub(crate) fn method(stanza: &Element) -> Option<String> {
+    if is_encrypted(stanza) {
+        return Some("file encryption (aesgcm, XEP-0448)".to_owned());
+    }
     stanza
         .children()
         .find_map(|child| match (child.name(), child.ns()) {

@@ -11,6 +11,7 @@ use isthmus_gateway::{Message, Span, Style};
 use isthmus_kit::style::{markup, parse, render};
 
 use super::text::shifted;
+use crate::host::attachment::write_file;
 use crate::host::delay::write_delay;
 use crate::xmpp::ns;
 use crate::xmpp::write::Xml;
@@ -35,6 +36,8 @@ pub(crate) struct Beside<'a> {
     pub(crate) me: Option<&'a str>,
     /// The network is told when it is read (XEP-0333 §4.1).
     pub(crate) markable: bool,
+    /// SHA-256 of the file whose link the body is, where that is known.
+    pub(crate) sha256: Option<&'a [u8; 32]>,
 }
 
 /// A message that is answered.
@@ -61,6 +64,11 @@ pub(crate) fn write_message(
     write_text(xml, message, spoken, beside);
     if let Some(thread) = &message.thread {
         xml.text_element("thread", thread);
+    }
+    if let [file] = message.blobs.as_slice()
+        && file.url == message.body
+    {
+        write_file(xml, file, beside.sha256);
     }
     if message.confirm {
         xml.leaf("request", ns::RECEIPTS);

@@ -8,7 +8,9 @@
 //! What is older than `limits.attachment_days` is removed; what the network hands over again is as
 //! young as then.
 //!
-//! Not here: handing them out.
+//! `kept` reads them again. Not here: handing them out.
+
+mod kept;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -25,8 +27,10 @@ use ring::rand::{SecureRandom, SystemRandom};
 use crate::host::shared::Shared;
 use crate::store::Store;
 
+pub(crate) use self::kept::{Kept, id_of};
+
 /// What the URL of a kept attachment begins with; its id follows.
-const TOKEN: &str = "isthmus:attachment/";
+pub(crate) const TOKEN: &str = "isthmus:attachment/";
 /// What the name of an incomplete file begins with.
 const TEMPORARY: &str = "tmp-";
 /// Disk an attachment takes beyond its bytes (two blocks), so that empty ones count as well.
@@ -303,7 +307,7 @@ fn tidy_mime(mime: &str) -> String {
 }
 
 /// Gathers one attachment in memory, at most `limits.attachment` bytes; `finish` writes it.
-pub(super) struct Writer {
+pub(crate) struct Writer {
     shared: Arc<Shared>,
     name: String,
     mime: String,
@@ -313,7 +317,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, name: &str, mime: &str) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, name: &str, mime: &str) -> Self {
         Self {
             shared,
             name: name.to_owned(),

@@ -7,6 +7,8 @@ use isthmus_gateway::{
 };
 
 use super::CourierHost;
+use super::files::is_link;
+use super::told::Sender;
 use super::uplink::HostUplink;
 use crate::host::contact::account_of;
 use crate::queue::Courier;
@@ -24,11 +26,19 @@ impl Courier for Handout {
             let up = Arc::new(HostUplink(Arc::clone(&host)));
             let id = open.id;
             let copies = u16::try_from(open.copies.len()).unwrap_or(u16::MAX);
+            let sender = serde_json::from_slice::<Sender>(&open.origin).ok();
             match host.job_of(open).await {
-                Ok(job) => match host.gateway.courier() {
-                    Some(courier) => courier.submit(job, up),
-                    None => host.dispatch.done(id),
-                },
+                Ok(job) if job.message.blobs.iter().any(is_link) => {
+                    // The others do not wait for it.
+                    tokio::spawn(async move {
+                        let mut job = job;
+                        // It is never closed.
+                        let _place = host.fetching.acquire().await;
+                        host.fetch_files(&mut job, sender.as_ref()).await;
+                        host.submit(job, up);
+                    });
+                }
+                Ok(job) => host.submit(job, up),
                 Err(fault) => {
                     for to in 0..copies {
                         let report = Report {
@@ -82,6 +92,13 @@ impl Courier for Handout {
 }
 
 impl CourierHost {
+    fn submit(&self, job: Job<'static>, up: Arc<HostUplink>) {
+        match self.gateway.courier() {
+            Some(courier) => courier.submit(job, up),
+            None => self.dispatch.done(job.id.0),
+        }
+    }
+
     /// Whether a copy that was handed out will not be sent any more. Where the gateway does not
     /// know the message it may have begun it just now.
     async fn given_up(&self, job: JobId, copy: usize) -> bool {

@@ -5,10 +5,11 @@
 //!   it has not begun (XEP-0308, XEP-0424).
 //! * `handout`: a job is handed to the gateway, and what is not reported on in time.
 //! * `uplink`: what the gateway asks of the host.
-//! * `blob`: attachments from the network, kept as files.
+//! * `blob`: attachments from the network, kept as files; `files`: their links.
 //! * `told`: receipts (XEP-0184) and errors, written once and kept until they have arrived.
 
 mod blob;
+mod files;
 mod handout;
 mod outward;
 mod told;
@@ -23,11 +24,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use self::blob::Attachments;
+pub(crate) use self::blob::{Kept, Writer, id_of};
 
 use isthmus_gateway::{Account, Gateway};
 use tokio::sync::{Semaphore, watch};
 
 use super::access::Access;
+use super::asker::Asker;
 use super::shared::{Shared, now_ms};
 use crate::component::Outbox;
 use crate::queue::{Dispatch, Inwards, Tuning, Windows};
@@ -60,6 +63,7 @@ pub(crate) struct CourierHost {
     shared: Arc<Shared>,
     access: RwLock<Arc<Access>>,
     outbox: Outbox,
+    asker: Arc<Asker>,
     dispatch: Dispatch,
     inwards: Inwards,
     /// Credentials that were looked up; emptied for a user when he registers anew.
@@ -67,6 +71,7 @@ pub(crate) struct CourierHost {
     /// Users by number, as they are on disk, where they stay.
     users: Mutex<HashMap<i64, String>>,
     waiting: Arc<Semaphore>,
+    fetching: Arc<Semaphore>,
     stop: watch::Sender<bool>,
 }
 
@@ -77,6 +82,7 @@ impl CourierHost {
         shared: Arc<Shared>,
         access: Arc<Access>,
         outbox: Outbox,
+        asker: Arc<Asker>,
     ) -> Arc<Self> {
         let store = shared.store();
         let dispatch = Dispatch::new(
@@ -92,11 +98,13 @@ impl CourierHost {
             shared,
             access: RwLock::new(access),
             outbox,
+            asker,
             dispatch,
             inwards,
             accounts: Mutex::default(),
             users: Mutex::default(),
             waiting: Arc::new(Semaphore::new(WAITING)),
+            fetching: Arc::new(Semaphore::new(files::FETCHING)),
             stop: watch::Sender::new(false),
         });
         let up = Arc::new(uplink::HostUplink(Arc::clone(&host)));

@@ -140,6 +140,9 @@ impl CourierHost {
         };
         message.subject = child("subject").map(Into::into);
         message.thread = child("thread").map(Into::into);
+        if matches!(act, Act::Say { .. }) {
+            self.take_link(user, stanza, &mut message);
+        }
         if let Act::Correct { id } = &act {
             let changed = match serde_json::to_vec(&message) {
                 Ok(bytes) => self.shared.store.change(user.as_str(), domain, id, bytes),

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use isthmus_gateway::{
-    Address, BlobWriter, Delivery, Handle, JobId, Key, Later, Message, Ref, Refusal, Report, State,
-    Stored, Time, Uplink, UserId,
+    Address, BlobWriter, Delivery, Handle, JobId, Key, Later, Message, Place, Ref, Refusal, Report,
+    State, Stored, Time, Uplink, UserId, Who,
 };
 
 use super::CourierHost;
 use super::blob;
 use super::told::{self, Sender};
 use crate::host::archive::Filing;
+use crate::host::attachment::split;
 use crate::host::chat::{Beside, LATE_MS, Quoted, REMEMBER_MS, Spoken, write_message};
 use crate::host::fault::words;
 use crate::host::ids::Ids;
@@ -112,6 +113,10 @@ impl Uplink for HostUplink {
         Box::new(blob::Writer::new(Arc::clone(&self.0.shared), name, mime))
     }
 
+    fn read_blob(&self, url: &str) -> Later<std::io::Result<Vec<u8>>> {
+        self.0.read_blob(url)
+    }
+
     fn secret(&self, label: &str) -> [u8; 32] {
         self.0
             .shared
@@ -192,6 +197,8 @@ impl CourierHost {
         let mut results: Vec<Result<Stored, Refusal>> = Vec::with_capacity(batch.len());
         let mut inward = Vec::with_capacity(batch.len());
         let mut files = Vec::with_capacity(batch.len());
+        // How many stanzas each of them is.
+        let mut counts = Vec::with_capacity(batch.len());
         for delivery in batch {
             let prepared = self.inward(delivery).await;
             results.push(
@@ -200,9 +207,12 @@ impl CourierHost {
                     .map(|_| Stored::Fresh)
                     .map_err(Clone::clone),
             );
-            if let Ok((one, file)) = prepared {
-                inward.push(one);
-                files.push(file);
+            if let Ok(rows) = prepared {
+                counts.push(rows.len());
+                for (one, file) in rows {
+                    inward.push(one);
+                    files.push(file);
+                }
             }
         }
         if all_or_none && let Some(Err(refusal)) = results.iter().find(|result| result.is_err()) {
@@ -224,8 +234,12 @@ impl CourierHost {
                     file.put(self);
                 }
                 let mut taken = taken.into_iter();
-                for result in results.iter_mut().filter(|result| result.is_ok()) {
-                    if taken.next().flatten().is_none() {
+                let good = results.iter_mut().filter(|result| result.is_ok());
+                for (result, count) in good.zip(counts) {
+                    // The first stands for all.
+                    let first = taken.next().flatten();
+                    taken.by_ref().take(count.saturating_sub(1)).for_each(drop);
+                    if first.is_none() {
                         *result = Ok(Stored::Again);
                     }
                 }
@@ -242,8 +256,11 @@ impl CourierHost {
         results
     }
 
-    /// Writes the stanza of a delivery.
-    async fn inward(&self, delivery: Delivery<'static>) -> Result<(Inward, File), Refusal> {
+    /// Writes the stanzas of a delivery: its text, and each of its files.
+    async fn inward(
+        &self,
+        mut delivery: Delivery<'static>,
+    ) -> Result<Vec<(Inward, File)>, Refusal> {
         let number = delivery.user.0;
         let user = match self.known_user(number) {
             Some(user) => user,
@@ -261,20 +278,69 @@ impl CourierHost {
         let local = escape(&local).into_owned();
         let by = self.address_of(&delivery.peer);
         let by = by.unwrap_or_else(|| format!("{local}@{}", self.outbox.domain()));
+        let sums = self.show_files(&user, &mut delivery.message).await;
+        let nothing = Message::text(Place::Network, Who::nick(""), "");
+        let message = std::mem::replace(&mut delivery.message, nothing);
+        let answered = self.answered(number, &user, &by, &message).await;
+        let peer = serde_json::to_string(&delivery.peer)
+            .map_err(|error| Refusal::Unwanted(error.to_string()))?;
+        let mut rows = Vec::new();
+        for (part, message) in split(&message).iter().enumerate() {
+            let dedup = match part {
+                0 => delivery.dedup.clone(),
+                _ => format!("{} file {part}", delivery.dedup),
+            };
+            let reply = answered.as_ref().filter(|_| part == 0);
+            let url = message.blobs.first().map(|file| file.url.as_ref());
+            let beside = Beside {
+                reply: reply.map(|(id, author)| Quoted {
+                    id,
+                    to: author,
+                    who: None,
+                }),
+                sha256: url.and_then(|url| sums.get(url)),
+                ..Beside::default()
+            };
+            let way = (user.as_str(), local.as_str(), by.as_str());
+            let (stanza, id) = self.write_inward(way, &dedup, message, &beside)?;
+            let file = File {
+                user: user.clone(),
+                at: message.time.map_or_else(now_ms, |Time(ms)| ms),
+                id: id.clone(),
+                stanza: stanza.clone(),
+                peer: by.clone(),
+            };
+            let inward = Inward {
+                number,
+                dedup,
+                until: now_ms() + REMEMBER_MS,
+                stanza,
+                stanza_id: id,
+                key: message.key.as_ref().map(|Key(key)| key.to_string()),
+                peer: peer.clone(),
+                peer_kept: delivery.peer_kept.take(),
+            };
+            rows.push((inward, file));
+        }
+        Ok(rows)
+    }
+
+    /// One stanza of a delivery, and its id. `way`: to whom, from which localpart, and its JID.
+    fn write_inward(
+        &self,
+        (user, local, by): (&str, &str, &str),
+        dedup: &str,
+        message: &Message<'_>,
+        beside: &Beside<'_>,
+    ) -> Result<(Vec<u8>, String), Refusal> {
         let mut id = String::new();
         let conversation = format!("{user} {by}");
-        Ids::new(&self.shared.message_key, &conversation, 0).next(Some(&delivery.dedup), &mut id);
-        let message = &delivery.message;
+        Ids::new(&self.shared.message_key, &conversation, 0).next(Some(dedup), &mut id);
         let at = message
             .time
             .map(|Time(ms)| ms)
             .filter(|ms| (now_ms() - ms).abs() > LATE_MS);
-        let spoken = Spoken {
-            id: &id,
-            by: &by,
-            at,
-        };
-        let answered = self.answered(number, &user, &by, message).await;
+        let spoken = Spoken { id: &id, by, at };
         let kind = if message.subject.is_some() {
             None
         } else {
@@ -284,50 +350,23 @@ impl CourierHost {
             name: StanzaName::Message,
             domain: self.outbox.domain(),
             from: write::Sender {
-                local: Some(&local),
+                local: Some(local),
                 resource: None,
             },
-            to: &user,
+            to: user,
             kind,
             id: Some(&id),
         };
         let mut stanza = Vec::with_capacity(512);
-        let beside = Beside {
-            reply: answered.as_ref().map(|(id, author)| Quoted {
-                id,
-                to: author,
-                who: None,
-            }),
-            ..Beside::default()
-        };
         let written = write::stanza(&mut stanza, STANZA_MAX, head, |xml| {
-            write_message(xml, message, &spoken, &beside);
+            write_message(xml, message, &spoken, beside);
         });
         if written == Written::Nothing {
             return Err(Refusal::Unwanted(
                 "the sender's address cannot be shown".into(),
             ));
         }
-        let peer = serde_json::to_string(&delivery.peer)
-            .map_err(|error| Refusal::Unwanted(error.to_string()))?;
-        let file = File {
-            user,
-            at: message.time.map_or_else(now_ms, |Time(ms)| ms),
-            id: id.clone(),
-            stanza: stanza.clone(),
-            peer: by,
-        };
-        let inward = Inward {
-            number,
-            dedup: delivery.dedup,
-            until: now_ms() + REMEMBER_MS,
-            stanza,
-            stanza_id: id,
-            key: message.key.as_ref().map(|Key(key)| key.to_string()),
-            peer,
-            peer_kept: delivery.peer_kept,
-        };
-        Ok((inward, file))
+        Ok((stanza, id))
     }
 
     /// The id of the stanza that a message answers, and its author (XEP-0461 §3); `None` if it

@@ -9,6 +9,7 @@ use super::invites::write_direct;
 use super::{Base, Link, Pending, Session};
 use crate::component::Class;
 use crate::host::archive::copy_of;
+use crate::host::attachment::split;
 use crate::host::chat;
 use crate::host::post::head;
 use crate::host::room::{Ban, Echo, Phase, Room, Subject, answer_bans};
@@ -118,7 +119,21 @@ impl Session {
         }
     }
 
+    /// Each file for itself, behind the text.
     fn said(&mut self, message: &Message<'_>) {
+        if message.blobs.is_empty() {
+            return self.said_plainly(message);
+        }
+        let mut message = message.clone();
+        if let Some(files) = self.base.shared.files() {
+            files.give_links(&mut message);
+        }
+        for part in split(&message) {
+            self.said_plainly(&part);
+        }
+    }
+
+    fn said_plainly(&mut self, message: &Message<'_>) {
         match &message.at {
             Place::Room(name) => {
                 self.typing.heard(&message.who.nick);

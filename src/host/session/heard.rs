@@ -222,6 +222,7 @@ fn say(
         reply,
         me: None,
         markable: base.caps_at(&message.at).read,
+        ..Beside::default()
     };
     tell_and_file(
         base,

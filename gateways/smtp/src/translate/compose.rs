@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use isthmus_gateway::{Fault, FaultKind, Job};
 use lettre::Address;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
-use lettre::message::{Body, Mailbox, Message, SinglePart};
+use lettre::message::{Attachment, Body, Mailbox, Message, MultiPart, SinglePart};
 
 use super::kept::{self, Kept};
 use super::{one_line, subject};
@@ -26,6 +26,19 @@ pub struct Composed {
     pub kept: Kept,
 }
 
+/// A file that goes with a mail.
+#[derive(Clone, Debug)]
+pub struct Attached {
+    /// Its URL in the job.
+    pub url: String,
+    /// What it is called.
+    pub name: String,
+    /// Its media type.
+    pub mime: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
 /// The mail for recipient number `to` of `job`, with this Message-ID (without brackets), from a
 /// gateway at `domain`.
 pub fn compose(
@@ -34,6 +47,7 @@ pub fn compose(
     message_id: &str,
     domain: &str,
     now: SystemTime,
+    files: &[Attached],
 ) -> Result<Composed, Fault> {
     // Kept for the first recipient only.
     let kept = Kept::read(job.peer_kept.as_deref().filter(|_| to == 0));
@@ -68,14 +82,22 @@ pub fn compose(
     let name = HeaderName::new_from_ascii_str("Jabber-ID");
     builder = builder.raw_header(HeaderValue::new(name, jid));
     let encoding = ContentTransferEncoding::QuotedPrintable;
-    let body = Body::new_with_encoding(text(job), encoding)
+    let body = Body::new_with_encoding(text(job, files), encoding)
         .map_err(|_| internal("the text cannot be encoded"))?;
     let part = SinglePart::builder()
         .header(ContentType::TEXT_PLAIN)
         .body(body);
-    let message = builder
-        .singlepart(part)
-        .map_err(|fault| internal(&format!("the mail cannot be made: {fault}")))?;
+    let made = match files {
+        [] => builder.singlepart(part),
+        files => {
+            let mut parts = MultiPart::mixed().singlepart(part);
+            for file in files {
+                parts = parts.singlepart(attachment(file));
+            }
+            builder.multipart(parts)
+        }
+    };
+    let message = made.map_err(|fault| internal(&format!("the mail cannot be made: {fault}")))?;
     Ok(Composed {
         content: message.formatted(),
         kept: Kept {
@@ -85,6 +107,23 @@ pub fn compose(
             spelling: kept.spelling,
         },
     })
+}
+
+fn attachment(file: &Attached) -> SinglePart {
+    let mime = ContentType::parse(&one_line(&file.mime));
+    let any = || ContentType::parse("application/octet-stream");
+    let name = match one_line(&file.name) {
+        name if name.is_empty() => "attachment".to_owned(),
+        name => name,
+    };
+    let attachment = Attachment::new(name);
+    // A text would be turned into another encoding than the sender's: all go as bytes.
+    let body = Body::new_with_encoding(file.bytes.clone(), ContentTransferEncoding::Base64);
+    match (mime.or_else(|_| any()), body) {
+        (Ok(mime), Ok(body)) => attachment.body(body, mime),
+        // Base64 carries anything, and that type is one: neither comes to pass.
+        _ => attachment.body(Vec::new(), ContentType::TEXT_PLAIN),
+    }
 }
 
 const NOTHING: &Kept = &Kept {
@@ -167,7 +206,12 @@ impl Thread {
         };
         let subject = match given {
             Some(given) => given,
-            None if !same || kept.subject.is_empty() => subject::made(&message.body),
+            None if !same || kept.subject.is_empty() => {
+                // A mail that is only a file is called like it.
+                let file = message.blobs.first().map(|blob| blob.name.as_ref());
+                let file = file.filter(|_| message.body.trim().is_empty());
+                subject::made(file.unwrap_or(&message.body))
+            }
             None => subject::answer(&kept.subject),
         };
         Self {
@@ -178,7 +222,7 @@ impl Thread {
 }
 
 /// The text, with what mail cannot express said in words.
-fn text(job: &Job<'_>) -> String {
+fn text(job: &Job<'_>, files: &[Attached]) -> String {
     let message = &job.message;
     let mut out = String::with_capacity(message.body.len() + 64);
     if message.action {
@@ -190,7 +234,8 @@ fn text(job: &Job<'_>) -> String {
         out.extend(line.chars().filter(|c| !c.is_control() || *c == '\t'));
         out.push_str("\r\n");
     }
-    for blob in &message.blobs {
+    let attached = |url: &str| files.iter().any(|file| file.url == url);
+    for blob in message.blobs.iter().filter(|blob| !attached(&blob.url)) {
         let url = one_line(&blob.url);
         if !message.body.contains(url.as_str()) {
             out.push_str(&url);
@@ -232,8 +277,15 @@ mod tests {
 
     fn composed(job: &Job<'_>) -> (String, Kept) {
         let now = UNIX_EPOCH + Duration::from_secs(1_790_000_000);
-        let made = compose(job, 0, "token.0@mail.example.org", "mail.example.org", now)
-            .expect("a good job");
+        let made = compose(
+            job,
+            0,
+            "token.0@mail.example.org",
+            "mail.example.org",
+            now,
+            &[],
+        )
+        .expect("a good job");
         assert!(made.content.is_ascii());
         (String::from_utf8(made.content).expect("ASCII"), made.kept)
     }
@@ -371,11 +423,43 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_a_part_of_its_own_and_its_link_is_not_in_the_text() {
+        let mut job = job("");
+        let url = "host:1";
+        for url in [url, "https://f.example/late"] {
+            job.message.blobs.push(isthmus_gateway::Blob {
+                name: "Katze\r\nBcc: ä.png".into(),
+                mime: "image/png".into(),
+                url: url.into(),
+                size: None,
+            });
+        }
+        let files = [Attached {
+            url: url.into(),
+            name: job.message.blobs[0].name.to_string(),
+            mime: "image/png".into(),
+            bytes: b"\x89PNG\r\n\xff\0".to_vec(),
+        }];
+        let now = UNIX_EPOCH + Duration::from_secs(1_790_000_000);
+        let made = compose(&job, 0, "t@x", "mail.example.org", now, &files).expect("a good job");
+        let read = MessageParser::default()
+            .parse(&made.content)
+            .expect("a mail");
+        assert!(read.bcc().is_none());
+        let text = read.body_text(0).expect("a text");
+        assert_eq!(text.trim(), "https://f.example/late");
+        let file = read.attachment(0).expect("a file");
+        assert_eq!(file.contents(), files[0].bytes);
+        let name = mail_parser::MimeHeaders::attachment_name(file).expect("a name");
+        assert!(name.contains("ä.png") && !name.contains('\n'), "{name}");
+    }
+
+    #[test]
     fn an_address_that_is_none_is_the_users_fault() {
         let mut job = job("hello");
         job.to[0].id = "nobody".into();
         let fault =
-            compose(&job, 0, "t@x", "mail.example.org", UNIX_EPOCH).expect_err("no address");
+            compose(&job, 0, "t@x", "mail.example.org", UNIX_EPOCH, &[]).expect_err("no address");
         assert_eq!(fault.kind, FaultKind::BadAddress);
     }
 }

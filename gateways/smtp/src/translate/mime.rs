@@ -121,9 +121,8 @@ pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Rep
     if mail.report == Report::None {
         mail.files = files::take(content, &mut parsed.0)?;
     }
-    let words = mail.files.iter().map(File::words);
-    let lines: Vec<String> = some(mail.text).into_iter().chain(words).collect();
-    mail.text = some(lines.join("\n")).unwrap_or_else(|| "[no text]".to_owned());
+    let nothing = mail.files.is_empty().then(|| "[no text]".to_owned());
+    mail.text = some(mail.text).or(nothing).unwrap_or_default();
     Ok(mail)
 }
 

@@ -21,18 +21,6 @@ pub struct File {
 }
 
 impl File {
-    /// The file in words.
-    pub(super) fn words(&self) -> String {
-        let name = match self.name.as_str() {
-            "" if self.is_mail() => "a forwarded mail",
-            "" => "without a name",
-            name => name,
-        };
-        let size = size(self.bytes.len());
-        let mime = &self.mime;
-        format!("[attachment: {name}, {mime}, {size} — kept; it cannot be fetched from here yet]")
-    }
-
     /// The name it is kept under.
     pub fn file_name(&self) -> &str {
         match self.name.as_str() {
@@ -111,13 +99,5 @@ fn bytes(content: &[u8], part: &mut MessagePart<'_>) -> Vec<u8> {
         }
         (PartType::Message(inner), _) => inner.raw_message.to_vec(),
         (PartType::Multipart(_), _) => Vec::new(),
-    }
-}
-
-fn size(bytes: usize) -> String {
-    match bytes {
-        0..1024 => format!("{bytes} bytes"),
-        1024..1_048_576 => format!("{} KiB", bytes / 1024),
-        _ => format!("{} MiB", bytes / 1_048_576),
     }
 }

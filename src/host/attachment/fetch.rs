@@ -1,0 +1,119 @@
+//! Fetches what a user shares by a link, so that a network can carry the file itself.
+//!
+//! A user names the host, so it is reached only by `https` and only at addresses of the public
+//! internet, unless the operator trusts the host (`attachments.trusted`). Each redirection is
+//! judged anew. Size is bounded by what is announced and by what comes.
+
+use std::io;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, USER_AGENT};
+use hyper::{Request, StatusCode};
+use isthmus_kit::Reach;
+
+use super::Files;
+use super::http::{self, Target};
+
+/// All of it: connecting, redirections, reading.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Redirections that are followed.
+const REDIRECTIONS: usize = 3;
+
+/// A file that was fetched.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    /// The name at the end of the link; may be empty.
+    pub(crate) name: String,
+    /// What the server says it is.
+    pub(crate) mime: String,
+    /// The file.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Files {
+    /// Fetches a file of at most `most` bytes; what is wrong, in words for the user.
+    pub(crate) async fn fetch(&self, url: &str, most: u64) -> Result<Fetched, String> {
+        if !self.settings().fetch {
+            return Err("this gateway fetches no files".to_owned());
+        }
+        match tokio::time::timeout(PATIENCE, self.follow(url, most)).await {
+            Ok(fetched) => fetched,
+            Err(_) => Err("its server is too slow".to_owned()),
+        }
+    }
+
+    async fn follow(&self, url: &str, most: u64) -> Result<Fetched, String> {
+        let mut target = Target::parse(url).ok_or("its link cannot be followed")?;
+        let name = target.file_name();
+        for _ in 0..=REDIRECTIONS {
+            let answer = self.ask(&target).await?;
+            let status = answer.response.status();
+            if !status.is_redirection() {
+                let (mime, bytes) = self.read(answer, most).await?;
+                return Ok(Fetched { name, mime, bytes });
+            }
+            let location = answer.response.headers().get(LOCATION);
+            let location = location.and_then(|it| it.to_str().ok());
+            target = location
+                .and_then(|location| target.redirected(location))
+                .ok_or("its server redirects to nowhere")?;
+        }
+        Err("its server redirects too often".to_owned())
+    }
+
+    async fn ask(&self, target: &Target) -> Result<http::Answer, String> {
+        let trusted = self.settings().trusts(&target.host);
+        if !target.tls && !trusted {
+            return Err("its link is not https".to_owned());
+        }
+        let reach = if trusted { Reach::Any } else { Reach::Public };
+        let request = Request::get("/")
+            .header(USER_AGENT, "isthmus")
+            .body(Empty::<Bytes>::new())
+            .map_err(|_| "its link cannot be followed")?;
+        let answer = http::send(self.dial(), target, reach, request).await;
+        answer.map_err(|fault| match fault.kind() {
+            io::ErrorKind::PermissionDenied => "its server is not on the public internet".into(),
+            io::ErrorKind::NotFound => "its server does not exist".into(),
+            _ => {
+                tracing::debug!(%fault, host = target.host, "a file cannot be fetched");
+                "its server cannot be reached".into()
+            }
+        })
+    }
+
+    /// Media type and bytes of an answer.
+    async fn read(&self, mut answer: http::Answer, most: u64) -> Result<(String, Vec<u8>), String> {
+        let too_large = || format!("it is larger than {most} bytes");
+        let response = &mut answer.response;
+        if response.status() != StatusCode::OK {
+            return Err(format!("its server answers {}", response.status().as_u16()));
+        }
+        let header = |name| response.headers().get(name)?.to_str().ok();
+        let mime = header(CONTENT_TYPE).and_then(|it| it.split(';').next());
+        let mime = mime
+            .unwrap_or("application/octet-stream")
+            .trim()
+            .to_ascii_lowercase();
+        if !self.settings().takes(&mime) {
+            return Err(format!("files of type {mime} are not taken here"));
+        }
+        let announced = header(CONTENT_LENGTH).and_then(|it| it.parse::<u64>().ok());
+        if announced.is_some_and(|size| size > most) {
+            return Err(too_large());
+        }
+        let mut bytes = Vec::new();
+        while let Some(frame) = response.body_mut().frame().await {
+            let frame = frame.map_err(|_| "its server breaks off")?;
+            if let Ok(data) = frame.into_data() {
+                if (bytes.len() + data.len()) as u64 > most {
+                    return Err(too_large());
+                }
+                bytes.extend_from_slice(&data);
+            }
+        }
+        Ok((mime, bytes))
+    }
+}

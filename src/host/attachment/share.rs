@@ -1,0 +1,156 @@
+//! What a network brought becomes a URL, or words.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use isthmus_gateway::{Blob, Message};
+use tokio::time::{Instant, timeout_at};
+
+use super::Files;
+use crate::host::asker::Asker;
+use crate::host::courier::{Attachments, id_of};
+
+/// For all files of one message. Who hands it over waits for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Uploads that are remembered.
+const MOST: usize = 4096;
+/// How long: the user's server may remove them.
+const AGE: Duration = Duration::from_secs(3600);
+
+/// Uploads by file and server: when, and where they are.
+pub(super) type Remembered = std::collections::HashMap<(String, String), (Instant, String)>;
+
+/// How a file is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// It can be fetched. The hash is SHA-256.
+    Link(Blob<'static>, Option<[u8; 32]>),
+    /// It cannot.
+    Words(String),
+}
+
+impl Files {
+    /// Shows the files of a message to a user of `server`, in order.
+    pub(crate) async fn share(
+        &self,
+        kept: &Arc<Attachments>,
+        asker: &Arc<Asker>,
+        server: &str,
+        blobs: &[Blob<'_>],
+    ) -> Vec<Shown> {
+        let until = Instant::now() + PATIENCE;
+        let mut shown = Vec::with_capacity(blobs.len());
+        for blob in blobs {
+            let blob = blob.clone().into_owned();
+            let Some(id) = id_of(&blob.url).map(str::to_owned) else {
+                let is_link = blob.url.starts_with("https://") || blob.url.starts_with("http://");
+                shown.push(match is_link {
+                    true => Shown::Link(blob, None),
+                    false => Shown::Words(words(&blob)),
+                });
+                continue;
+            };
+            shown.push(self.share_kept(kept, asker, server, blob, id, until).await);
+        }
+        shown
+    }
+
+    async fn share_kept(
+        &self,
+        kept: &Arc<Attachments>,
+        asker: &Arc<Asker>,
+        server: &str,
+        mut blob: Blob<'static>,
+        id: String,
+        until: Instant,
+    ) -> Shown {
+        if !self.settings().takes(&blob.mime) {
+            return Shown::Words(words(&blob));
+        }
+        let (store, file) = (Arc::clone(kept), id.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            let (about, bytes) = store.read(&file)?;
+            Ok::<_, std::io::Error>((about, bytes, store.sha256(&file)?))
+        });
+        let Ok(Ok((about, file, sum))) = read.await else {
+            return Shown::Words(words(&blob));
+        };
+        let key = (id.clone(), server.to_owned());
+        let mut url = self.remembered(&key);
+        if url.is_none() {
+            let upload = self.upload(asker, server, &about, file);
+            url = timeout_at(until, upload).await.ok().flatten();
+            if let Some(url) = &url {
+                self.remember_upload(key, url);
+            }
+        }
+        let Some(url) = url.or_else(|| self.own_url(&id, &about.name)) else {
+            return Shown::Words(words(&blob));
+        };
+        blob.url = url.into();
+        blob.size = Some(about.size);
+        Shown::Link(blob, Some(sum))
+    }
+
+    /// Where our own file server has it.
+    pub(super) fn own_url(&self, id: &str, name: &str) -> Option<String> {
+        let base = self.settings().public_url.as_ref()?;
+        let mut url = format!("{base}/{id}/");
+        for byte in name.bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+                    url.push(char::from(byte));
+                }
+                _ => url += &format!("%{byte:02X}"),
+            }
+        }
+        Some(url)
+    }
+
+    fn remembered(&self, key: &(String, String)) -> Option<String> {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, url) = shared.get(key)?;
+        (at.elapsed() < AGE).then(|| url.clone())
+    }
+
+    fn remember_upload(&self, key: (String, String), url: &str) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if shared.len() >= MOST {
+            shared.clear();
+        }
+        shared.insert(key, (Instant::now(), url.to_owned()));
+    }
+}
+
+/// A file that cannot be fetched, in words.
+pub(super) fn words(blob: &Blob<'_>) -> String {
+    let size = match blob.size {
+        None => String::new(),
+        Some(bytes @ 0..1024) => format!(", {bytes} bytes"),
+        Some(bytes @ 1024..1_048_576) => format!(", {} KiB", bytes / 1024),
+        Some(bytes) => format!(", {} MiB", bytes / 1_048_576),
+    };
+    let name = match blob.name.as_ref() {
+        "" => "without a name",
+        name => name,
+    };
+    let mime = match blob.mime.as_ref() {
+        "" => "of unknown type",
+        mime => mime,
+    };
+    format!("[attachment: {name}, {mime}{size} — the gateway keeps it; it cannot be fetched]")
+}
+
+impl Files {
+    /// Gives what is kept its link at our own server, where there is one: for networks that are
+    /// told of at once.
+    pub(crate) fn give_links(&self, message: &mut Message<'_>) {
+        for blob in &mut message.blobs {
+            let takes = self.settings().takes(&blob.mime);
+            let url = id_of(&blob.url).filter(|_| takes);
+            if let Some(url) = url.and_then(|id| self.own_url(id, &blob.name)) {
+                blob.url = url.into();
+            }
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Uploads to the file service of a user's own server (XEP-0363 1.2).
+//!
+//! The service is looked for among the items of the server (§3, XEP-0030) and remembered for a
+//! while, also where there is none. The slot is asked for by the gateway's domain, which the server
+//! has to admit. Of the headers a slot names only the three of §4 are sent.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Method, Request};
+use isthmus_kit::Reach;
+use tokio::task::JoinSet;
+
+use super::Files;
+use super::body::FileBody;
+use super::http::{self, Target};
+use crate::host::asker::Asker;
+use crate::host::courier::Kept;
+use crate::xmpp::element::Element;
+use crate::xmpp::ns;
+
+/// How long a service is remembered.
+const REMEMBERED: Duration = Duration::from_secs(3600);
+/// How long it is remembered that there is none, or that it did not work.
+const MISSED: Duration = Duration::from_secs(120);
+/// Items of a server that are looked at.
+const MOST_ITEMS: usize = 24;
+/// Servers that are remembered.
+const MOST_SERVERS: usize = 1024;
+
+/// The file service of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Service {
+    jid: String,
+    /// Largest file it takes, in bytes.
+    most: Option<u64>,
+}
+
+/// What is known of a server, and until when.
+pub(super) type Remembered = (Instant, Option<Service>);
+
+impl Files {
+    /// Uploads a file to the service of `server`; where it can be fetched then.
+    pub(super) async fn upload(
+        &self,
+        asker: &Arc<Asker>,
+        server: &str,
+        kept: &Kept,
+        file: File,
+    ) -> Option<String> {
+        let service = self.service(asker, server).await?;
+        if service.most.is_some_and(|most| kept.size > most) || kept.size == 0 {
+            return None;
+        }
+        let uploaded = self.put(asker, &service, kept, file).await;
+        if let Err(text) = &uploaded {
+            tracing::warn!(
+                server,
+                service = service.jid,
+                "a file cannot be uploaded: {text}; does the service admit this component?"
+            );
+            self.remember(server, MISSED, None);
+        }
+        uploaded.ok()
+    }
+
+    async fn service(&self, asker: &Arc<Asker>, server: &str) -> Option<Service> {
+        let known = self.services().get(server).cloned();
+        if let Some((until, service)) = known
+            && Instant::now() < until
+        {
+            return service;
+        }
+        let service = discover(asker, server).await;
+        let age = if service.is_some() {
+            REMEMBERED
+        } else {
+            MISSED
+        };
+        self.remember(server, age, service.clone());
+        service
+    }
+
+    fn remember(&self, server: &str, age: Duration, service: Option<Service>) {
+        let mut services = self.services();
+        if services.len() >= MOST_SERVERS {
+            services.clear();
+        }
+        services.insert(server.to_owned(), (Instant::now() + age, service));
+    }
+
+    async fn put(
+        &self,
+        asker: &Asker,
+        service: &Service,
+        kept: &Kept,
+        file: File,
+    ) -> Result<String, String> {
+        let slot = asker.get(&service.jid, |xml| {
+            xml.start_ns("request", ns::HTTP_UPLOAD)
+                .attr("filename", &kept.name)
+                .attr("size", &kept.size.to_string())
+                .attr("content-type", &kept.mime)
+                .end();
+        });
+        let slot = slot.await.filter(|it| it.is("slot", ns::HTTP_UPLOAD));
+        let slot = slot.ok_or("it gives no place for the file")?;
+        let url = |name| {
+            let child = slot.child(name, ns::HTTP_UPLOAD)?;
+            child.attr("url").map(str::to_owned)
+        };
+        let (put, get) = (url("put"), url("get"));
+        let (put, get) = put.zip(get).ok_or("its answer has no URLs")?;
+        let target = Target::parse(&put).ok_or("its URL cannot be followed")?;
+        // Ours is where the operator has put it; any other must be on the internet.
+        let trusted = self.settings().trusts(&target.host);
+        if !target.tls && !trusted {
+            return Err(format!(
+                "its URL is not https, and {} is not trusted",
+                target.host
+            ));
+        }
+        let reach = match trusted || self.settings().is_ours(&service.jid) {
+            true => Reach::Any,
+            false => Reach::Public,
+        };
+        let request = request(&slot, kept, file)?;
+        let answer = http::send(self.dial(), &target, reach, request).await;
+        let answer = answer.map_err(|fault| format!("{}: {fault}", target.host))?;
+        let status = answer.response.status();
+        if !status.is_success() {
+            return Err(format!("{} answers {}", target.host, status.as_u16()));
+        }
+        self.note_host(&get);
+        Ok(get)
+    }
+}
+
+/// The request that brings a file to its slot.
+fn request(slot: &Element, kept: &Kept, file: File) -> Result<Request<FileBody>, String> {
+    let mut request = Request::builder().method(Method::PUT).uri("/");
+    if let Ok(mime) = HeaderValue::from_str(&kept.mime) {
+        request = request.header(CONTENT_TYPE, mime);
+    }
+    let put = slot.child("put", ns::HTTP_UPLOAD);
+    let headers = put.into_iter().flat_map(Element::children);
+    for header in headers.filter(|it| it.is("header", ns::HTTP_UPLOAD)) {
+        let name = header.attr("name").unwrap_or_default().to_ascii_lowercase();
+        // §4: others are ignored, and line breaks are none of a value's.
+        if !matches!(name.as_str(), "authorization" | "cookie" | "expires") {
+            continue;
+        }
+        let value = header.text().replace(['\r', '\n'], "");
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
+            request = request.header(name, value);
+        }
+    }
+    let body = FileBody::of_file(file, kept.size);
+    request.body(body).map_err(|fault| fault.to_string())
+}
+
+/// Looks for the file service of a server: the server itself, or one of its items.
+async fn discover(asker: &Arc<Asker>, server: &str) -> Option<Service> {
+    let items = asker
+        .get(server, |xml| {
+            xml.leaf("query", ns::DISCO_ITEMS);
+        })
+        .await;
+    let jids = items.iter().flat_map(Element::children);
+    let jids = jids.filter_map(|item| item.attr("jid")).take(MOST_ITEMS);
+    // §3: only the server's own: a user's items are none of them.
+    let jids = jids.filter(|jid| !jid.contains('@') && *jid != server);
+    let mut asked = JoinSet::new();
+    for jid in jids.map(str::to_owned).chain([server.to_owned()]) {
+        let asker = Arc::clone(asker);
+        asked.spawn(async move {
+            let info = asker.get(&jid, |xml| {
+                xml.leaf("query", ns::DISCO_INFO);
+            });
+            service_of(jid.clone(), &info.await?)
+        });
+    }
+    while let Some(found) = asked.join_next().await {
+        if let Ok(Some(service)) = found {
+            return Some(service);
+        }
+    }
+    None
+}
+
+fn service_of(jid: String, info: &Element) -> Option<Service> {
+    info.children()
+        .find(|it| it.name() == "feature" && it.attr("var") == Some(ns::HTTP_UPLOAD))?;
+    let forms = info.children().filter(|it| it.is("x", ns::DATA_FORMS));
+    let mut fields = forms.flat_map(Element::children);
+    let most = fields
+        .find(|field| field.attr("var") == Some("max-file-size"))
+        .and_then(|field| field.child("value", ns::DATA_FORMS))
+        .and_then(|value| value.text().trim().parse().ok());
+    Some(Service { jid, most })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_three_headers_of_the_specification_are_sent() {
+        let slot = "<slot xmlns='urn:xmpp:http:upload:0'><put url='https://f.example/a'>\
+                    <header name='Authorization'>Basic\n x</header>\
+                    <header name='Host'>evil.example</header>\
+                    <header name='content-LENGTH'>5</header>\
+                    <header name='Cookie'>a=b</header></put></slot>";
+        let slot = Element::parse(slot.as_bytes()).expect("well-formed");
+        let file = tempfile::tempfile().expect("a scratch file");
+        let kept = Kept {
+            name: "a".into(),
+            mime: "image/png".into(),
+            size: 0,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let request = runtime
+            .expect("a runtime")
+            .block_on(async { request(&slot, &kept, file) })
+            .expect("a request");
+        let mut sent: Vec<_> = request.headers().keys().map(HeaderName::as_str).collect();
+        sent.sort_unstable();
+        assert_eq!(sent, ["authorization", "content-type", "cookie"]);
+        assert_eq!(request.headers()["authorization"], "Basic x");
+    }
+
+    #[test]
+    fn a_service_says_how_large_files_may_be() {
+        let info = |form: &str| {
+            let text = format!(
+                "<query xmlns='http://jabber.org/protocol/disco#info'>\
+                 <feature var='urn:xmpp:http:upload:0'/>{form}</query>"
+            );
+            let info = Element::parse(text.as_bytes()).expect("well-formed");
+            service_of("up.example".into(), &info).map(|it| it.most)
+        };
+        let form = "<x xmlns='jabber:x:data' type='result'><field var='max-file-size'>\
+                    <value>1000</value></field></x>";
+        assert_eq!(info(form), Some(Some(1000)));
+        assert_eq!(info(""), Some(None));
+        let other = Element::parse(b"<query><feature var='x'/></query>").expect("well-formed");
+        assert_eq!(service_of("up.example".into(), &other), None);
+    }
+}
