@@ -12,3 +12,9 @@ Component "irc.example.org"
     component_conflict_resolve = "kick_old"
     -- Above it Prosody closes the stream; component.stanza_limit must stay below.
     component_stanza_size_limit = 512 * 1024
+
+-- Files that mails and plugins bring are uploaded for your users (XEP-0363): name the gateways, and
+-- your own domain as well, which is admitted without words only as long as the list is empty.
+-- Component "upload.example.org" "http_file_share"
+--     http_file_share_access = { "example.org"; "mail.example.org" }
+-- If its host name has a private address where Isthmus runs: attachments.trusted there.

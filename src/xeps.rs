@@ -58,8 +58,8 @@ pub const XEPS: &[Xep] = &[
         66,
         "1.5",
         false,
-        "a link beside the text is sent with it",
-        "host/chat/text.rs",
+        "links of files both ways",
+        "host/attachment/link.rs",
     ),
     xep(
         77,
@@ -120,6 +120,13 @@ pub const XEPS: &[Xep] = &[
         "host/archive/answer.rs",
     ),
     xep(
+        300,
+        "1.0.0",
+        false,
+        "SHA-256 of files",
+        "host/attachment/show.rs",
+    ),
+    xep(
         308,
         "1.2.1",
         true,
@@ -163,6 +170,13 @@ pub const XEPS: &[Xep] = &[
         "host/chat/write.rs",
     ),
     xep(
+        363,
+        "1.2.0",
+        false,
+        "uploads to the file service of a user's own server",
+        "host/attachment/upload.rs",
+    ),
+    xep(
         372,
         "0.5.0",
         false,
@@ -177,7 +191,13 @@ pub const XEPS: &[Xep] = &[
         "host/chat/encrypted.rs",
     ),
     xep(382, "0.2.0", false, "said in words", "host/chat/text.rs"),
-    xep(385, "0.3.2", false, "the link is sent", "host/chat/text.rs"),
+    xep(
+        385,
+        "0.3.2",
+        false,
+        "files and links that users share",
+        "host/attachment/link.rs",
+    ),
     xep(
         393,
         "1.1.1",
@@ -216,8 +236,20 @@ pub const XEPS: &[Xep] = &[
         "with restrictions; refused where the network has none",
         "host/chat/act.rs",
     ),
-    xep(446, "0.2.0", false, "beside links", "host/chat/text.rs"),
-    xep(447, "0.3.0", false, "the link is sent", "host/chat/text.rs"),
+    xep(
+        446,
+        "0.2.0",
+        false,
+        "of files, both ways",
+        "host/attachment/show.rs",
+    ),
+    xep(
+        447,
+        "0.3.0",
+        false,
+        "files both ways, one a message",
+        "host/attachment/show.rs",
+    ),
     xep(
         461,
         "0.2.0",

@@ -96,6 +96,12 @@ impl World {
         Self { isthmus, xmpp }
     }
 
+    /// Around a server that runs.
+    pub(crate) fn around(xmpp: Box<dyn XmppServer>, gateways: &str) -> Self {
+        let isthmus = isthmus(&config(&*xmpp, gateways));
+        Self { isthmus, xmpp }
+    }
+
     /// As [`Self::start`]; these accounts survive it when the server is killed.
     pub(crate) fn keeping(kind: xmpp_server::Kind, users: &[&str], gateways: &str) -> Self {
         let mut xmpp = kind.start();

@@ -20,7 +20,7 @@ use crate::scenario::wire;
 
 const DOMAIN: &str = "mail.example.org";
 const WAIT: Duration = Duration::from_secs(20);
-const WORDS: &str = "image/png, 10 bytes — kept; it cannot be fetched from here yet]";
+const WORDS: &str = "image/png, 10 bytes — the gateway keeps it; it cannot be fetched]";
 
 /// A file, and the same in base64.
 const FILE: (&[u8], &str) = (b"\x89PNG\r\n\x1a\n\xff\0", "iVBORw0KGgr/AA==");

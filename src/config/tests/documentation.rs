@@ -68,18 +68,16 @@ fn parent(doc: &Key) -> String {
     }
 }
 
-/// The examples of a gateway belong together: one is tried among all others.
+/// The examples of a gateway, and those of attachments, belong together: one is tried among all others.
 fn accepts(table: &str, docs: &[Key], doc: &Key, line: &str) {
     let folder = Folder::new();
     for (name, text) in [("component.secret", "x"), ("authorities.pem", "")] {
         folder.file(name, text);
     }
     let kind = table.strip_prefix("gateway.");
+    let together = kind.is_some() || table == "attachments";
     let mut tables = BTreeMap::from([(parent(doc), vec![line])]);
-    for other in docs
-        .iter()
-        .filter(|other| kind.is_some() && other.key != doc.key)
-    {
+    for other in docs.iter().filter(|other| together && other.key != doc.key) {
         tables.entry(parent(other)).or_default().push(other.example);
     }
     let kind = kind.unwrap_or("loopback");

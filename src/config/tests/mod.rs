@@ -256,6 +256,26 @@ fn each_bad_value_is_answered_with_what_was_found_and_expected() {
             "limits.history: found \"9\", expected a whole number",
         ),
         (
+            "[attachments]\nlisten = \"127.0.0.1:1\"",
+            "attachments.public_url: found nothing beside listen, expected a URL",
+        ),
+        (
+            "[attachments]\npublic_url = \"https://f.example\"",
+            "attachments.listen: found nothing beside public_url, expected an address",
+        ),
+        (
+            "[attachments]\npublic_url = \"f.example\"\nlisten = \"127.0.0.1:1\"",
+            "attachments.public_url: found \"f.example\", expected a URL such as",
+        ),
+        (
+            "[attachments]\ntypes = [\"image\"]",
+            "attachments.types: found \"image\", expected a media type such as",
+        ),
+        (
+            "[attachments]\ntrusted = [\"https://f.example\"]",
+            "attachments.trusted: found \"https://f.example\", expected a host without port",
+        ),
+        (
             "[limits]\ninbox = 1",
             "limits.inbox: found 1, expected a whole number from 16 to",
         ),

@@ -57,10 +57,9 @@ impl Target {
         let host = host.trim_end_matches([']', '.']).to_ascii_lowercase();
         let usual = if tls { 443 } else { 80 };
         // A port that is none must not become the usual one.
-        let port = match authority.port() {
-            Some(port) => port.as_u16(),
-            None if authority.as_str().ends_with(':') => return None,
-            None => usual,
+        let port = match authority.as_str().strip_prefix(authority.host())? {
+            "" => usual,
+            port => port.strip_prefix(':')?.parse().ok()?,
         };
         let path = uri.path_and_query().map_or("/", |it| it.as_str());
         (!host.is_empty() && port != 0).then(|| Self {

@@ -13,6 +13,7 @@ mod body;
 mod fetch;
 mod http;
 mod link;
+mod paste;
 mod serve;
 mod share;
 mod show;

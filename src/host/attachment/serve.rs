@@ -2,8 +2,8 @@
 //!
 //! `GET` and `HEAD` of `/ID/NAME`, behind whatever path `attachments.public_url` has; plain HTTP,
 //! for a reverse proxy that adds TLS. The id is a keyed hash and cannot be guessed. What a browser
-//! could run is never shown in the page's origin: types that are no picture, sound or film are for
-//! saving, and nothing may be loaded from them.
+//! could run is never shown in the page's origin: types that are no picture, sound, film or plain
+//! text are for saving, and nothing may be loaded from them.
 
 use std::convert::Infallible;
 use std::io;
@@ -120,7 +120,11 @@ fn plain(status: StatusCode, text: &'static str) -> Response<FileBody> {
 
 fn describe(answer: &mut Response<FileBody>, about: &Kept) {
     let headers = answer.headers_mut();
-    let mime = HeaderValue::from_str(&about.mime);
+    let mime = match about.mime.as_str() {
+        // Pastes are; another's text that is not shows wrong and is saved right.
+        "text/plain" => Ok(HeaderValue::from_static("text/plain; charset=utf-8")),
+        mime => HeaderValue::from_str(mime),
+    };
     let any = HeaderValue::from_static("application/octet-stream");
     headers.insert(CONTENT_TYPE, mime.unwrap_or(any));
     if let Ok(value) = HeaderValue::from_str(&disposition(about)) {
@@ -141,6 +145,7 @@ fn disposition(about: &Kept) -> String {
     let (kind, sub) = about.mime.split_once('/').unwrap_or_default();
     // An SVG is a document that runs scripts.
     let looks = matches!(kind, "image" | "audio" | "video") && !sub.contains("svg");
+    let looks = looks || about.mime == "text/plain";
     let mut value = match looks {
         true => "inline; filename*=UTF-8''".to_owned(),
         false => "attachment; filename*=UTF-8''".to_owned(),
@@ -175,6 +180,7 @@ mod tests {
         );
         assert!(of("image/svg+xml").starts_with("attachment"));
         assert!(of("image/png").starts_with("inline"));
+        assert!(of("text/plain").starts_with("inline"));
     }
 
     #[test]

@@ -97,7 +97,7 @@ async fn a_public_name_of_a_private_address_does_not_help() {
 
 #[tokio::test]
 async fn the_address_that_was_judged_is_the_one_that_is_connected_to() {
-    // Public when it is first looked at, this machine ever after.
+    // Another address when it is first looked at than ever after.
     let (port, asked) = server(|_| ok("secret")).await;
     let looks = Arc::new(AtomicUsize::new(0));
     let looked = Arc::clone(&looks);

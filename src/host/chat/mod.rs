@@ -21,7 +21,7 @@ pub(crate) use self::encrypted::method as encryption_of;
 pub(crate) use self::features::{of_contact, of_room, write_restrictions};
 pub(crate) use self::private::{Peers, Way, tell, told, way};
 pub(crate) use self::recent::{Own, Recent, Typing};
-pub(crate) use self::text::text_of;
+pub(crate) use self::text::{Text, text_of};
 pub(crate) use self::write::{
     Beside, Quoted, Spoken, write_displayed, write_message, write_reactions, write_received,
     write_replaced, write_retracted, write_stanza_id, write_state,

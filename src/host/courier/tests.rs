@@ -122,7 +122,8 @@ async fn what_a_gateway_keeps_for_itself_is_its_own_and_outlives_a_restart() {
         let access = Arc::new(Access::new(&[], &[]));
         let (outbox, tap) = Tap::new(domain);
         let shared = Arc::new(Shared::new(Arc::clone(store), limits()));
-        let host = CourierHost::start(gateway, shared, access, outbox);
+        let asker = crate::host::asker::Asker::new(outbox.clone());
+        let host = CourierHost::start(gateway, shared, access, outbox, asker);
         (HostUplink(host), tap)
     };
     let store = open();

@@ -76,6 +76,7 @@ impl Room {
             reply,
             me,
             markable: false,
+            sha256: None,
         };
         let speaker = self.speaker(base, &message.who);
         let content = |xml: &mut Xml<'_>| {

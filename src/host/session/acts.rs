@@ -64,6 +64,22 @@ impl Waiting {
     }
 }
 
+/// A long text that becomes a file before it is said.
+pub(crate) struct Preparing {
+    asked: Asked,
+    answered: Option<Known>,
+    text: chat::Text,
+    /// What is said in its place.
+    pub(crate) told: Later<Option<String>>,
+}
+
+impl Preparing {
+    /// Ends it with a fault.
+    pub(super) fn refuse(self, outbox: &Outbox, fault: &Fault) {
+        self.asked.origin.fault(outbox, fault);
+    }
+}
+
 impl Session {
     /// Carries out what is asked, or finds out first what it is about.
     pub(super) fn consider(&mut self, asked: Asked) {
@@ -222,6 +238,38 @@ impl Session {
         let Some(text) = chat::text_of(&asked.stanza, caps, asked.room.is_some()) else {
             return;
         };
+        let short = caps.multiline || asked.room.is_none();
+        if let Some(files) = self.base.shared.files()
+            && !short
+            && files.is_paste(&text.body)
+        {
+            let told = files.paste(&self.base.shared, &text.body);
+            self.preparing = Some(Preparing {
+                asked,
+                answered,
+                text,
+                told,
+            });
+            return;
+        }
+        self.say_text(asked, answered, text);
+    }
+
+    /// A long text is kept, or cannot be.
+    pub(crate) fn prepared(&mut self, told: Option<String>) {
+        let Some(preparing) = self.preparing.take() else {
+            return;
+        };
+        let mut text = preparing.text;
+        if let Some(told) = told {
+            text.body = told;
+            text.style.clear();
+        }
+        self.say_text(preparing.asked, preparing.answered, text);
+    }
+
+    fn say_text(&mut self, asked: Asked, answered: Option<Known>, text: chat::Text) {
+        let caps = self.base.caps_at(&asked.to);
         let reply = match &asked.what {
             What::Act(Act::Say { reply }) => reply.clone(),
             _ => None,

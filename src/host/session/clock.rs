@@ -35,6 +35,7 @@ impl Session {
     fn is_needed(&self) -> bool {
         self.rooms.len() > 0
             || self.waiting.is_some()
+            || self.preparing.is_some()
             || self.base.open_commands() > 0
             || !self.base.commands.is_empty()
     }

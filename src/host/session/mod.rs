@@ -52,6 +52,8 @@ pub(crate) struct Session {
     typing: Typing,
     /// What the user asks for and the store has to be asked about.
     pub(crate) waiting: Option<acts::Waiting>,
+    /// What the user says and is made ready for the network.
+    pub(crate) preparing: Option<acts::Preparing>,
     /// What others do and the store has to be asked about.
     held: heard::Held,
     listing: Listing,
@@ -71,6 +73,7 @@ impl Session {
             recent: Recent::default(),
             typing: Typing::default(),
             waiting: None,
+            preparing: None,
             held: heard::Held::default(),
             listing: Listing::default(),
             private: false,

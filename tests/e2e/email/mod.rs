@@ -3,6 +3,7 @@
 //! Postfix asks the gateway to log in before it takes its mail, and all goes under encryption:
 //! out by STARTTLS with its authority in the settings, in by STARTTLS at our listeners.
 
+mod files;
 mod machines;
 mod odd;
 
@@ -38,6 +39,11 @@ struct Scene {
 
 impl Scene {
     async fn open(kind: Kind, hop: Hop) -> Self {
+        Self::around(hop, "", |toml| World::serving(kind, &[MAIL], toml)).await
+    }
+
+    /// In a world that is made of a configuration, which has `more` in it.
+    async fn around(hop: Hop, more: &str, world: impl FnOnce(&str) -> World) -> Self {
         let (listener, lmtp) = (Port::reserve(), Port::reserve());
         let back = match hop {
             Hop::Smtp => Back::Smtp(listener.number()),
@@ -60,7 +66,7 @@ lmtp = ["{lmtp}"]
 certificate = "{chain}"
 key = "{key}"
 max_size = {LARGEST}
-"#,
+{more}"#,
             smarthost = postfix.port(),
             authority = postfix.authority().display(),
             user = mail::USER,
@@ -70,7 +76,7 @@ max_size = {LARGEST}
             listener = listener.address(),
             lmtp = lmtp.address(),
         );
-        let world = World::serving(kind, &[MAIL], &gateway);
+        let world = world(&gateway);
         let juliet = world.user("juliet").await;
         world.attached(&juliet, MAIL).await;
         Self {

@@ -46,6 +46,8 @@ pub struct Ejabberd {
     c2s: Port,
     component: Port,
     certificate: Option<Certificate>,
+    /// Where files are uploaded.
+    upload: Option<Port>,
     dir: TempDir,
     /// Mnesia keeps what is new in memory for seconds: after a kill, accounts are made again.
     users: Mutex<Vec<(String, String)>>,
@@ -54,20 +56,28 @@ pub struct Ejabberd {
 impl Ejabberd {
     /// Starts one with these component domains.
     pub fn start_with(components: &[&str]) -> Self {
-        Self::start_over(components, false)
+        Self::start_over(components, false, None)
+    }
+
+    /// The same with a file service that they may use.
+    pub fn start_with_upload(components: &[&str]) -> Self {
+        Self::start_over(components, false, Some(Port::reserve()))
     }
 
     /// As [`Self::start_with`], with TLS from the first byte at the port for components.
     pub fn start_tls(components: &[&str]) -> Self {
-        Self::start_over(components, true)
+        Self::start_over(components, true, None)
     }
 
-    fn start_over(components: &[&str], tls: bool) -> Self {
+    fn start_over(components: &[&str], tls: bool, upload: Option<Port>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (c2s, component) = (Port::reserve(), Port::reserve());
         let certificate = tls.then(|| Certificate::create(dir.path()));
         let ports = (c2s.number(), component.number());
-        let config = config(ports, certificate.as_ref(), &usual(components));
+        let mut config = config(ports, certificate.as_ref(), &usual(components));
+        if let Some(port) = &upload {
+            config = with_upload(&config, port.number(), dir.path());
+        }
         fs::write(dir.path().join("ejabberd.yml"), config).expect("written");
         let process = Process::start(spec(dir.path()));
         let mut this = Self {
@@ -75,6 +85,7 @@ impl Ejabberd {
             c2s,
             component,
             certificate,
+            upload,
             dir,
             users: Mutex::default(),
         };
@@ -92,6 +103,9 @@ impl Ejabberd {
         self.process.wait_for_port(self.c2s.address(), 3 * DEADLINE);
         self.process
             .wait_for_port(self.component.address(), DEADLINE);
+        if let Some(port) = &self.upload {
+            self.process.wait_for_port(port.address(), DEADLINE);
+        }
     }
 }
 
@@ -143,6 +157,28 @@ impl XmppServer for Ejabberd {
     fn log(&self) -> String {
         self.process.log() + &read_lossy(&self.dir.path().join("ejabberd.log"))
     }
+}
+
+fn with_upload(config: &str, port: u16, dir: &Path) -> String {
+    let listener = format!(
+        r#"listen:
+  -
+    port: {port}
+    ip: "127.0.0.1"
+    module: ejabberd_http
+    request_handlers:
+      /upload: mod_http_upload
+"#
+    );
+    let service = format!(
+        r#"  mod_http_upload:
+    put_url: "http://127.0.0.1:{port}/upload"
+    docroot: "{}"
+    access: all
+"#,
+        dir.join("upload").display()
+    );
+    config.replacen("listen:\n", &listener, 1) + &service
 }
 
 fn spec(dir: &Path) -> Spec {

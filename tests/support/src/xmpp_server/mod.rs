@@ -52,6 +52,20 @@ impl Kind {
             Self::Jabberd2 => Box::new(Jabberd2::start_with(components)),
         }
     }
+
+    /// Starts one with these component domains that may upload files to `upload.localhost`
+    /// (XEP-0363), over plain HTTP at 127.0.0.1.
+    ///
+    /// # Panics
+    ///
+    /// jabberd2 has no such service.
+    pub fn start_with_upload(self, components: &[&str]) -> Box<dyn XmppServer> {
+        match self {
+            Self::Prosody => Box::new(Prosody::start_with_upload(components)),
+            Self::Ejabberd => Box::new(Ejabberd::start_with_upload(components)),
+            Self::Jabberd2 => panic!("jabberd2 takes no files"),
+        }
+    }
 }
 
 /// A running XMPP server; dropped, it is gone.

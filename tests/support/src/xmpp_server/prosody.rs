@@ -39,26 +39,41 @@ pub struct Prosody {
     process: Process,
     c2s: Port,
     component: Port,
+    /// Where files are uploaded.
+    upload: Option<Port>,
     dir: TempDir,
 }
 
 impl Prosody {
     /// Starts one with these component domains.
     pub fn start_with(components: &[&str]) -> Self {
+        Self::start_over(components, None)
+    }
+
+    /// The same with a file service that they may use.
+    pub fn start_with_upload(components: &[&str]) -> Self {
+        Self::start_over(components, Some(Port::reserve()))
+    }
+
+    fn start_over(components: &[&str], upload: Option<Port>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (c2s, component) = (Port::reserve(), Port::reserve());
-        let config = config(
+        let mut config = config(
             dir.path(),
             c2s.number(),
             component.number(),
             &usual(components),
         );
+        if let Some(port) = &upload {
+            config = with_upload(&config, port.number(), components);
+        }
         fs::write(dir.path().join("prosody.cfg.lua"), config).expect("written");
         let process = Process::start(spec(dir.path()));
         let mut this = Self {
             process,
             c2s,
             component,
+            upload,
             dir,
         };
         this.wait();
@@ -69,6 +84,9 @@ impl Prosody {
         self.process.wait_for_port(self.c2s.address(), DEADLINE);
         self.process
             .wait_for_port(self.component.address(), DEADLINE);
+        if let Some(port) = &self.upload {
+            self.process.wait_for_port(port.address(), DEADLINE);
+        }
     }
 }
 
@@ -103,6 +121,20 @@ impl XmppServer for Prosody {
     fn log(&self) -> String {
         self.process.log()
     }
+}
+
+fn with_upload(config: &str, port: u16, components: &[&str]) -> String {
+    let access: String = components.iter().map(|it| format!("\"{it}\"; ")).collect();
+    let ports = format!("http_ports = {{ {port} }}\nhttp_interfaces = {{ \"127.0.0.1\" }}");
+    let service = format!(
+        r#"
+Component "upload.localhost" "http_file_share"
+    http_host = "127.0.0.1"
+    http_external_url = "http://127.0.0.1:{port}/"
+    http_file_share_access = {{ "{DOMAIN}"; {access}}}
+"#
+    );
+    config.replace("http_ports = { }", &ports) + &service
 }
 
 fn spec(dir: &Path) -> Spec {

@@ -1,0 +1,45 @@
+//! Long pastes: what would be many lines on a network that has one line a message becomes a file at
+//! our own server, and the message its first line with the link.
+
+use std::sync::Arc;
+
+use isthmus_gateway::{BlobWriter, Later};
+
+use super::Files;
+use crate::host::courier::{Writer, id_of};
+use crate::host::shared::Shared;
+
+/// Of the first line, in characters.
+const LONGEST: usize = 120;
+
+impl Files {
+    /// Whether a text for a network without lines is too long to be said there.
+    pub(crate) fn is_paste(&self, text: &str) -> bool {
+        let most = self.settings().paste_lines;
+        most > 0 && self.settings().public_url.is_some() && text.lines().count() > most
+    }
+
+    /// Keeps a paste; what is said in its place. `None`: it cannot be kept.
+    pub(crate) fn paste(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        text: &str,
+    ) -> Later<Option<String>> {
+        let mut writer = Writer::new(Arc::clone(shared), "paste.txt", "text/plain");
+        let written = writer.write(text.as_bytes());
+        let first = text.lines().map(str::trim).find(|line| !line.is_empty());
+        let first: String = first.unwrap_or_default().chars().take(LONGEST).collect();
+        let lines = text.lines().count();
+        let files = Arc::clone(self);
+        Box::pin(async move {
+            written.ok()?;
+            let token = Box::new(writer).finish().await;
+            let token = token.inspect_err(|fault| {
+                tracing::warn!(%fault, "a paste cannot be kept: it is sent line by line");
+            });
+            let token = token.ok()?;
+            let url = files.own_url(id_of(&token)?, "paste.txt")?;
+            Some(format!("{first} [{lines} lines: {url}]"))
+        })
+    }
+}
