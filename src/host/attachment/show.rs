@@ -1,5 +1,5 @@
 //! A message that bears a file: the URL alone is its body, as clients expect (XEP-0066 §3), and
-//! XEP-0447 0.3 says what it is. A client that knows XEP-0447 leaves the body out (XEP-0428 0.2).
+//! XEP-0447 0.3 with XEP-0446 0.2 says what it is, with its SHA-256 (XEP-0300 1.0). A client that knows XEP-0447 leaves the body out (XEP-0428 0.2).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

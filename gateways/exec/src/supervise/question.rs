@@ -1,7 +1,7 @@
 //! Puts to the host what the plugin asks.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +62,10 @@ pub(super) async fn put(ask: Ask, up: Arc<dyn Uplink>, spool: PathBuf) -> Answer
             .await
             .map(|url| json(&serde_json::json!({ "url": url })))
             .map_err(|error| WireError::new(REFUSED, error.to_string())),
+        Question::ReadBlob { url, file } => read_blob(up, &url, spool, file)
+            .await
+            .map(|size| json(&serde_json::json!({ "size": size })))
+            .map_err(|error| WireError::new(REFUSED, error.to_string())),
         Question::Report(report) => {
             let mut result = up.report(report.clone()).await;
             for _ in 1..TRIES {
@@ -101,13 +105,38 @@ async fn store_blob(
     Ok(url)
 }
 
-/// A plain file right in the spool: no way leads out of it.
-fn in_spool(spool: &Path, file: &str) -> io::Result<PathBuf> {
-    let outside = || io::Error::new(io::ErrorKind::InvalidInput, "no file of the spool");
+/// Writes an attachment of the host's into a new file of the spool; its size.
+async fn read_blob(
+    up: Arc<dyn Uplink>,
+    url: &str,
+    spool: PathBuf,
+    file: String,
+) -> io::Result<usize> {
+    let bytes = up.read_blob(url).await?;
+    let written = tokio::task::spawn_blocking(move || {
+        let path = name_in_spool(&spool, &file)?;
+        let mut file = File::options().write(true).create_new(true).open(path)?;
+        file.write_all(&bytes)?;
+        Ok(bytes.len())
+    });
+    let unknown = |_| Err(io::Error::other("the file was not written"));
+    written.await.unwrap_or_else(unknown)
+}
+
+fn name_in_spool(spool: &Path, file: &str) -> io::Result<PathBuf> {
     if file.is_empty() || file.starts_with('.') || file.contains(['/', '\0']) {
         return Err(outside());
     }
-    let path = spool.join(file);
+    Ok(spool.join(file))
+}
+
+fn outside() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "no file of the spool")
+}
+
+/// A plain file right in the spool: no way leads out of it.
+fn in_spool(spool: &Path, file: &str) -> io::Result<PathBuf> {
+    let path = name_in_spool(spool, file)?;
     match fs::symlink_metadata(&path) {
         Ok(about) if about.is_file() => Ok(path),
         _ => Err(outside()),

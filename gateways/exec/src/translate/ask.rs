@@ -57,6 +57,11 @@ pub(crate) enum Question {
         /// A file in the spool.
         file: String,
     },
+    ReadBlob {
+        url: String,
+        /// A file in the spool, which is not there yet.
+        file: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -74,6 +79,12 @@ struct Kept {
 struct StoreBlob {
     name: String,
     mime: String,
+    file: String,
+}
+
+#[derive(Deserialize)]
+struct ReadBlob {
+    url: String,
     file: String,
 }
 
@@ -227,6 +238,10 @@ fn read(method: &str, params: &str) -> Result<Question, WireError> {
                 file: it.file,
             })
         }
+        "host.read_blob" => serde_json::from_str::<ReadBlob>(params).map(|it| Question::ReadBlob {
+            url: it.url,
+            file: it.file,
+        }),
         "report" => serde_json::from_str(params).map(Question::Report),
         _ => return Err(WireError::new(NO_SUCH_METHOD, "no such method")),
     };
