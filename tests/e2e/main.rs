@@ -15,6 +15,7 @@ mod endure;
 mod hostile;
 mod kill;
 mod loopback_everywhere;
+mod paste;
 mod plugin;
 mod registration;
 mod reload;

@@ -42,6 +42,13 @@ while True:
             body = json.dumps([before, ask("host.kept", {"name": "cursor"}),
                 ask("host.store_blob", {**about, "file": "f1"})["url"], os.listdir(spool),
                 [ask("host.store_blob", {**about, "file": bad}) for bad in ("../x", "link", "f1", ".")]])
+        if body == "read":
+            size = ask("host.read_blob", {"url": "kept:bytes", "file": "f2"})
+            with open(os.path.join(spool, "f2")) as file: body = file.read()
+            os.symlink("/nowhere/at/all", os.path.join(spool, "link"))
+            bad = [("kept:x", name) for name in ("../x", "f2", "link", ".x", "", "a/b")]
+            body = json.dumps([size, body, [ask("host.read_blob", {"url": url, "file": name})
+                for url, name in bad + [("https://f.example/a", "f3")]], sorted(os.listdir(spool))])
         found = ask("host.find", {"handle": {"alias": "juliet"}, "from": job["to"][0]})
         stored = ask("host.deliver", {"batch": [
             {"user": found[0], "dedup": "d", "peer": job["to"][0], "peer_kept": None,
@@ -188,5 +195,21 @@ async fn a_plugin_keeps_values_and_hands_over_files_of_its_spool_alone() {
         ["link"],
         [nothing, nothing, nothing, nothing]
     ]);
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn a_plugin_reads_a_file_into_a_new_one_of_its_spool_and_nowhere_else() {
+    let mut bench = Bench::start(false).await;
+    bench.submit("read", 0);
+    assert_eq!(bench.asked().await, Asked::Begin(JobId(5), 0));
+    assert_eq!(bench.state().await, State::Accepted);
+    let Asked::Deliver(batch) = bench.asked().await else {
+        panic!("not a delivery");
+    };
+    let body = batch[0].message.body.strip_prefix("re: ");
+    let told: serde_json::Value = serde_json::from_str(body.expect("an answer")).expect("JSON");
+    let nothing = vec![serde_json::Value::Null; 7];
+    let expected = serde_json::json!([{ "size": 5 }, "bytes", nothing, ["f2", "link"]]);
     assert_eq!(told, expected);
 }

@@ -324,6 +324,12 @@ impl Uplink for Host {
         Box::new(Blob(format!("{name} {mime} ")))
     }
 
+    fn read_blob(&self, url: &str) -> Later<std::io::Result<Vec<u8>>> {
+        let bytes = url.strip_prefix("kept:").map(|it| it.as_bytes().to_vec());
+        let bytes = bytes.ok_or_else(|| std::io::ErrorKind::Unsupported.into());
+        Box::pin(std::future::ready(bytes))
+    }
+
     fn secret(&self, _label: &str) -> [u8; 32] {
         [7; 32]
     }
