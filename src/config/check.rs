@@ -42,6 +42,15 @@ pub(super) fn check(
     }
 }
 
+/// Whether a text is a host's name, with or without a port.
+fn is_host(text: &str) -> bool {
+    let (name, port) = match text.split_once(':') {
+        Some((name, port)) => (name, port.parse::<u16>().is_ok_and(|port| port != 0)),
+        None => (text, true),
+    };
+    port && !name.is_empty() && !name.contains(['[', ']'])
+}
+
 struct Check<'a> {
     notes: &'a Notes,
     folder: &'a Path,
@@ -296,11 +305,12 @@ impl Check<'_> {
             };
             (is_name(kind) && (sub == "*" || is_name(sub))).then(|| text.to_ascii_lowercase())
         });
-        let host = "a host without port, such as \"upload.example.org\" or \"10.0.0.5\"";
+        let host = "a host such as \"upload.example.org\" or \"10.0.0.5:5280\"";
         let trusted = reader.list("trusted", host, |text| {
-            let bad = |c: char| c.is_whitespace() || c.is_control() || "/@[]".contains(c);
-            let port = text.contains(':') && text.parse::<std::net::IpAddr>().is_err();
-            (!text.is_empty() && !text.contains(bad) && !port).then(|| text.to_ascii_lowercase())
+            let bad = |c: char| c.is_whitespace() || c.is_control() || "/@".contains(c);
+            let address = text.parse::<std::net::IpAddr>().is_ok();
+            let good = address || text.parse::<SocketAddr>().is_ok() || is_host(text);
+            (good && !text.contains(bad)).then(|| text.to_ascii_lowercase())
         });
         let fetch = reader.boolean("fetch");
         let listen = reader.parsed("listen", "an address such as \"127.0.0.1:5480\"", |text| {

@@ -211,8 +211,9 @@ pub(super) const ATTACHMENTS: &[Key] = &[
         key: "trusted",
         default: "[]",
         doc: "Hosts that may be reached at private addresses and without TLS: those of your own\n\
-              file services, where they are such.",
-        example: "trusted = [\"upload.example.org\"]",
+              file services, where they are such. Users can have anything there fetched: name\n\
+              the port where other things listen beside.",
+        example: "trusted = [\"upload.example.org:5280\"]",
     },
     Key {
         key: "listen",

@@ -273,7 +273,7 @@ fn each_bad_value_is_answered_with_what_was_found_and_expected() {
         ),
         (
             "[attachments]\ntrusted = [\"https://f.example\"]",
-            "attachments.trusted: found \"https://f.example\", expected a host without port",
+            "attachments.trusted: found \"https://f.example\", expected a host such as",
         ),
         (
             "[limits]\ninbox = 1",

@@ -64,7 +64,7 @@ impl Files {
     }
 
     async fn ask(&self, target: &Target) -> Result<http::Answer, String> {
-        let trusted = self.settings().trusts(&target.host);
+        let trusted = self.settings().trusts(target);
         if !target.tls && !trusted {
             return Err("its link is not https".to_owned());
         }

@@ -45,7 +45,8 @@ pub struct FileSettings {
     pub types: Vec<String>,
     /// What users share is fetched for networks that carry files.
     pub fetch: bool,
-    /// Hosts that may be reached without encryption and at private addresses.
+    /// Hosts, or hosts with a port, that may be reached without encryption and at private
+    /// addresses.
     pub trusted: Vec<String>,
     /// The domain of the operator's own XMPP server.
     pub server_domain: String,
@@ -55,9 +56,15 @@ pub struct FileSettings {
 }
 
 impl FileSettings {
-    /// Whether a host is the operator's own.
-    fn trusts(&self, host: &str) -> bool {
-        self.trusted.iter().any(|it| it.eq_ignore_ascii_case(host))
+    /// Whether a host is the operator's own: at any port, or at the one that is named with it.
+    fn trusts(&self, target: &http::Target) -> bool {
+        let (host, port) = (target.host.as_str(), target.port);
+        let at = match host.contains(':') {
+            true => format!("[{host}]:{port}"),
+            false => format!("{host}:{port}"),
+        };
+        let mut trusted = self.trusted.iter();
+        trusted.any(|it| it.eq_ignore_ascii_case(host) || it.eq_ignore_ascii_case(&at))
     }
 
     /// Whether files of that type are carried.
@@ -142,6 +149,6 @@ impl Files {
         let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         within(&target.host, server)
             || hosts.contains(&target.host)
-            || self.settings.trusts(&target.host)
+            || self.settings.trusts(&target)
     }
 }

@@ -212,6 +212,26 @@ async fn what_is_too_large_announced_or_not_or_of_another_type_is_not_taken() {
         .expect_err("it is off");
 }
 
+#[tokio::test]
+async fn a_host_that_is_trusted_at_a_port_is_trusted_at_no_other() {
+    let (good, _) = server(|_| ok("found")).await;
+    let (other, asked) = server(|_| ok("secret")).await;
+    let trusted = format!("127.0.0.1:{good}");
+    let files = Files::new(settings(&[&trusted]));
+    let url = |scheme: &str, port: u16| format!("{scheme}://127.0.0.1:{port}/a");
+    files
+        .fetch(&url("http", good), 100)
+        .await
+        .expect("it is trusted");
+    for scheme in ["http", "https"] {
+        files
+            .fetch(&url(scheme, other), 100)
+            .await
+            .expect_err(scheme);
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+}
+
 #[test]
 fn a_domain_is_within_another_only_at_a_dot() {
     assert!(within("up.example.org", "example.org") && within("example.org", "example.org"));

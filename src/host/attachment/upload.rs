@@ -115,7 +115,7 @@ impl Files {
         let (put, get) = put.zip(get).ok_or("its answer has no URLs")?;
         let target = Target::parse(&put).ok_or("its URL cannot be followed")?;
         // Ours is where the operator has put it; any other must be on the internet.
-        let trusted = self.settings().trusts(&target.host);
+        let trusted = self.settings().trusts(&target);
         if !target.tls && !trusted {
             return Err(format!(
                 "its URL is not https, and {} is not trusted",
