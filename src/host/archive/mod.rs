@@ -94,7 +94,7 @@ impl Drop for Reading {
 enum Request {
     Form,
     Metadata,
-    Query(Query),
+    Query(Box<Query>),
 }
 
 /// An archive, and who asks for it.
@@ -136,7 +136,9 @@ impl Desk {
         };
         let request = match (payload.name(), payload.ns(), get) {
             ("query", ns::MAM, true) => Ok(Request::Form),
-            ("query", ns::MAM, false) => Query::of(payload).map(Request::Query),
+            ("query", ns::MAM, false) => {
+                Query::of(payload).map(|query| Request::Query(Box::new(query)))
+            }
             ("metadata", ns::MAM, true) => Ok(Request::Metadata),
             _ => return false,
         };
@@ -226,4 +228,25 @@ pub(crate) async fn erase(shared: &Shared, kept: &[Kept]) -> Result<usize, Store
 fn names_archive(bytes: &[u8]) -> bool {
     let ns = ns::MAM.as_bytes();
     bytes.windows(ns.len()).any(|some| some == ns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_has_so_many_requests_at_a_time_and_no_more() {
+        let readers = Readers::default();
+        let juliet = BareJid::parse("juliet@example.org").expect("a JID");
+        let romeo = BareJid::parse("romeo@example.org").expect("a JID");
+        for _ in 0..AT_A_TIME {
+            assert!(readers.enter(&juliet));
+        }
+        assert!(!readers.enter(&juliet));
+        assert!(readers.enter(&romeo), "another's places are his own");
+        readers.leave(&juliet);
+        assert!(readers.enter(&juliet));
+        readers.leave(&romeo);
+        assert!(!readers.at_work().contains_key(&romeo));
+    }
 }

@@ -360,3 +360,128 @@ impl Reader<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::SqliteStore;
+    use crate::store::archives::{Archives, Filed};
+    use crate::xmpp::ns;
+
+    const JULIET: &str = "juliet@example.org";
+    const GATEWAY: &str = "irc.example.org";
+    const ROOM: &str = "#garden%net@irc.example.org";
+
+    /// An archive of so many rows of that size, every thousandth of them bob's.
+    struct Garden {
+        store: SqliteStore,
+        kept: Kept,
+        ends: Mutex<Ends>,
+        _dir: tempfile::TempDir,
+    }
+
+    impl Garden {
+        async fn of(rows: i64, size: usize) -> Self {
+            let dir = tempfile::tempdir().expect("a scratch directory");
+            let store = SqliteStore::open(&dir.path().join("isthmus.db")).expect("a store");
+            for number in 1..=rows {
+                let nick = if number % 1000 == 0 { "bob" } else { "alice" };
+                store.file(Filed {
+                    user: JULIET.to_owned(),
+                    gateway: GATEWAY.to_owned(),
+                    peer: ROOM.to_owned(),
+                    row: Row {
+                        number,
+                        id: format!("id-{number}"),
+                        at: number * 1000,
+                        nick: nick.to_owned(),
+                        stanza: vec![b' '; size],
+                        key: None,
+                    },
+                });
+            }
+            let kept = store.archives(JULIET, GATEWAY, Some(ROOM)).await;
+            Self {
+                kept: kept.expect("an answer").remove(0),
+                store,
+                ends: Mutex::default(),
+                _dir: dir,
+            }
+        }
+
+        async fn read(&self, with: &With, set: &str) -> Result<Page, Answer> {
+            let (mam, rsm) = (ns::MAM, ns::RSM);
+            let text = format!("<query xmlns='{mam}'><set xmlns='{rsm}'>{set}</set></query>");
+            let query = Element::parse(text.as_bytes()).expect("well-formed");
+            let query = Query::of(&query).expect("a query");
+            let kept = Some(self.kept.clone());
+            read(&self.store, kept, &query, with, &self.ends).await
+        }
+    }
+
+    fn numbers(page: Result<Page, Answer>) -> (Vec<i64>, bool) {
+        let page = page.expect("a page");
+        let numbers = page.rows.iter().map(|row| row.number).collect();
+        (numbers, page.complete)
+    }
+
+    #[tokio::test]
+    async fn old_ids_are_found_however_much_was_said_since() {
+        let garden = Garden::of(9000, 10).await;
+        let all = With::All;
+        let old = garden.read(&all, "<max>2</max><after>id-3</after>").await;
+        assert_eq!(numbers(old), (vec![4, 5], false));
+        // From where that page ended; and from an end whose row is gone since.
+        let next = garden.read(&all, "<max>1</max><after>id-5</after>").await;
+        assert_eq!(numbers(next), (vec![6], false));
+        assert_eq!(garden.store.erase(garden.kept.id, 6).await, Ok(6));
+        let gone = garden.read(&all, "<max>1</max><after>id-6</after>").await;
+        assert!(matches!(
+            gone,
+            Err(Answer::Error(Condition::ItemNotFound, _))
+        ));
+    }
+
+    #[tokio::test]
+    async fn who_seldom_speaks_is_found_from_both_ends() {
+        let garden = Garden::of(4500, 10).await;
+        let bob = With::Nick("bob".to_owned());
+        let first = garden.read(&bob, "<max>3</max>").await;
+        assert_eq!(numbers(first), (vec![1000, 2000, 3000], false));
+        let rest = garden
+            .read(&bob, "<max>3</max><after>id-3000</after>")
+            .await;
+        assert_eq!(numbers(rest), (vec![4000], true));
+        let last = garden.read(&bob, "<max>3</max><before/>").await;
+        assert_eq!(numbers(last), (vec![2000, 3000, 4000], false));
+    }
+
+    #[tokio::test]
+    async fn a_page_has_no_more_bytes_than_a_page_may_and_at_least_one_message() {
+        let garden = Garden::of(40, 60_000).await;
+        let first = garden.read(&With::All, "").await.expect("a page");
+        let some = first.rows.len();
+        assert!((10..20).contains(&some) && !first.complete, "{some} rows");
+        assert_eq!(first.index, Some(0));
+        let last = garden.read(&With::All, "<before/>").await.expect("a page");
+        assert_eq!(last.rows.len(), some);
+        assert_eq!(last.index, Some(40 - some));
+        assert_eq!(last.rows.last().map(|row| row.number), Some(40));
+    }
+
+    #[test]
+    fn with_is_an_occupant_of_a_room_and_either_side_of_a_contact() {
+        let juliet = BareJid::parse(JULIET).expect("a JID");
+        let with = |jid: &str, room| {
+            let jid = Jid::parse(jid).expect("a JID");
+            With::of(Some(&jid), ROOM, &juliet, room)
+        };
+        assert_eq!(with(ROOM, true), With::All);
+        assert_eq!(with(&format!("{ROOM}/Bob"), true), With::Nick("Bob".into()));
+        assert_eq!(with(JULIET, true), With::Nobody);
+        assert_eq!(with(JULIET, false), With::All);
+        let phone = "juliet@example.org/phone";
+        assert_eq!(with(phone, false), With::Full(phone.into()));
+        assert_eq!(with("romeo@example.org", false), With::Nobody);
+    }
+}

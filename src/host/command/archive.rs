@@ -11,7 +11,7 @@ use crate::host::delay::stamp;
 use crate::host::desk::{Desk, store_fault};
 use crate::host::form::Answers;
 use crate::store::Row;
-use crate::store::archives::{Kept, Stretch};
+use crate::store::archives::{COUNTED, Kept, Stretch};
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::BareJid;
 use crate::xmpp::ns;
@@ -109,7 +109,11 @@ async fn overview(desk: &Desk, all: &[Kept]) -> Result<Told, Fault> {
         let count = desk.shared.store.count(kept.id, Stretch::ALL).await;
         let count = count.map_err(|fault| store_fault(&fault))?;
         if count > 0 {
-            rows.push(vec![kept.peer.clone(), count.to_string()]);
+            let count = match count > COUNTED {
+                true => format!("more than {COUNTED}"),
+                false => count.to_string(),
+            };
+            rows.push(vec![kept.peer.clone(), count]);
         }
     }
     let mut text = format!("{} archives", rows.len());

@@ -10,8 +10,10 @@ use super::uplink::HostUplink;
 use crate::component::Tap;
 use crate::host::scene::{Scene, limits};
 use crate::host::{Access, Shared};
+use crate::store::archives::Stretch;
 use crate::store::jobs::NewJob;
 use crate::store::{SqliteStore, Store};
+use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 
 const REQUEST: &str = "<body>hello</body><request xmlns='urn:xmpp:receipts'/>";
@@ -181,4 +183,53 @@ async fn of_several_recipients_only_the_one_that_failed_is_tried_again() {
     assert_eq!((of(0), of(1), of(2)), (1, 1, 1), "{sent:?}");
     let job = scene.store.job(2).await.expect("an answer").expect("a job");
     assert_eq!(job.attempt, 3, "the second recipient was tried three times");
+}
+
+/// What is archived of juliet and that person, as soon as it is what is wanted.
+async fn archived(scene: &Scene, peer: &str, wanted: impl Fn(&[String]) -> bool) -> Vec<String> {
+    let peer = format!("{peer}@loop.example.org");
+    let found = tokio::time::timeout(std::time::Duration::from_secs(10), async {
+        loop {
+            let (store, domain) = (&scene.store, "loop.example.org");
+            let kept = store.archives("juliet@example.org", domain, Some(&peer));
+            let mut said = Vec::new();
+            for kept in kept.await.expect("an answer") {
+                let rows = store.stretch(kept.id, Stretch::ALL, false, 100).await;
+                let rows = rows.expect("rows").into_iter();
+                said.extend(rows.map(|row| String::from_utf8(row.stanza).expect("text")));
+            }
+            if wanted(&said) {
+                return said;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    found.await.expect("it is archived")
+}
+
+#[tokio::test]
+async fn both_sides_are_archived_once() {
+    let mut scene = Scene::open();
+    scene.send("echo%queue", "a", REQUEST);
+    let body = |stanza: &Element| stanza.child("body", ns::COMPONENT).is_some();
+    let answer = scene.expect("answer", body).await;
+    let said = archived(&scene, "echo%queue", |said| said.len() >= 2).await;
+    assert_eq!(said.len(), 2, "{said:?}");
+    let own = |said: &&String| said.contains("from='juliet@example.org/balcony'");
+    assert_eq!(said.iter().filter(own).count(), 1, "{said:?}");
+    let id = format!("id='{}'", answer.attr("id").expect("an id"));
+    assert!(said.iter().any(|said| said.contains(&id)), "{said:?}");
+}
+
+#[tokio::test]
+async fn what_was_taken_back_in_time_is_a_tombstone() {
+    let scene = Scene::patient();
+    scene.send("hold%queue", "a", "<body>a secret</body>");
+    archived(&scene, "hold%queue", |said| said.len() == 1).await;
+    let retract = "<retract xmlns='urn:xmpp:message-retract:1' id='a'/><body>gone</body>";
+    scene.send("hold%queue", "b", retract);
+    let said = archived(&scene, "hold%queue", |said| said.len() == 2).await;
+    assert!(said[0].contains("<retracted"), "{said:?}");
+    assert!(!said.concat().contains("a secret"), "{said:?}");
+    assert!(said[1].contains("<retract "), "{said:?}");
 }

@@ -247,6 +247,9 @@ fn tell_and_file(
     content: impl Fn(&mut Xml<'_>),
 ) {
     chat::tell(base, way, Class::Message, Some(id), &content);
+    if !base.archives() {
+        return;
+    }
     let user = base.user.to_string();
     let stanza = chat::told(way, base.outbox.domain(), &user, id, &content);
     filing(base, &user, peer).file(id, at, stanza);
