@@ -1,6 +1,6 @@
 //! The thread that owns the connection: takes jobs in order, commits in groups, then answers.
 //!
-//! A group ends after 256 jobs, after 10 ms, or when nothing waits. When a group fails, all
+//! A group ends after 1024 jobs, after 10 ms, or when nothing waits. When a group fails, all
 //! questions that wait are answered with the fault, all writes stay in order, and the next try
 //! comes after a pause. A write that the schema refuses is dropped alone, and counted.
 
@@ -15,7 +15,7 @@ use super::queue::{Ask, Job, Queue, Write};
 use super::sql;
 use crate::store::StoreFault;
 
-const GROUP_JOBS: usize = 256;
+const GROUP_JOBS: usize = 1024;
 const GROUP_TIME: Duration = Duration::from_millis(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
