@@ -14,6 +14,30 @@ type Sql<T> = rusqlite::Result<T>;
 const CONVERSATIONS: usize = 64;
 
 pub(super) fn file(db: &Connection, filed: &Filed) -> Sql<()> {
+    let row = &filed.row;
+    // One step for all but the first message of a conversation.
+    let known = db
+        .prepare_cached(
+            "INSERT INTO message (conversation, number, stanza_id, at, nick, stanza, key) \
+             SELECT c.id, 1 + coalesce((SELECT max(number) FROM message \
+                 WHERE conversation = c.id), 0), ?4, ?5, ?6, ?7, ?8 \
+             FROM conversation c WHERE c.user = (SELECT id FROM user WHERE jid = ?1) \
+             AND c.peer = (SELECT p.id FROM peer p WHERE p.address = ?3 \
+                 AND p.gateway = (SELECT id FROM gateway WHERE domain = ?2))",
+        )?
+        .execute(params![
+            filed.user,
+            filed.gateway,
+            filed.peer,
+            row.id,
+            row.at,
+            row.nick,
+            row.stanza,
+            row.key
+        ])?;
+    if known == 1 {
+        return Ok(());
+    }
     let conversation = sql::conversation(db, &filed.user, &filed.gateway, &filed.peer)?;
     let row = Row {
         number: conversation.last + 1,

@@ -50,9 +50,10 @@ pub(super) async fn discover(scene: &Scene) {
     let stable = "http://jabber.org/protocol/muc#stable_id";
     assert!(room.iter().any(|f| f == stable), "{room:?}");
     let info = juliet.iq("get", ROOM, DISCO_INFO).await;
-    let form = info.find("x", "jabber:x:data").expect("muc#roominfo");
-    let count = form
-        .children_named("field")
+    let query = info.child("query").expect("an answer");
+    let count = query
+        .children_named("x")
+        .flat_map(|form| form.children_named("field"))
         .find(|f| f.attr("var") == "muc#roominfo_occupants");
     assert_eq!(count.map(|f| f.text_of("value")), Some("3"));
     let pong = juliet.iq("get", &Scene::occupant("juliet"), PING).await;
