@@ -15,7 +15,7 @@ use isthmus_test_support::paths;
 use crate::run::{cargo, output, run, works};
 
 /// What is wanted, and the files that show that it is there.
-const PACKAGES: [Package; 14] = [
+const PACKAGES: [Package; 18] = [
     (
         "prosody",
         &["usr/bin/prosody", "usr/lib/prosody", "usr/bin/lua5.4"],
@@ -48,6 +48,10 @@ const PACKAGES: [Package; 14] = [
         "python3-slixmpp",
         &["usr/bin/python3", "usr/lib/python3/dist-packages/slixmpp"],
     ),
+    ("tmux", &["usr/bin/tmux"]),
+    ("profanity", &["usr/bin/profanity"]),
+    ("mcabber", &["usr/bin/mcabber"]),
+    ("finch", &["usr/bin/finch", "usr/lib/purple-2/libxmpp.so"]),
 ];
 
 /// What only the benchmarks compare with, in the same form.
