@@ -6,6 +6,7 @@
 mod archive;
 mod attach;
 mod attach_tls;
+mod clients;
 mod conversation;
 mod crash;
 mod double;

@@ -51,7 +51,7 @@ const PACKAGES: [Package; 18] = [
     ("tmux", &["usr/bin/tmux"]),
     ("profanity", &["usr/bin/profanity"]),
     ("mcabber", &["usr/bin/mcabber"]),
-    ("finch", &["usr/bin/finch", "usr/lib/purple-2/libxmpp.so"]),
+    ("finch", &["usr/bin/finch"]),
 ];
 
 /// What only the benchmarks compare with, in the same form.

@@ -75,9 +75,11 @@ impl Session {
             let text = "the connection to the network is lost and being made again; not sent";
             return origin.fault(&self.base.outbox, &Fault::new(FaultKind::NetworkDown, text));
         }
-        // XEP-0045 §8.1: a subject and no body.
+        // XEP-0045 §8.1: a subject and no body. An empty one beside it says nothing, and there are
+        // clients that send it: mcabber.
         let subject = incoming.stanza.child("subject", ns::COMPONENT);
         let body = incoming.stanza.child("body", ns::COMPONENT);
+        let body = body.filter(|body| !body.text().is_empty());
         if let (Some(subject), None) = (subject, body) {
             let text = subject.text().to_string().into();
             let command = Command::Subject {

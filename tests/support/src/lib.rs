@@ -20,6 +20,7 @@ pub mod port;
 pub mod process;
 pub mod second_smsc;
 pub mod smsc;
+pub mod terminal;
 pub mod tls;
 pub mod xmpp_client;
 pub mod xmpp_server;
@@ -31,6 +32,7 @@ pub use self::isthmus::Isthmus;
 pub use self::node::{Node, Stanza};
 pub use self::second_smsc::SecondSmsc;
 pub use self::smsc::NodeSmsc;
+pub use self::terminal::Terminal;
 pub use self::xmpp_client::XmppClient;
 pub use self::xmpp_server::{Ejabberd, Jabberd2, Prosody, XmppServer};
 
