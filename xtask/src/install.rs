@@ -1,4 +1,4 @@
-//! Gets what the tests talk to: real servers, and the client's library, from Debian.
+//! Gets what the tests talk to: real servers and clients, from Debian.
 //!
 //! Nothing is installed. The packages are downloaded and unpacked beside the build, under
 //! `servers/root` of the target directory, together with those of their dependencies that the
@@ -15,7 +15,7 @@ use isthmus_test_support::paths;
 use crate::run::{cargo, output, run, works};
 
 /// What is wanted, and the files that show that it is there.
-const PACKAGES: [Package; 18] = [
+const PACKAGES: [Package; 14] = [
     (
         "prosody",
         &["usr/bin/prosody", "usr/lib/prosody", "usr/bin/lua5.4"],
@@ -48,6 +48,10 @@ const PACKAGES: [Package; 18] = [
         "python3-slixmpp",
         &["usr/bin/python3", "usr/lib/python3/dist-packages/slixmpp"],
     ),
+];
+
+/// The clients that tests use in a terminal, and the terminal, in the same form.
+const CLIENTS: [Package; 4] = [
     ("tmux", &["usr/bin/tmux"]),
     ("profanity", &["usr/bin/profanity"]),
     ("mcabber", &["usr/bin/mcabber"]),
@@ -91,6 +95,11 @@ fn node_smpp() -> Result<(), String> {
     npm.env("NODE_PATH", paths::search_path(&["usr/share/nodejs"]));
     npm.env("LD_LIBRARY_PATH", paths::library_path(&[]));
     output(&mut npm).map(drop)
+}
+
+/// Unpacks the clients in a terminal unless they are there.
+pub(crate) fn clients() -> Result<(), String> {
+    unpacked(&CLIENTS)
 }
 
 /// Unpacks what the benchmarks compare with unless it is there.

@@ -1,6 +1,6 @@
 //! The commands behind `cargo demo`, `cargo verify` and `cargo endure`.
 //!
-//! * `install`: unpack the servers that the tests talk to; done by the others when needed.
+//! * `install`: unpack the servers and clients of the tests; done by the others when needed.
 //! * `install bench`: what only the benchmarks compare with.
 //! * `verify`: everything that has to hold before a change goes in.
 //! * `endure [--list | NAME...]`: what takes long.
@@ -22,7 +22,9 @@ fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
-        ["install"] => install::servers().and_then(|()| install::cargo_deny()),
+        ["install"] => install::servers()
+            .and_then(|()| install::clients())
+            .and_then(|()| install::cargo_deny()),
         ["install", "bench"] => install::benchmarks(),
         ["verify"] => verify::verify(),
         ["endure", names @ ..] => endure::endure(names),

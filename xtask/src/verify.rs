@@ -13,7 +13,8 @@ pub(crate) fn verify() -> Result<(), String> {
     let mut steps = Steps::default();
     steps.step("install", || {
         install::toolchain()?;
-        install::servers()
+        install::servers()?;
+        install::clients()
     });
     steps.step("format", || run(&mut cargo(&["fmt", "--all", "--check"])));
     steps.step("clippy", || {

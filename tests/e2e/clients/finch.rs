@@ -75,6 +75,9 @@ impl Finch {
 }
 
 impl Client for Finch {
+    // Its library shows those alone that hold the text of the message once more.
+    const SHOWS_ERRORS: bool = false;
+
     async fn start(xmpp: &dyn XmppServer) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         fs::write(dir.path().join("accounts.xml"), account(xmpp)).expect("written");

@@ -49,6 +49,8 @@ impl Terminal {
             socket,
             _server: server,
         };
+        // What a program shows last, and how it ended, is seen then.
+        this.tmux(&["set-option", "-g", "remain-on-exit", "on"]);
         let home = dir.as_os_str().to_owned();
         let usual = [
             ("LC_ALL", "C.UTF-8".into()),
@@ -91,7 +93,7 @@ impl Terminal {
     ///
     /// # Panics
     ///
-    /// When the program has ended.
+    /// When the terminal has ended.
     pub fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p"])
     }
@@ -100,7 +102,7 @@ impl Terminal {
     ///
     /// # Panics
     ///
-    /// When they do not come within [`DEADLINE`], with the screen; when the program has ended.
+    /// When they do not come within [`DEADLINE`], with the screen.
     #[track_caller]
     pub fn sees<'a>(&'a self, words: &'a str) -> impl Future<Output = ()> + 'a {
         let caller = std::panic::Location::caller();
@@ -118,7 +120,7 @@ impl Terminal {
     ///
     /// # Panics
     ///
-    /// When the program has ended.
+    /// When the terminal has ended.
     pub async fn shows(&self, words: &str, patience: Duration) -> bool {
         let end = Instant::now() + patience;
         while !self.screen().contains(words) {
