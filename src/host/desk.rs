@@ -8,6 +8,7 @@ use isthmus_gateway::{Fault, FaultKind, Gateway, Later};
 
 use super::archive::Readers;
 use super::command::{self, Sessions};
+use super::contact::Hub;
 use super::courier::CourierHost;
 use super::domain::Domain;
 use super::errand::{Errands, PATIENCE};
@@ -24,6 +25,7 @@ pub(crate) struct Desk {
     pub(super) gateway: Arc<dyn Gateway>,
     pub(super) shared: Arc<Shared>,
     pub(super) outbox: Outbox,
+    pub(super) hub: Arc<Hub>,
     pub(super) courier: Option<Arc<CourierHost>>,
     pub(super) errands: Errands,
     /// Held while an account is changed: lines belong to several users.
@@ -41,6 +43,7 @@ impl Desk {
         gateway: Arc<dyn Gateway>,
         shared: Arc<Shared>,
         outbox: Outbox,
+        hub: Arc<Hub>,
         courier: Option<Arc<CourierHost>>,
         domain: Weak<Domain>,
     ) -> Self {
@@ -49,6 +52,7 @@ impl Desk {
             gateway,
             shared,
             outbox,
+            hub,
             courier,
             errands,
             changes: tokio::sync::Mutex::default(),

@@ -15,6 +15,7 @@ use tracing::Instrument;
 use super::access::Access;
 use super::archive;
 use super::asker::Asker;
+use super::contact::Hub;
 use super::courier::CourierHost;
 use super::desk::Desk;
 use super::inbox::Inbox;
@@ -22,10 +23,10 @@ use super::names::Names;
 use super::own::OwnUplink;
 use super::reply::Origin;
 use super::router::{Addressee, Route, route};
+use super::service;
 use super::session::{Base, Origins, Session, SessionTask};
 use super::shared::{Shared, now_ms};
-use super::table::{Key, Offer, Table, Want};
-use super::{contact, service};
+use super::table::{Key, Offer, Table, Want, Woken};
 use crate::component::{Inbound, Level, Mark, Outbox};
 use crate::xmpp::escape::{escape, unescape};
 use crate::xmpp::jid::{BareJid, Jid};
@@ -49,6 +50,7 @@ pub struct Domain {
     asker: OnceLock<Arc<Asker>>,
     courier: OnceLock<Arc<CourierHost>>,
     desk: OnceLock<Arc<Desk>>,
+    hub: OnceLock<Arc<Hub>>,
     table: Mutex<Table>,
     sessions: watch::Sender<usize>,
 }
@@ -88,6 +90,7 @@ impl Domain {
             asker: OnceLock::new(),
             courier: OnceLock::new(),
             desk: OnceLock::new(),
+            hub: OnceLock::new(),
             table: Mutex::default(),
             sessions: watch::Sender::new(0),
         })
@@ -106,14 +109,12 @@ impl Domain {
             self.start_gateway(&outbox);
         }
         let (gateway, shared) = (Arc::clone(&self.gateway), Arc::clone(&self.shared));
+        let domain = Arc::downgrade(self);
+        let hub = Hub::start(gateway, shared, outbox.clone(), domain.clone());
+        let _ = self.hub.set(Arc::clone(&hub));
+        let (gateway, shared) = (Arc::clone(&self.gateway), Arc::clone(&self.shared));
         let courier = self.courier.get().cloned();
-        let desk = Desk::new(
-            gateway,
-            shared,
-            outbox.clone(),
-            courier,
-            Arc::downgrade(self),
-        );
+        let desk = Desk::new(gateway, shared, outbox.clone(), hub, courier, domain);
         let _ = self.desk.set(Arc::new(desk));
         let _ = self.outbox.set(outbox);
         tokio::spawn(archive::keep_small(Arc::downgrade(self)));
@@ -166,9 +167,57 @@ impl Domain {
         }
     }
 
+    /// Resolves when a user has no sessions, or does not get rid of them.
+    pub(crate) async fn gone(&self, user: &BareJid) {
+        let mut sessions = self.sessions.subscribe();
+        let none = sessions.wait_for(|_| !self.table().has(user));
+        let _ = tokio::time::timeout(FAREWELL, none).await;
+    }
+
+    /// Opens a user's session on a network, or tells it to look at his contacts.
+    pub(crate) fn wake(self: &Arc<Self>, user: &BareJid, network: &str) {
+        let Some(outbox) = self.outbox.get().filter(|_| self.access().admits(user)) else {
+            return;
+        };
+        let key = Key {
+            user: user.clone(),
+            network: network.into(),
+        };
+        let limits = self.shared.limits();
+        let mut table = self.table();
+        match table.wake(&key, &limits) {
+            Woken::Live(inbox) => inbox.notify(|notices| notices.contacts = true),
+            Woken::Open(generation) => {
+                let inbox = Arc::new(Inbox::new(limits.inbox));
+                let names = table.occupy(&key, Arc::clone(&inbox), generation, &limits);
+                drop(table);
+                inbox.notify(|notices| notices.contacts = true);
+                self.spawn(outbox, &key, inbox, names, generation);
+            }
+            Woken::Not(why) => tracing::debug!(%user, network, why, "no session for contacts"),
+        }
+    }
+
+    /// Tells a user's sessions (on one network, or all) to look at his contacts.
+    pub(crate) fn contacts_changed(&self, user: &BareJid, network: Option<&str>) {
+        for (key, inbox) in self.table().live() {
+            if key.user == *user && network.is_none_or(|network| *key.network == *network) {
+                inbox.notify(|notices| notices.contacts = true);
+            }
+        }
+    }
+
+    /// Tells all sessions to look at their users' contacts.
+    pub(crate) fn all_contacts_changed(&self) {
+        self.tell_all(|notices| notices.contacts = true);
+    }
+
     /// Ends all sessions and refuses new ones; resolves when the last is gone.
     pub async fn drain(&self) {
         self.table().draining = true;
+        if let Some(hub) = self.hub.get() {
+            hub.shut_down();
+        }
         if let Some(courier) = self.courier.get() {
             let until = tokio::time::Instant::now() + FAREWELL;
             courier.drain(until.into_std());
@@ -250,7 +299,10 @@ impl Domain {
             (Some(_), Some(_)) => Addressee::Full,
         };
         let route = route(stanza.kind(), stanza.kind_attr().as_deref(), addressee);
-        let asks = !matches!(route, Route::Drop | Route::Tell | Route::End);
+        let asks = !matches!(
+            route,
+            Route::Drop | Route::Tell | Route::End | Route::Presence | Route::Answer
+        );
         let user = from.bare();
         if asks && !self.access().admits(&user) {
             if let Some(origin) = Origin::of(&stanza) {
@@ -259,7 +311,47 @@ impl Domain {
             }
             return;
         }
+        if self.to_hub(route, &stanza, &from, &to) {
+            return;
+        }
         self.follow(outbox, route, stanza, user, &to);
+    }
+
+    /// Takes what is about presence and the gateway's own questions; false: it is not.
+    fn to_hub(&self, route: Route, stanza: &Stanza, from: &Jid, to: &Jid) -> bool {
+        let Some(hub) = self.hub.get() else {
+            return false;
+        };
+        let kind = stanza.kind_attr();
+        match (route, stanza.kind()) {
+            (Route::Subscription, _) => {
+                hub.subscription(kind.as_deref().unwrap_or_default(), from, to);
+            }
+            (Route::Presence | Route::Open | Route::End, StanzaKind::Presence) => {
+                if self.is_room(to) {
+                    return false;
+                }
+                if kind.is_some() || self.access().admits(&from.bare()) {
+                    hub.presence(from, to, kind.as_deref(), || stanza.element().ok());
+                }
+            }
+            (Route::Answer, _) => {
+                let id = stanza.id().unwrap_or_default();
+                hub.answered(&id, from.as_str(), || stanza.element().ok());
+            }
+            (Route::Host, StanzaKind::Message) if from.local().is_none() => {
+                return stanza.element().is_ok_and(|it| hub.advert(from, &it));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Whether presence sent there is an entrance or an exit, or at least means to be.
+    fn is_room(&self, to: &Jid) -> bool {
+        let local = unescape(to.local().unwrap_or_default());
+        let kind = self.address(&local).map(|address| address.kind);
+        !matches!(kind, Some(Kind::Gateway | Kind::Network | Kind::Contact))
     }
 
     fn follow(
@@ -280,6 +372,8 @@ impl Domain {
                     asker.answered(&stanza);
                 }
             }
+            // These have been taken.
+            Route::Subscription | Route::Presence | Route::Answer => {}
             Route::Open if self.is_job(&stanza, &local) => self.send(outbox, &stanza, user, &local),
             Route::Open => {
                 let key = Key {
@@ -318,15 +412,6 @@ impl Domain {
                 }
                 _ => self.answer(outbox, &stanza, &user, &local),
             },
-            Route::Subscription => {
-                let asked = stanza.kind_attr().unwrap_or_default();
-                let kind = self
-                    .address(&local)
-                    .map_or(Kind::Pattern, |address| address.kind);
-                let local = to.local();
-                let user = user.to_string();
-                contact::subscription(outbox, &*self.gateway, &asked, local, kind, &user);
-            }
             Route::BadRequest => {
                 if let Some(origin) = Origin::of(&stanza) {
                     origin.error(outbox, Condition::BadRequest, "no such type of stanza");
@@ -467,6 +552,9 @@ impl Domain {
         names: Names,
         generation: u64,
     ) {
+        let Some(hub) = self.hub.get().cloned() else {
+            return;
+        };
         self.sessions.send_modify(|sessions| *sessions += 1);
         let domain_name = outbox.domain().to_owned();
         let origins = Origins {
@@ -476,6 +564,7 @@ impl Domain {
             shared: Arc::clone(&self.shared),
             outbox: outbox.clone(),
             names,
+            hub,
             number: self.shared.next_session(),
         };
         let user = self.shared.user(&key.user);
@@ -516,6 +605,9 @@ impl Inbound for Reader {
     }
 
     fn up(&self, confirmed: Mark) {
+        if let Some(hub) = self.0.hub.get() {
+            hub.up();
+        }
         self.0.tell_all(|notices| {
             let earlier = notices.up.unwrap_or(confirmed);
             notices.up = Some(earlier.min(confirmed));

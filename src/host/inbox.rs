@@ -23,6 +23,8 @@ pub(crate) struct Notices {
     pub(crate) refused: bool,
     /// The user has removed his registration.
     pub(crate) unregistered: bool,
+    /// The user's contacts on the network, or whether he is there, may have changed.
+    pub(crate) contacts: bool,
     /// More can be written again.
     pub(crate) room: bool,
 }

@@ -22,6 +22,10 @@ pub(crate) enum Route {
     Host,
     /// The host: a subscription or a probe (RFC 6121 §3).
     Subscription,
+    /// The host: the user's own coming and going.
+    Presence,
+    /// The host, which may have asked.
+    Answer,
     /// The sender gets `bad-request`: not a stanza of RFC 6120.
     BadRequest,
 }
@@ -44,7 +48,7 @@ pub(crate) fn route(stanza: StanzaKind, kind: Option<&str>, to: Addressee) -> Ro
         StanzaKind::Presence => route_presence(kind, to),
         StanzaKind::Iq => match (kind, to) {
             // RFC 6120 §8.2.3: a result or an error is never answered.
-            (Some("result" | "error"), Addressee::Gateway) => Route::Drop,
+            (Some("result" | "error"), Addressee::Gateway) => Route::Answer,
             (Some("result" | "error"), _) => Route::Tell,
             (Some("get" | "set"), Addressee::Gateway) => Route::Host,
             (Some("get" | "set"), _) => Route::Ask,
@@ -72,12 +76,10 @@ fn route_presence(kind: Option<&str>, to: Addressee) -> Route {
         (Some("subscribe" | "subscribed" | "unsubscribe" | "unsubscribed" | "probe"), _) => {
             Route::Subscription
         }
-        (Some("error"), Addressee::Gateway) => Route::Drop,
-        (Some("unavailable"), Addressee::Gateway) => Route::Drop,
+        (None | Some("unavailable" | "error"), Addressee::Gateway) => Route::Presence,
         (Some("unavailable" | "error"), _) => Route::End,
         // Directed presence to a room without a nickname is an entrance without one: the session
         // answers it (XEP-0045 §7.2.1 wants `jid-malformed`).
-        (None, Addressee::Gateway) => Route::Drop,
         (None, _) => Route::Open,
         (Some(_), _) => Route::BadRequest,
     }
@@ -112,7 +114,10 @@ mod tests {
             for to in [Addressee::Gateway, Addressee::Bare, Addressee::Full] {
                 let route = route(stanza, Some("error"), to);
                 assert!(
-                    matches!(route, Route::Drop | Route::End | Route::Tell),
+                    matches!(
+                        route,
+                        Route::Drop | Route::End | Route::Tell | Route::Presence | Route::Answer
+                    ),
                     "{route:?}"
                 );
             }

@@ -39,6 +39,16 @@ enum Slot {
     },
 }
 
+/// What came of asking for a session.
+pub(super) enum Woken {
+    /// There is one.
+    Live(Arc<Inbox>),
+    /// One is to be opened, in this generation.
+    Open(u64),
+    /// None can be had now, in words.
+    Not(&'static str),
+}
+
 /// What is counted for one user while he has sessions.
 struct PerUser {
     sessions: usize,
@@ -117,6 +127,26 @@ impl Table {
                 }
             },
         }
+    }
+
+    /// Asks for a session without a stanza for it.
+    pub(super) fn wake(&mut self, key: &Key, limits: &Limits) -> Woken {
+        match self.slots.get(key) {
+            Some(Slot::Live { inbox, .. }) => Woken::Live(Arc::clone(inbox)),
+            Some(Slot::Closing { .. }) => Woken::Not("the last session has not ended yet"),
+            None => match self.why_not(key, limits) {
+                Some(text) => Woken::Not(text),
+                None => {
+                    self.generation += 1;
+                    Woken::Open(self.generation)
+                }
+            },
+        }
+    }
+
+    /// Whether the user has any session.
+    pub(super) fn has(&self, user: &BareJid) -> bool {
+        self.per_user.contains_key(user)
     }
 
     fn why_not(&self, key: &Key, limits: &Limits) -> Option<&'static str> {

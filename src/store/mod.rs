@@ -9,6 +9,7 @@
 //! given only after everything before it is on disk.
 
 pub mod archives;
+pub mod contacts;
 pub mod jobs;
 mod seal;
 mod sqlite;
@@ -148,7 +149,7 @@ pub enum StoreFault {
 }
 
 /// What the host keeps. See the module's words on order and durability.
-pub trait Store: archives::Archives + jobs::Jobs + Send + Sync {
+pub trait Store: archives::Archives + contacts::Contacts + jobs::Jobs + Send + Sync {
     /// Finds a conversation, or makes it. Addresses are compared byte by byte: prepare them.
     fn conversation(
         &self,

@@ -56,6 +56,8 @@ namespaces! {
     RSM = "http://jabber.org/protocol/rsm";
     /// Publish-subscribe (XEP-0060).
     PUBSUB = "http://jabber.org/protocol/pubsub";
+    /// Publish-subscribe, options of a request to publish (XEP-0060).
+    PUBSUB_PUBLISH_OPTIONS = "http://jabber.org/protocol/pubsub#publish-options";
     /// Publish-subscribe, events (XEP-0060).
     PUBSUB_EVENT = "http://jabber.org/protocol/pubsub#event";
     /// Out-of-band data in messages (XEP-0066).

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use isthmus::secret::Secret;
 use isthmus::store::archives::{Archives, Bounds, Filed, Kept, Looked, Stretch};
+use isthmus::store::contacts::{Contact, Contacts, Item};
 use isthmus::store::jobs::{
     Inward, Jobs, LanePage, Lanes, MakeReport, NewJob, Next, Numbered, OpenJob, Recall, Reference,
     Reported, Sweep,
@@ -259,6 +260,23 @@ impl Store for MemoryStore {
 
     fn instance_key(&self, _: &str) -> [u8; 32] {
         [7; 32]
+    }
+}
+
+/// The tests that use this store have no contacts.
+impl Contacts for MemoryStore {
+    fn stand(&self, _: Contact) {}
+
+    fn contacts(&self, _: &str) -> Later<Result<Vec<Contact>, StoreFault>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn all_of(&self, _: &str, _: &str, _: usize) -> Later<Result<Vec<Item>, StoreFault>> {
+        none()
+    }
+
+    fn forget(&self, _: &str, _: &str) -> Later<Result<(), StoreFault>> {
+        none()
     }
 }
 

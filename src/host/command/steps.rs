@@ -10,7 +10,7 @@ use isthmus_gateway::Fault;
 
 use super::Command;
 use super::adhoc::{Action, answer, bad};
-use crate::host::contact::{Outcome, Steps, Way, tell};
+use crate::host::contact::{Outcome, Steps, Way};
 use crate::host::desk::Desk;
 use crate::host::errand::{Answer, Done};
 use crate::host::fault::words;
@@ -88,8 +88,8 @@ impl Desk {
                     return Ok(done);
                 }
                 // XEP-0100 §4.1.1
-                let user = user.clone();
-                Ok(done.then(move |outbox| tell(outbox, &user, &["subscribe"])))
+                let (hub, user) = (Arc::clone(&self.hub), user.clone());
+                Ok(done.then(move |_| hub.welcome(&user)))
             }
             Err(fault) => Ok(asks(command, &steps, Some(&fault))),
         }

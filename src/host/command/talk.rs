@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use isthmus_gateway::{Dialog, Fault, Field, FieldKind};
 
-use crate::host::contact::{Outcome, Steps, Way, tell};
+use crate::host::contact::{Outcome, Steps, Way};
 use crate::host::desk::Desk;
 use crate::host::errand::Done;
 use crate::host::fault::words;
@@ -58,10 +58,10 @@ impl Desk {
             Ok(Outcome::Over { text, fresh }) => {
                 self.keep_steps(user, Way::Chat, None).await?;
                 let done = Done::with(self.words(text));
-                let user = user.clone();
+                let (hub, user) = (Arc::clone(&self.hub), user.clone());
                 Ok(Some(match fresh {
                     // XEP-0100 §4.1.1
-                    true => done.then(move |outbox| tell(outbox, &user, &["subscribe"])),
+                    true => done.then(move |_| hub.welcome(&user)),
                     false => done,
                 }))
             }

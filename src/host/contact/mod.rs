@@ -3,16 +3,27 @@
 //! * `registration`: accounts on the foreign network (XEP-0077).
 //! * `prompt`: a typed address becomes a JID (XEP-0100 §6).
 //! * `steps`: dialogs of several steps, as the host keeps them.
-//! * `subscription`: presence of the gateway and of contacts (RFC 6121 §3).
+//! * `hub`, with `book`, `subscription`, `rounds`: presence of the gateway and of contacts, and of
+//!   their users (RFC 6121 §3, XEP-0100 §4.4 to 4.7).
+//! * `roster`, `bookmark`: things that appear by themselves where clients look for them, with
+//!   `privilege` (XEP-0356) and `asker`.
 
+mod asker;
+mod book;
+mod bookmark;
+mod hub;
+mod privilege;
 mod prompt;
 mod registration;
+mod roster;
+mod rounds;
 mod steps;
 mod subscription;
 
 #[cfg(all(test, feature = "loopback"))]
 mod tests;
 
-pub(crate) use self::registration::{account_of, tell};
+pub(crate) use self::book::Mood;
+pub(crate) use self::hub::Hub;
+pub(crate) use self::registration::account_of;
 pub(crate) use self::steps::{Outcome, Steps, Way};
-pub(crate) use self::subscription::subscription;

@@ -13,20 +13,17 @@ use isthmus_gateway::{Account, Fault, FaultKind, Field, FieldKind};
 
 use super::steps::{Outcome, Way};
 
-use crate::component::{Class, Outbox};
 use crate::host::archive;
 use crate::host::courier::line_name;
 use crate::host::desk::{Desk, asked, store_fault};
 use crate::host::errand::{Answer, Done};
 use crate::host::form::{self, Answers};
-use crate::host::post::head;
 use crate::host::reply::Origin;
 use crate::secret::Secret;
 use crate::store::{Store, StoreFault};
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::BareJid;
 use crate::xmpp::ns;
-use crate::xmpp::write::{Sender, StanzaName};
 
 /// The name under which accounts are sealed.
 const ACCOUNT: &str = "account";
@@ -139,8 +136,8 @@ impl Desk {
                     return Ok(done);
                 }
                 // XEP-0100 §4.1.1
-                let user = user.clone();
-                Ok(done.then(move |outbox| tell(outbox, &user, &["subscribe"])))
+                let (hub, user) = (Arc::clone(&self.hub), user.clone());
+                Ok(done.then(move |_| hub.welcome(&user)))
             }
         }
     }
@@ -190,11 +187,17 @@ impl Desk {
         if let Some(courier) = &self.courier {
             courier.empty(user).await;
         }
+        if let Some(domain) = self.domain.upgrade() {
+            // What they still archive would come behind the removal.
+            domain.gone(user).await;
+        }
         self.forget_archives(user).await;
+        let (store, domain) = (&self.shared.store, self.outbox.domain());
+        let forgotten = store.forget(user.as_str(), domain).await;
+        forgotten.map_err(|fault| store_fault(&fault))?;
         // XEP-0100 §4.3.1
-        let user = user.clone();
-        let farewell = ["unsubscribe", "unsubscribed", "unavailable"];
-        Ok(Done::with(Answer::Result(None)).then(move |outbox| tell(outbox, &user, &farewell)))
+        let (hub, user) = (Arc::clone(&self.hub), user.clone());
+        Ok(Done::with(Answer::Result(None)).then(move |_| hub.farewell_to(&user)))
     }
 
     /// Who goes leaves nothing behind.
@@ -294,15 +297,4 @@ fn legacy_answers(query: &Element) -> Answers {
     fields
         .map(|it| (it.name().to_owned(), it.text().into_owned()))
         .collect()
-}
-
-/// Presence of these types from the gateway to the bare JID.
-pub(crate) fn tell(outbox: &Outbox, user: &BareJid, kinds: &[&str]) {
-    outbox.push(|batch| {
-        for kind in kinds {
-            let (name, from) = (StanzaName::Presence, Sender::default());
-            let head = head(name, from, user.as_str(), Some(kind), None);
-            batch.stanza(Class::Message, head, |_| {});
-        }
-    });
 }

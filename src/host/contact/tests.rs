@@ -272,3 +272,38 @@ async fn who_unregisters_leaves_the_network_and_gets_his_messages_back() {
     let jobs = scene.store.jobs_of("juliet@example.org", DOMAIN, 10).await;
     assert_eq!(jobs, Ok(Vec::new()));
 }
+
+async fn presence(scene: &mut Scene, from: &str, kind: Option<&str>) -> Element {
+    scene
+        .expect("presence", |it| {
+            it.name() == "presence"
+                && it.attr("type") == kind
+                && it.attr("from") == Some(&format!("{from}{DOMAIN}"))
+        })
+        .await
+}
+
+#[tokio::test]
+async fn subscriptions_outlive_the_program() {
+    let mut scene = Scene::patient();
+    let to_echo = |kind: &str| {
+        format!("<presence from='juliet@example.org' to='echo@{DOMAIN}' type='{kind}'/>")
+    };
+    scene.give(&to_echo("subscribe"));
+    presence(&mut scene, "echo@", Some("subscribe")).await;
+    presence(&mut scene, "echo@", None).await;
+    scene.give(&to_echo("subscribed"));
+
+    let mut scene = scene.restart();
+    scene.up();
+    presence(&mut scene, "echo@", Some("probe")).await;
+    scene.give(&format!("<presence from='{JULIET}' to='echo@{DOMAIN}'/>"));
+    presence(&mut scene, "echo@", None).await;
+
+    scene.give(&to_echo("unsubscribe"));
+    presence(&mut scene, "echo@", Some("unsubscribe")).await;
+    let mut scene = scene.restart();
+    scene.up();
+    scene.give(&to_echo("probe"));
+    presence(&mut scene, "echo@", Some("unsubscribed")).await;
+}

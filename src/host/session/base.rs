@@ -8,6 +8,7 @@ use isthmus_gateway::{Address, Caps, Command, Facts, Fault, Gateway, Kind, Place
 
 use super::pending::{Open, Pending};
 use crate::component::Outbox;
+use crate::host::contact::Hub;
 use crate::host::ids::Ids;
 use crate::host::names::Names;
 use crate::host::reply::Origin;
@@ -67,6 +68,8 @@ pub(crate) struct Base {
     pub(crate) outbox: Outbox,
     /// Nicknames of the network.
     pub(crate) names: Names,
+    /// Presence and subscriptions.
+    pub(crate) hub: Arc<Hub>,
     /// The rules of the network; those of `Facts::default_of` until it is online.
     pub(crate) facts: Facts,
     /// What single places can, where that differs from the network.
@@ -114,6 +117,8 @@ pub(crate) struct Origins {
     pub(crate) outbox: Outbox,
     /// Nicknames of the network.
     pub(crate) names: Names,
+    /// Presence and subscriptions.
+    pub(crate) hub: Arc<Hub>,
     /// Tells apart sessions and runs of the program.
     pub(crate) number: u64,
 }
@@ -128,6 +133,7 @@ impl Base {
             shared,
             outbox,
             names,
+            hub,
             number,
         } = origins;
         let facts = Facts {
@@ -145,6 +151,7 @@ impl Base {
             shared,
             outbox,
             names,
+            hub,
             facts,
             places: Vec::new(),
             link: Link::Connecting,

@@ -34,6 +34,7 @@ impl Session {
 
     fn is_needed(&self) -> bool {
         self.rooms.len() > 0
+            || self.watching.wanted
             || self.waiting.is_some()
             || self.preparing.is_some()
             || self.base.open_commands() > 0

@@ -93,8 +93,13 @@ impl Sink for Session {
             | Event::Delivered { .. }
             | Event::Read { .. }
             | Event::Typing { .. }) => self.about_a_message(event),
+            Event::Contact {
+                contact,
+                online,
+                away,
+            } => self.contact_seen(&contact, online, away.map(Into::into)),
             // Nothing shows these yet; the network loses nothing by it.
-            Event::Contact { .. } | Event::Past { .. } | Event::Ask(_) | Event::Keep { .. } => {}
+            Event::Past { .. } | Event::Ask(_) | Event::Keep { .. } => {}
         }
     }
 }
@@ -229,6 +234,7 @@ impl Session {
             self.renamed(&before.me, &me);
         }
         self.rooms.online(&mut self.base);
+        self.watch_anew();
     }
 
     fn offline(&mut self, fault: &Fault, again: bool) {
@@ -250,7 +256,8 @@ impl Session {
                 room.leave_at = None;
             }
         }
-        if first {
+        self.nothing_watched(fault, again, first);
+        if first && !self.watching.wanted {
             // The user asks again if he wants to: a network that never answered is not tried for
             // ever on his behalf.
             self.base.link = Link::Over;
@@ -318,7 +325,9 @@ impl Session {
             (Pending::Bans { origin, found }, Ok(_)) => answer_bans(&self.base, &origin, &found),
             (Pending::Rooms, result) => self.listing_ended(result.err().as_ref()),
             (Pending::Answer(origin), Ok(_)) => origin.result(&self.base.outbox, |_| {}),
-            (Pending::Join { .. } | Pending::Quiet(_), Ok(_)) | (Pending::Nothing, _) => {}
+            (Pending::Watch(contact), Err(fault)) => self.not_watched(&contact, &fault),
+            (Pending::Join { .. } | Pending::Quiet(_) | Pending::Watch(_), Ok(_))
+            | (Pending::Nothing, _) => {}
         }
     }
 
@@ -413,10 +422,12 @@ impl Session {
         };
         room.joined(&self.base, name);
         if asked.is_none() && room.resources.is_empty() {
-            // The network put the user there: he is invited to see (XEP-0045 §7.8.2). The room is
-            // kept for him as long as one he vanished from.
+            // The network put the user there: it is shown to him. The room is kept for him as long
+            // as one he vanished from.
             room.vanished_at_entry(&self.base);
-            self.invited(name, "", None);
+            let base = &self.base;
+            base.hub
+                .room_appears(&base.user, &room.local, &base.facts.me);
         }
     }
 

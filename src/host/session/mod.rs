@@ -12,6 +12,7 @@ mod acts;
 mod base;
 mod batch;
 mod clock;
+mod contacts;
 mod events;
 mod heard;
 mod invites;
@@ -57,6 +58,8 @@ pub(crate) struct Session {
     /// What others do and the store has to be asked about.
     held: heard::Held,
     listing: Listing,
+    /// Whom the gateway watches.
+    watching: contacts::Watching,
     /// Private messages were exchanged: the session outlives its rooms.
     private: bool,
     /// When the session had a room last.
@@ -76,6 +79,7 @@ impl Session {
             preparing: None,
             held: heard::Held::default(),
             listing: Listing::default(),
+            watching: contacts::Watching::default(),
             private: false,
             roomless: None,
         }

@@ -78,6 +78,8 @@ pub(crate) enum Pending {
     },
     /// A list of rooms.
     Rooms,
+    /// A contact to be watched, by name.
+    Watch(Box<str>),
     /// Nobody waits for it.
     Nothing,
 }

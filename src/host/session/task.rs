@@ -146,6 +146,9 @@ impl SessionTask {
         if self.stage != Stage::Open {
             return;
         }
+        if notices.contacts {
+            self.session.contacts_changed();
+        }
         if notices.drain {
             self.session
                 .abandon("the gateway is shutting down; please send again later");
@@ -269,7 +272,7 @@ impl SessionTask {
 
     /// Opens the gateway's session if something needs the network.
     fn open(&mut self, cx: &mut Context<'_>) -> bool {
-        let needed = self.session.rooms.len() > 0 || !self.session.base.commands.is_empty();
+        let needed = self.session.needs_network();
         if !needed || self.stage != Stage::Open {
             return false;
         }
@@ -354,6 +357,8 @@ impl Sink for Counted<'_> {
 /// the task ends, by a panic too, its place is given to what was parked meanwhile.
 impl Drop for SessionTask {
     fn drop(&mut self) {
+        let base = &self.session.base;
+        base.hub.network_lost(&base.user, &base.network);
         let unread = self.inbox.drain();
         Domain::vacate(&self.place, unread);
     }

@@ -4,6 +4,7 @@
 //! in `sql`, the tables in `schema`. Callers only put jobs into the queue.
 
 mod archives;
+mod contacts;
 mod jobs;
 mod lanes;
 mod queue;

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::store::archives::Filed;
+use crate::store::contacts::Contact;
 use crate::store::seal::Owner;
 use crate::store::{ConversationId, NewReference, Row, StoreFault};
 
@@ -58,6 +59,7 @@ pub(super) enum Write {
         id: String,
         stanza: Vec<u8>,
     },
+    Contact(Contact),
 }
 
 impl Write {
@@ -81,6 +83,7 @@ impl Write {
             Self::Refer(it) => {
                 it.user.len() + it.gateway.len() + it.peer.len() + it.key.len() + it.stanza.len()
             }
+            Self::Contact(it) => it.user.len() + it.gateway.len() + it.local.len(),
         };
         held + size_of::<Job>()
     }
@@ -96,6 +99,7 @@ impl Write {
             Self::Refer(_) => "reference",
             Self::File(_) => "filed message",
             Self::Bury { .. } => "tombstone",
+            Self::Contact(_) => "contact",
         }
     }
 }

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::queue::Write;
-use super::{archives, references};
+use super::{archives, contacts, references};
 use crate::store::seal::Owner;
 use crate::store::{Conversation, ConversationId, Page, Row, StoreFault};
 
@@ -57,6 +57,7 @@ pub(super) fn write(db: &Connection, write: &Write) -> rusqlite::Result<()> {
             let [user, gateway, peer] = of;
             archives::bury(db, (user, gateway, peer), id, stanza)
         }
+        Write::Contact(contact) => contacts::stand(db, contact),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use isthmus::secret::Secret;
 use isthmus::store::archives::{Archives, Bounds, Filed, Kept, Looked, Stretch};
+use isthmus::store::contacts::{Contact, Contacts, Item};
 use isthmus::store::jobs::{
     Inward, Jobs, LanePage, Lanes, MakeReport, NewJob, Next, Numbered, OpenJob, Recall, Reference,
     Reported, Sweep,
@@ -259,6 +260,26 @@ impl Archives for Mortal {
 
     fn erase(&self, id: ConversationId, most: usize) -> Later<Result<usize, StoreFault>> {
         self.commit(|store| store.erase(id, most))
+impl Contacts for Mortal {
+    fn stand(&self, contact: Contact) {
+        self.write(|store| store.stand(contact));
+    }
+
+    fn contacts(&self, gateway: &str) -> Later<Result<Vec<Contact>, StoreFault>> {
+        self.read(|store| store.contacts(gateway))
+    }
+
+    fn all_of(
+        &self,
+        user: &str,
+        gateway: &str,
+        most: usize,
+    ) -> Later<Result<Vec<Item>, StoreFault>> {
+        self.read(|store| store.all_of(user, gateway, most))
+    }
+
+    fn forget(&self, user: &str, gateway: &str) -> Later<Result<(), StoreFault>> {
+        self.commit(|store| store.forget(user, gateway))
     }
 }
 

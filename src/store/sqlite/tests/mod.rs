@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::*;
 
 mod archives;
+mod contacts;
 mod jobs;
 mod kept;
 mod lanes;

@@ -1,0 +1,287 @@
+//! Who is whose contact, which users are there, and what was last heard of each contact: the
+//! memory behind presence. It decides nothing and sends nothing; rows on disk are the hub's.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::store::contacts::Standing;
+use crate::xmpp::jid::BareJid;
+
+/// Contacts one user may have.
+const MOST: usize = 10_000;
+
+/// The presence of a contact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mood {
+    /// Reachable.
+    pub(crate) online: bool,
+    /// Away, with this text.
+    pub(crate) away: Option<String>,
+}
+
+/// One address a user has to do with.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// How they stand to each other.
+    pub(crate) standing: Standing,
+    /// Its network; `None`: nothing that a live network knows.
+    pub(crate) network: Option<Box<str>>,
+    /// Its name there.
+    pub(crate) id: Box<str>,
+    /// What was heard of it; `None`: nothing, or not any more.
+    pub(crate) mood: Option<Mood>,
+}
+
+/// What a session is to know.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct View {
+    /// The user is there and wants this network.
+    pub(crate) wanted: bool,
+    /// Whom to watch, by their names on the network.
+    pub(crate) watch: BTreeSet<Box<str>>,
+}
+
+/// A user with all his contacts, by localpart.
+pub(crate) type Everything = (BareJid, Vec<(Box<str>, Entry)>);
+
+/// One user.
+#[derive(Debug, Default)]
+struct Person {
+    /// His resources that are available. The empty one: he did something that only who is there
+    /// does, and told no presence yet.
+    resources: BTreeSet<Box<str>>,
+    /// Networks where he has an account, which he is on while he is there.
+    accounts: BTreeSet<Box<str>>,
+    contacts: BTreeMap<Box<str>, Entry>,
+}
+
+/// Everybody who has anything to do with one gateway.
+#[derive(Debug, Default)]
+pub(crate) struct Book {
+    people: HashMap<BareJid, Person>,
+}
+
+impl Book {
+    /// A resource of the user is available; whether none was before.
+    pub(crate) fn came(&mut self, user: &BareJid, resource: &str) -> bool {
+        let person = self.people.entry(user.clone()).or_default();
+        let first = person.resources.is_empty();
+        if !resource.is_empty() {
+            person.resources.remove("");
+            person.resources.insert(resource.into());
+        } else if first {
+            person.resources.insert("".into());
+        }
+        first
+    }
+
+    /// A resource is gone (empty: all of them); whether it was the last.
+    pub(crate) fn went(&mut self, user: &BareJid, resource: &str) -> bool {
+        let Some(person) = self.people.get_mut(user) else {
+            return false;
+        };
+        let before = !person.resources.is_empty();
+        if resource.is_empty() {
+            person.resources.clear();
+        } else {
+            person.resources.remove(resource);
+            person.resources.remove("");
+        }
+        let last = before && person.resources.is_empty();
+        self.tidy(user);
+        last
+    }
+
+    /// Nobody is known to be there: the stream was cut, and what happened meanwhile is not known.
+    pub(crate) fn doubt_all(&mut self) {
+        for person in self.people.values_mut() {
+            person.resources.clear();
+        }
+    }
+
+    /// Full JIDs of the user that are available.
+    pub(crate) fn resources(&self, user: &BareJid) -> Vec<String> {
+        let person = self.people.get(user);
+        let known = person.into_iter().flat_map(|person| &person.resources);
+        known
+            .filter(|resource| !resource.is_empty())
+            .map(|resource| format!("{user}/{resource}"))
+            .collect()
+    }
+
+    /// Whether the user is there.
+    pub(crate) fn is_there(&self, user: &BareJid) -> bool {
+        self.people
+            .get(user)
+            .is_some_and(|person| !person.resources.is_empty())
+    }
+
+    /// The user has an account there.
+    pub(crate) fn has_account(&mut self, user: &BareJid, network: &str) {
+        let person = self.people.entry(user.clone()).or_default();
+        person.accounts.insert(network.into());
+    }
+
+    /// An address, if it is known.
+    pub(crate) fn entry(&self, user: &BareJid, local: &str) -> Option<&Entry> {
+        self.people.get(user)?.contacts.get(local)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn entry_mut(&mut self, user: &BareJid, local: &str) -> Option<&mut Entry> {
+        self.people.get_mut(user)?.contacts.get_mut(local)
+    }
+
+    /// An address, new if it was not known; `None`: the user has too many.
+    pub(crate) fn add(&mut self, user: &BareJid, local: &str, fresh: Entry) -> Option<&mut Entry> {
+        let person = self.people.entry(user.clone()).or_default();
+        if person.contacts.len() >= MOST && !person.contacts.contains_key(local) {
+            return None;
+        }
+        Some(person.contacts.entry(local.into()).or_insert(fresh))
+    }
+
+    /// Forgets an address.
+    pub(crate) fn drop_entry(&mut self, user: &BareJid, local: &str) {
+        if let Some(person) = self.people.get_mut(user) {
+            person.contacts.remove(local);
+        }
+        self.tidy(user);
+    }
+
+    /// Forgets a user; what he had is returned.
+    pub(crate) fn forget(&mut self, user: &BareJid) -> Vec<(Box<str>, Entry)> {
+        let person = self.people.remove(user).unwrap_or_default();
+        person.contacts.into_iter().collect()
+    }
+
+    /// What a session of the user on that network is to know.
+    pub(crate) fn view(&self, user: &BareJid, network: &str) -> View {
+        let Some(person) = self.people.get(user) else {
+            return View::default();
+        };
+        let here =
+            |entry: &&Entry| entry.network.as_deref() == Some(network) && !entry.standing.declined;
+        let watch: BTreeSet<Box<str>> = person
+            .contacts
+            .values()
+            .filter(here)
+            .map(|entry| entry.id.clone())
+            .collect();
+        let wanted = !watch.is_empty() || person.accounts.contains(network);
+        View {
+            wanted: wanted && !person.resources.is_empty(),
+            watch,
+        }
+    }
+
+    /// The networks the user is on while he is there.
+    pub(crate) fn networks(&self, user: &BareJid) -> BTreeSet<Box<str>> {
+        let Some(person) = self.people.get(user) else {
+            return BTreeSet::new();
+        };
+        let live = person.contacts.values().filter(|it| !it.standing.declined);
+        live.filter_map(|entry| entry.network.clone())
+            .chain(person.accounts.iter().cloned())
+            .collect()
+    }
+
+    /// Nothing is known of a network's contacts any more: those that were told to be online.
+    pub(crate) fn lost(&mut self, user: &BareJid, network: &str) -> Vec<Box<str>> {
+        let Some(person) = self.people.get_mut(user) else {
+            return Vec::new();
+        };
+        let mut gone = Vec::new();
+        for (local, entry) in &mut person.contacts {
+            if entry.network.as_deref() == Some(network)
+                && entry.mood.take().is_some_and(|mood| mood.online)
+                && entry.standing.to
+            {
+                gone.push(local.clone());
+            }
+        }
+        gone
+    }
+
+    /// Everybody with everything, to be told.
+    pub(crate) fn everybody(&self) -> Vec<Everything> {
+        let all = self.people.iter().map(|(user, person)| {
+            let contacts = person.contacts.iter();
+            let contacts = contacts.map(|(local, entry)| (local.clone(), entry.clone()));
+            (user.clone(), contacts.collect())
+        });
+        all.collect()
+    }
+
+    /// Who is nowhere and has nothing is not kept.
+    fn tidy(&mut self, user: &BareJid) {
+        let empty = self
+            .people
+            .get(user)
+            .is_some_and(|it| it.resources.is_empty() && it.contacts.is_empty());
+        if empty {
+            self.people.remove(user);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user() -> BareJid {
+        BareJid::parse("juliet@example.org").expect("a JID")
+    }
+
+    fn entry(network: &str, id: &str) -> Entry {
+        Entry {
+            standing: Standing {
+                to: true,
+                ..Standing::default()
+            },
+            network: Some(network.into()),
+            id: id.into(),
+            mood: None,
+        }
+    }
+
+    #[test]
+    fn the_first_resource_comes_and_the_last_goes() {
+        let (mut book, user) = (Book::default(), user());
+        assert!(book.came(&user, ""));
+        assert!(!book.came(&user, "phone"), "he was there before he said so");
+        assert!(!book.came(&user, "desk"));
+        assert!(!book.went(&user, "phone"));
+        assert!(book.went(&user, "desk"));
+        assert!(!book.went(&user, "desk"));
+        assert!(book.people.is_empty());
+    }
+
+    #[test]
+    fn a_network_is_wanted_while_its_user_is_there_and_has_somebody_on_it() {
+        let (mut book, user) = (Book::default(), user());
+        book.add(&user, "a%net", entry("net", "a"));
+        assert!(!book.view(&user, "net").wanted);
+        book.came(&user, "phone");
+        assert!(book.view(&user, "net").wanted);
+        assert!(!book.view(&user, "other").wanted);
+        let declined = book.entry_mut(&user, "a%net").expect("an entry");
+        declined.standing = Standing {
+            declined: true,
+            ..Standing::default()
+        };
+        assert_eq!(book.view(&user, "net"), View::default());
+    }
+
+    #[test]
+    fn only_who_was_online_is_told_to_be_lost() {
+        let (mut book, user) = (Book::default(), user());
+        for id in ["a", "b"] {
+            book.add(&user, id, entry("", id));
+        }
+        let mood = |online| Some(Mood { online, away: None });
+        book.entry_mut(&user, "a").expect("an entry").mood = mood(true);
+        book.entry_mut(&user, "b").expect("an entry").mood = mood(false);
+        assert_eq!(book.lost(&user, ""), ["a".into()]);
+        assert_eq!(book.lost(&user, ""), [] as [Box<str>; 0]);
+    }
+}

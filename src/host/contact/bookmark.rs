@@ -1,0 +1,148 @@
+//! Rooms that a user is in without having entered them appear by themselves: as a bookmark
+//! (XEP-0402) where his server lets the gateway publish in his name (XEP-0356 §4.4), else by a
+//! direct invitation (XEP-0249).
+//!
+//! A bookmark that is there already is the user's own: it stays as it is, with its extensions.
+
+use std::sync::Arc;
+
+use super::hub::{Hub, condition};
+use crate::component::Class;
+use crate::host::post::head;
+use crate::xmpp::element::Element;
+use crate::xmpp::jid::BareJid;
+use crate::xmpp::ns;
+use crate::xmpp::write::{Sender, StanzaName};
+
+impl Hub {
+    /// A room of this localpart, where the user has that nickname, is to appear.
+    pub(crate) fn room_appears(self: &Arc<Self>, user: &BareJid, local: &str, nick: &str) {
+        if !self.privileges.of(user.domain()).pubsub {
+            return self.invite(user, local);
+        }
+        let (hub, user) = (Arc::clone(self), user.clone());
+        let (local, nick) = (local.to_owned(), nick.to_owned());
+        tokio::spawn(async move {
+            let Ok(_place) = Arc::clone(&hub.places).acquire_owned().await else {
+                return;
+            };
+            if !hub.bookmark(&user, &local, &nick).await {
+                hub.invite(&user, &local);
+            }
+        });
+    }
+
+    /// XEP-0249 §2, from the room itself.
+    fn invite(&self, user: &BareJid, local: &str) {
+        let from = Sender {
+            local: Some(local),
+            resource: None,
+        };
+        let jid = format!("{local}@{}", self.outbox.domain());
+        self.outbox.push(|batch| {
+            let head = head(StanzaName::Message, from, user.as_str(), None, None);
+            batch.stanza(Class::Message, head, |xml| {
+                xml.start_ns("x", ns::MUC_DIRECT_INVITE).attr("jid", &jid);
+                xml.end();
+            });
+        });
+    }
+
+    /// Whether a bookmark is there in the end.
+    async fn bookmark(&self, user: &BareJid, local: &str, nick: &str) -> bool {
+        let room = format!("{local}@{}", self.outbox.domain());
+        let item = Element::new("item", ns::PUBSUB).with_attr("id", &room);
+        let items = Element::new("items", ns::PUBSUB)
+            .with_attr("node", ns::BOOKMARKS)
+            .with_child(item);
+        let Some(found) = self.in_his_name(user, "get", items, None).await else {
+            return false;
+        };
+        if has_item(&found) {
+            return true;
+        }
+        if !matches!(condition(&found), "" | "item-not-found") {
+            return self.not_done(user, &found);
+        }
+        let name = local.split(['%', '@']).next().unwrap_or(local);
+        let conference = Element::new("conference", ns::BOOKMARKS)
+            .with_attr("name", &crate::xmpp::escape::unescape(name))
+            .with_attr("autojoin", "true")
+            .with_child(Element::new("nick", ns::BOOKMARKS).with_text(nick));
+        let item = Element::new("item", ns::PUBSUB)
+            .with_attr("id", &room)
+            .with_child(conference);
+        let publish = Element::new("publish", ns::PUBSUB)
+            .with_attr("node", ns::BOOKMARKS)
+            .with_child(item);
+        match self
+            .in_his_name(user, "set", publish, Some(options()))
+            .await
+        {
+            Some(done) if done.attr("type") == Some("result") => true,
+            Some(refused) => self.not_done(user, &refused),
+            None => false,
+        }
+    }
+
+    fn not_done(&self, user: &BareJid, answer: &Element) -> bool {
+        tracing::warn!(%user, condition = condition(answer), "no bookmark is published");
+        self.privileges
+            .revoke(user.domain(), |rights| rights.pubsub = false);
+        false
+    }
+
+    /// A PubSub request to the user's own account; the iq that answered it.
+    async fn in_his_name(
+        &self,
+        user: &BareJid,
+        kind: &str,
+        request: Element,
+        more: Option<Element>,
+    ) -> Option<Element> {
+        let mut pubsub = Element::new("pubsub", ns::PUBSUB).with_child(request);
+        if let Some(more) = more {
+            pubsub = pubsub.with_child(more);
+        }
+        let iq = Element::new("iq", ns::CLIENT)
+            .with_attr("type", kind)
+            .with_attr("id", "bookmark")
+            .with_attr("from", user.as_str())
+            .with_attr("to", user.as_str())
+            .with_child(pubsub);
+        let wrapped = Element::new("privileged_iq", ns::PRIVILEGE).with_child(iq);
+        let answer = self.asker.ask(&self.outbox, user.as_str(), kind, &wrapped);
+        let answer = answer.await?;
+        let inner = answer
+            .child("privilege", ns::PRIVILEGE)
+            .and_then(|it| it.child("forwarded", ns::FORWARD))
+            .and_then(|it| it.child("iq", ns::COMPONENT));
+        Some(inner.cloned().unwrap_or(answer))
+    }
+}
+
+fn has_item(answer: &Element) -> bool {
+    let items = answer
+        .child("pubsub", ns::PUBSUB)
+        .and_then(|it| it.child("items", ns::PUBSUB));
+    items.is_some_and(|items| items.child("item", ns::PUBSUB).is_some())
+}
+
+/// XEP-0402 §4, example "publish-options".
+fn options() -> Element {
+    let field = |var: &str, value: &str| {
+        let value = Element::new("value", ns::DATA_FORMS).with_text(value);
+        Element::new("field", ns::DATA_FORMS)
+            .with_attr("var", var)
+            .with_child(value)
+    };
+    let form_type = field("FORM_TYPE", ns::PUBSUB_PUBLISH_OPTIONS).with_attr("type", "hidden");
+    let form = Element::new("x", ns::DATA_FORMS)
+        .with_attr("type", "submit")
+        .with_child(form_type)
+        .with_child(field("pubsub#persist_items", "true"))
+        .with_child(field("pubsub#max_items", "max"))
+        .with_child(field("pubsub#send_last_published_item", "never"))
+        .with_child(field("pubsub#access_model", "whitelist"));
+    Element::new("publish-options", ns::PUBSUB).with_child(form)
+}

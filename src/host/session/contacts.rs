@@ -1,0 +1,98 @@
+//! The user's contacts on this network: whom the gateway watches, and what it tells of them
+//! (XEP-0100 §4.4 to 4.6). Who is a contact, and who is told, is the hub's (`contact::hub`).
+
+use std::collections::BTreeSet;
+
+use isthmus_gateway::{Command, Fault, FaultKind, Kind};
+
+use super::{Link, Pending, Session};
+use crate::host::contact::Mood;
+
+/// What the session does for contacts.
+#[derive(Debug, Default)]
+pub(super) struct Watching {
+    /// The user is there and wants this network.
+    pub(super) wanted: bool,
+    /// Who is watched, by name.
+    on: BTreeSet<Box<str>>,
+}
+
+impl Session {
+    /// Whether there is anything to be connected for.
+    pub(crate) fn needs_network(&self) -> bool {
+        self.rooms.len() > 0 || self.watching.wanted || !self.base.commands.is_empty()
+    }
+
+    /// Whose presence the user wants may have changed, or whether he is there.
+    pub(crate) fn contacts_changed(&mut self) {
+        let view = self.base.hub.view(&self.base.user, &self.base.network);
+        self.watching.wanted = view.wanted && self.base.link != Link::Over;
+        // Asked for when there is somebody to ask.
+        if self.base.link != Link::Online {
+            return;
+        }
+        if !self.base.facts.caps.watch {
+            return;
+        }
+        let before = std::mem::replace(&mut self.watching.on, view.watch);
+        let after = self.watching.on.clone();
+        for contact in before.difference(&after) {
+            let contact = contact.to_string().into();
+            self.base
+                .issue(Command::Watch { contact, on: false }, Pending::Nothing);
+        }
+        for contact in after.difference(&before) {
+            let pending = Pending::Watch(contact.clone());
+            let contact = contact.to_string().into();
+            self.base
+                .issue(Command::Watch { contact, on: true }, pending);
+        }
+    }
+
+    /// The network knows nothing of what was watched on an earlier connection.
+    pub(super) fn watch_anew(&mut self) {
+        self.watching.on.clear();
+        self.contacts_changed();
+    }
+
+    /// The network cannot be spoken to.
+    pub(super) fn nothing_watched(&mut self, fault: &Fault, again: bool, first: bool) {
+        self.base
+            .hub
+            .network_lost(&self.base.user, &self.base.network);
+        if !self.watching.wanted {
+            return;
+        }
+        if first || !again {
+            self.base.hub.login_failed(&self.base.user, fault);
+        }
+        self.watching.wanted = again;
+    }
+
+    /// The network tells of a contact.
+    pub(super) fn contact_seen(&mut self, contact: &str, online: bool, away: Option<String>) {
+        let Ok(local) = self.base.local(Kind::Contact, contact) else {
+            return;
+        };
+        let base = &self.base;
+        let mood = Mood { online, away };
+        base.hub
+            .seen(&base.user, &base.network, (&local, contact), mood);
+    }
+
+    /// A contact cannot be watched.
+    pub(super) fn not_watched(&mut self, contact: &str, fault: &Fault) {
+        let unknown = matches!(
+            fault.kind,
+            FaultKind::NoSuchTarget | FaultKind::BadAddress | FaultKind::Forbidden
+        );
+        if !unknown {
+            return tracing::debug!(%fault, contact, "a contact cannot be watched");
+        }
+        self.watching.on.remove(contact);
+        if let Ok(local) = self.base.local(Kind::Contact, contact) {
+            let words = crate::host::fault::words(fault);
+            self.base.hub.refused(&self.base.user, &local, words);
+        }
+    }
+}
