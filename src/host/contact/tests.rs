@@ -294,6 +294,7 @@ async fn subscriptions_outlive_the_program() {
     presence(&mut scene, "echo@", None).await;
     scene.give(&to_echo("subscribed"));
 
+    scene.store.synced().await.expect("on disk");
     let mut scene = scene.restart();
     scene.up();
     presence(&mut scene, "echo@", Some("probe")).await;
@@ -302,6 +303,7 @@ async fn subscriptions_outlive_the_program() {
 
     scene.give(&to_echo("unsubscribe"));
     presence(&mut scene, "echo@", Some("unsubscribe")).await;
+    scene.store.synced().await.expect("on disk");
     let mut scene = scene.restart();
     scene.up();
     scene.give(&to_echo("probe"));
