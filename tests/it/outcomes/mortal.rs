@@ -260,6 +260,9 @@ impl Archives for Mortal {
 
     fn erase(&self, id: ConversationId, most: usize) -> Later<Result<usize, StoreFault>> {
         self.commit(|store| store.erase(id, most))
+    }
+}
+
 impl Contacts for Mortal {
     fn stand(&self, contact: Contact) {
         self.write(|store| store.stand(contact));
