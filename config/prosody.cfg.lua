@@ -5,9 +5,21 @@
 component_ports = { 5347 }
 component_interfaces = { "127.0.0.1" }
 
+-- Optional: lets Isthmus put contacts into rosters, and rooms into bookmarks (XEP-0356). Needs
+-- mod_privilege of prosody-modules, enabled here and at the Component below.
+-- VirtualHost "example.org"
+--     modules_enabled = { "privilege" }
+--     privileged_entities = {
+--         ["irc.example.org"] = {
+--             roster = "both";
+--             iq = { ["http://jabber.org/protocol/pubsub"] = "both" };
+--         };
+--     }
+
 -- One Component per gateway; the domain is gateway.*.domain, the secret component.secret.
 Component "irc.example.org"
     component_secret = "change me"
+    -- modules_enabled = { "privilege" }
     -- A restarted Isthmus takes over from its own half-dead connection.
     component_conflict_resolve = "kick_old"
     -- Above it Prosody closes the stream; component.stanza_limit must stay below.

@@ -44,6 +44,21 @@ impl Asker {
         to: &str,
         payload: impl FnOnce(&mut Xml<'_>),
     ) -> Option<Element> {
+        let answer = self.ask(to, "get", payload).await?;
+        if answer.attr("type") != Some("result") {
+            return None;
+        }
+        answer.children().next().cloned()
+    }
+
+    /// Asks `to` with an iq of that type; the iq that answers, be it an error. `None`: no answer in
+    /// time.
+    pub(crate) async fn ask(
+        &self,
+        to: &str,
+        kind: &str,
+        payload: impl FnOnce(&mut Xml<'_>),
+    ) -> Option<Element> {
         let mut random = [0; 16];
         SystemRandom::new().fill(&mut random).ok()?;
         let id = format!("ask-{}", hex::encode(random));
@@ -58,14 +73,10 @@ impl Asker {
         let waiting = Waiting { asker: self, id };
         self.outbox.push(|batch| {
             let from = Sender::default();
-            let head = head(StanzaName::Iq, from, to, Some("get"), Some(&waiting.id));
+            let head = head(StanzaName::Iq, from, to, Some(kind), Some(&waiting.id));
             batch.stanza(Class::IqRequest, head, payload);
         });
-        let answer = tokio::time::timeout(PATIENCE, answer).await.ok()?.ok()?;
-        if answer.attr("type") != Some("result") {
-            return None;
-        }
-        answer.children().next().cloned()
+        tokio::time::timeout(PATIENCE, answer).await.ok()?.ok()
     }
 
     /// Takes a result or an error that came for the gateway.

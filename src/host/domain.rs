@@ -105,14 +105,20 @@ impl Domain {
         let _ = self.asker.set(Arc::clone(&asker));
         if self.gateway.courier().is_some() {
             let (gateway, shared) = (Arc::clone(&self.gateway), Arc::clone(&self.shared));
-            let courier = CourierHost::start(gateway, shared, self.access(), outbox.clone(), asker);
+            let courier = CourierHost::start(
+                gateway,
+                shared,
+                self.access(),
+                outbox.clone(),
+                Arc::clone(&asker),
+            );
             let _ = self.courier.set(courier);
         } else {
             self.start_gateway(&outbox);
         }
         let (gateway, shared) = (Arc::clone(&self.gateway), Arc::clone(&self.shared));
         let domain = Arc::downgrade(self);
-        let hub = Hub::start(gateway, shared, outbox.clone(), domain.clone());
+        let hub = Hub::start(gateway, shared, outbox.clone(), asker, domain.clone());
         let _ = self.hub.set(Arc::clone(&hub));
         let (gateway, shared) = (Arc::clone(&self.gateway), Arc::clone(&self.shared));
         let courier = self.courier.get().cloned();
@@ -258,7 +264,7 @@ impl Domain {
         let route = route(stanza.kind(), stanza.kind_attr().as_deref(), addressee);
         let asks = !matches!(
             route,
-            Route::Drop | Route::Tell | Route::End | Route::Presence | Route::Answer
+            Route::Drop | Route::Tell | Route::End | Route::Presence
         );
         let user = from.bare();
         if asks && !self.access().admits(&user) {
@@ -293,7 +299,7 @@ impl Domain {
                 }
             }
             // These have been taken.
-            Route::Subscription | Route::Presence | Route::Answer => {}
+            Route::Subscription | Route::Presence => {}
             Route::Open if self.is_job(&stanza, &local) => self.send(outbox, &stanza, user, &local),
             Route::Open => {
                 let key = Key {

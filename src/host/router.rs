@@ -24,8 +24,6 @@ pub(crate) enum Route {
     Subscription,
     /// The host: the user's own coming and going.
     Presence,
-    /// The host, which may have asked.
-    Answer,
     /// The sender gets `bad-request`: not a stanza of RFC 6120.
     BadRequest,
 }
@@ -48,7 +46,7 @@ pub(crate) fn route(stanza: StanzaKind, kind: Option<&str>, to: Addressee) -> Ro
         StanzaKind::Presence => route_presence(kind, to),
         StanzaKind::Iq => match (kind, to) {
             // RFC 6120 §8.2.3: a result or an error is never answered.
-            (Some("result" | "error"), Addressee::Gateway) => Route::Answer,
+            (Some("result" | "error"), Addressee::Gateway) => Route::Drop,
             (Some("result" | "error"), _) => Route::Tell,
             (Some("get" | "set"), Addressee::Gateway) => Route::Host,
             (Some("get" | "set"), _) => Route::Ask,
@@ -116,7 +114,7 @@ mod tests {
                 assert!(
                     matches!(
                         route,
-                        Route::Drop | Route::End | Route::Tell | Route::Presence | Route::Answer
+                        Route::Drop | Route::End | Route::Tell | Route::Presence
                     ),
                     "{route:?}"
                 );

@@ -7,6 +7,7 @@ mod archive;
 mod attach;
 mod attach_tls;
 mod clients;
+mod contacts;
 mod conversation;
 mod crash;
 mod double;

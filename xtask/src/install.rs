@@ -15,10 +15,14 @@ use isthmus_test_support::paths;
 use crate::run::{cargo, output, run, works};
 
 /// What is wanted, and the files that show that it is there.
-const PACKAGES: [Package; 14] = [
+const PACKAGES: [Package; 15] = [
     (
         "prosody",
         &["usr/bin/prosody", "usr/lib/prosody", "usr/bin/lua5.4"],
+    ),
+    (
+        "prosody-modules",
+        &["usr/lib/prosody/modules/mod_privilege"],
     ),
     ("lua5.4", &["usr/bin/lua5.4"]),
     ("ejabberd", &["usr/sbin/ejabberdctl", "usr/lib/erlang"]),

@@ -111,7 +111,9 @@ impl Hub {
             .with_attr("to", user.as_str())
             .with_child(pubsub);
         let wrapped = Element::new("privileged_iq", ns::PRIVILEGE).with_child(iq);
-        let answer = self.asker.ask(&self.outbox, user.as_str(), kind, &wrapped);
+        let answer = self.asker.ask(user.as_str(), kind, |xml| {
+            xml.element(&wrapped);
+        });
         let answer = answer.await?;
         let inner = answer
             .child("privilege", ns::PRIVILEGE)

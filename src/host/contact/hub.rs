@@ -13,11 +13,11 @@ use isthmus_gateway::{Address, Fault, Gateway, Kind, Parsed};
 use tokio::sync::{Notify, Semaphore};
 
 use super::account_of;
-use super::asker::Asker;
 use super::book::{Book, Entry, Mood, View};
 use super::privilege::Privileges;
 use super::rounds::Rounds;
 use crate::component::{Class, Outbox};
+use crate::host::asker::Asker;
 use crate::host::desk::registers;
 use crate::host::domain::Domain;
 use crate::host::post::head;
@@ -42,7 +42,7 @@ pub(crate) struct Hub {
     pub(super) domain: Weak<Domain>,
     book: Mutex<Book>,
     pub(super) privileges: Privileges,
-    pub(super) asker: Asker,
+    pub(super) asker: Arc<Asker>,
     pub(super) places: Arc<Semaphore>,
     pub(super) rounds: Mutex<Rounds>,
     /// There is somebody to be told.
@@ -55,9 +55,9 @@ impl Hub {
         gateway: Arc<dyn Gateway>,
         shared: Arc<Shared>,
         outbox: Outbox,
+        asker: Arc<Asker>,
         domain: Weak<Domain>,
     ) -> Arc<Self> {
-        let asker = Asker::new(shared.next_session());
         let hub = Arc::new(Self {
             gateway,
             shared,
@@ -289,13 +289,6 @@ impl Hub {
             for kind in ["unsubscribe", "unsubscribed", "unavailable"] {
                 self.say(&local, user, Some(kind));
             }
-        }
-    }
-
-    /// An answer to the gateway itself, wanted or not.
-    pub(crate) fn answered(&self, id: &str, from: &str, iq: impl FnOnce() -> Option<Element>) {
-        if !self.asker.answer(id, from, iq) {
-            tracing::debug!(id, from, "an answer to nothing that was asked");
         }
     }
 

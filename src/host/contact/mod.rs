@@ -6,9 +6,8 @@
 //! * `hub`, with `book`, `subscription`, `rounds`: presence of the gateway and of contacts, and of
 //!   their users (RFC 6121 §3, XEP-0100 §4.4 to 4.7).
 //! * `roster`, `bookmark`: things that appear by themselves where clients look for them, with
-//!   `privilege` (XEP-0356) and `asker`.
+//!   `privilege` (XEP-0356).
 
-mod asker;
 mod book;
 mod bookmark;
 mod hub;

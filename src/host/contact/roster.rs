@@ -82,7 +82,9 @@ impl Hub {
             .with_attr("subscription", "both")
             .with_child(group);
         let query = Element::new("query", ns::ROSTER).with_child(item);
-        let answer = self.asker.ask(&self.outbox, user.as_str(), "set", &query);
+        let answer = self.asker.ask(user.as_str(), "set", |xml| {
+            xml.element(&query);
+        });
         let Some(answer) = answer.await else {
             return false;
         };

@@ -77,10 +77,6 @@ impl Domain {
                     hub.presence(from, to, kind.as_deref(), || stanza.element().ok());
                 }
             }
-            (Route::Answer, _) => {
-                let id = stanza.id().unwrap_or_default();
-                hub.answered(&id, from.as_str(), || stanza.element().ok());
-            }
             (Route::Host, StanzaKind::Message) if from.local().is_none() => {
                 return stanza.element().is_ok_and(|it| hub.advert(from, &it));
             }

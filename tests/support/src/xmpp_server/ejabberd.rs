@@ -39,6 +39,12 @@ const MODULES: &str = "modules:
   mod_version: {}
 ";
 
+/// One more module.
+const PRIVILEGES: &str = "  mod_privilege:
+    roster:
+      both: all
+";
+
 /// A running ejabberd.
 #[derive(Debug)]
 pub struct Ejabberd {
@@ -67,6 +73,17 @@ impl Ejabberd {
     /// As [`Self::start_with`], with TLS from the first byte at the port for components.
     pub fn start_tls(components: &[&str]) -> Self {
         Self::start_over(components, true, None)
+    }
+
+    /// As [`Self::start_with`]; every component is privileged (XEP-0356) as to rosters.
+    pub fn start_privileged(components: &[&str]) -> Self {
+        let mut this = Self::start_with(components);
+        let path = this.dir.path().join("ejabberd.yml");
+        let config = fs::read_to_string(&path).expect("written");
+        // The modules stand last.
+        fs::write(&path, config + PRIVILEGES).expect("written");
+        this.restart();
+        this
     }
 
     fn start_over(components: &[&str], tls: bool, upload: Option<Port>) -> Self {

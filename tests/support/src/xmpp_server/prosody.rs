@@ -55,6 +55,17 @@ impl Prosody {
         Self::start_over(components, Some(Port::reserve()))
     }
 
+    /// As [`Self::start_with`]; the first of them is privileged (XEP-0356): rosters and PubSub.
+    pub fn start_privileged(components: &[&str]) -> Self {
+        let mut this = Self::start_with(components);
+        let path = this.dir.path().join("prosody.cfg.lua");
+        let config = fs::read_to_string(&path).expect("written");
+        let domain = components.first().copied().unwrap_or_default();
+        fs::write(&path, with_privileges(&config, domain)).expect("written");
+        this.restart();
+        this
+    }
+
     fn start_over(components: &[&str], upload: Option<Port>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (c2s, component) = (Port::reserve(), Port::reserve());
@@ -192,4 +203,30 @@ Component "{ROOMS}" "muc"
         ));
     }
     text
+}
+
+/// The same configuration with the community module that grants privileges to a component.
+fn with_privileges(config: &str, domain: &str) -> String {
+    let module = paths::need("usr/lib/prosody/modules/mod_privilege");
+    let modules = module.parent().unwrap_or(&module).display().to_string();
+    let host = format!("VirtualHost \"{DOMAIN}\"\n");
+    let granted = format!(
+        r#"{host}    privileged_entities = {{
+        ["{domain}"] = {{
+            roster = "both";
+            iq = {{ ["http://jabber.org/protocol/pubsub"] = "both" }};
+        }};
+    }}
+"#
+    );
+    let component = format!("Component \"{domain}\"\n");
+    let enabled = format!("{component}    modules_enabled = {{ \"privilege\" }}\n");
+    let all = config
+        .replace(
+            "modules_enabled = { ",
+            "modules_enabled = { \"privilege\"; ",
+        )
+        .replace(&host, &granted)
+        .replace(&component, &enabled);
+    format!("plugin_paths = {{ \"{modules}\" }}\n{all}")
 }
