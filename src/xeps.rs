@@ -44,7 +44,8 @@ pub const XEPS: &[Xep] = &[
         50,
         "1.3.0",
         false,
-        "commands of the gateway, registration in steps; the same by chat",
+        "commands of the gateway, of networks and rooms: settings, registration in steps, a \
+         gateway's own; the same by chat",
         "host/command/adhoc.rs",
     ),
     xep(
@@ -97,8 +98,8 @@ pub const XEPS: &[Xep] = &[
         122,
         "1.0.2",
         false,
-        "ranges of numbers",
-        "host/room/config.rs",
+        "whole numbers, ranges and patterns, told and checked",
+        "host/form.rs",
     ),
     xep(
         184,

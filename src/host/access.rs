@@ -27,6 +27,11 @@ impl Access {
         }
     }
 
+    /// Whether this user runs the gateway.
+    pub fn is_run_by(&self, user: &BareJid) -> bool {
+        self.admins.contains(user)
+    }
+
     /// Whether this user may use the gateway.
     pub fn admits(&self, user: &BareJid) -> bool {
         self.domains.contains(user.domain())

@@ -1,19 +1,21 @@
-//! What is asked of the gateway itself: registration, addresses, commands. One for each domain.
+//! What is asked of the gateway itself: registration, addresses, commands, and of its networks and
+//! rooms, as far as it is the host that answers. One for each domain.
 //!
 //! It only matches and hands over: the meaning of each request stands in its own file.
 
 use std::sync::{Arc, Weak};
 
-use isthmus_gateway::{Fault, FaultKind, Gateway, Later};
+use isthmus_gateway::{Address, Fault, FaultKind, Gateway, Kind, Later};
 
 use super::archive::Readers;
-use super::command::{self, Sessions};
+use super::command::{self, Asker, Sessions};
 use super::contact::Hub;
 use super::courier::CourierHost;
 use super::domain::Domain;
 use super::errand::{Errands, PATIENCE};
 use super::reply::Origin;
 use super::shared::Shared;
+use super::words::Lang;
 use crate::component::Outbox;
 use crate::store::StoreFault;
 use crate::xmpp::element::Element;
@@ -62,32 +64,54 @@ impl Desk {
         }
     }
 
-    /// Takes an iq request to the gateway itself; false: it is for somebody else.
+    /// Who asks, and of whom. `lang`: the `xml:lang` of his request.
+    pub(crate) fn asker(
+        &self,
+        origin: &Origin,
+        user: &BareJid,
+        at: &Address,
+        lang: Option<&str>,
+    ) -> Asker {
+        let domain = self.outbox.domain();
+        let host = self.domain.upgrade();
+        Asker {
+            user: user.clone(),
+            peer: origin.peer.clone(),
+            at: at.clone(),
+            jid: match &origin.local {
+                Some(local) => format!("{local}@{domain}"),
+                None => domain.to_owned(),
+            },
+            admin: host.is_some_and(|host| host.is_run_by(user)),
+            asked_lang: lang.and_then(Lang::of),
+            lang: lang.and_then(Lang::of).unwrap_or_default(),
+        }
+    }
+
+    /// Takes an iq request to an address that has no resource; false: it is for somebody else.
     pub(crate) fn iq(
         self: &Arc<Self>,
         origin: &Origin,
-        user: &BareJid,
+        asker: Asker,
         get: bool,
         payload: &Element,
     ) -> bool {
         let gateway = &*self.gateway;
+        let (kind, itself) = (asker.at.kind, asker.at.kind == Kind::Gateway);
         match (payload.name(), payload.ns()) {
-            ("query", ns::REGISTER) if registers(gateway) => {
+            ("query", ns::REGISTER) if itself && registers(gateway) => {
                 let query = (!get).then(|| payload.clone());
-                self.register(origin.clone(), user.clone(), query);
+                self.register(origin.clone(), asker, query);
             }
-            ("query", ns::GATEWAY) if prompts(gateway) => {
+            ("query", ns::GATEWAY) if itself && prompts(gateway) => {
                 self.errands
                     .answer(origin.clone(), self.prompt(get, payload));
             }
             ("query", ns::DISCO_INFO | ns::DISCO_ITEMS) if get => {
-                let Some(answer) = command::disco(gateway, self.outbox.domain(), payload) else {
-                    return false;
-                };
-                self.errands.answer(origin.clone(), answer);
+                return self.commands(origin, &asker, payload);
             }
-            ("command", ns::COMMANDS) if command::any(gateway) => {
-                self.execute(origin.clone(), user, get, payload);
+            ("command", ns::COMMANDS) if command::any(gateway, kind) => {
+                self.execute(origin.clone(), asker, get, payload.clone());
             }
             _ => return false,
         }

@@ -54,7 +54,7 @@ pub(crate) fn of_gateway(gateway: &dyn Gateway) -> (Vec<Identity>, Vec<&'static 
     if desk::prompts(gateway) {
         features.push(ns::GATEWAY);
     }
-    if command::any(gateway) {
+    if command::any(gateway, Kind::Gateway) {
         features.push(ns::COMMANDS);
     }
     (manifest.identities.clone(), features)
@@ -107,8 +107,11 @@ pub(crate) fn info(
             Kind::Gateway => write(xml, &identities, &features),
             // What is asked of the gateway itself is not asked of a network.
             Kind::Network => {
-                let not_here = [ns::REGISTER, ns::GATEWAY, ns::COMMANDS];
-                features.retain(|feature| !not_here.contains(feature));
+                let commands = command::any(gateway, Kind::Network);
+                let not_here = [ns::REGISTER, ns::GATEWAY];
+                features.retain(|feature| {
+                    !not_here.contains(feature) && (commands || *feature != ns::COMMANDS)
+                });
                 write(xml, &identities, &features);
             }
             Kind::Room | Kind::Group if !full => write_room(xml, gateway, to, seen, archive),
@@ -248,6 +251,9 @@ fn write_room(
         either(flags.password, "muc_passwordprotected", "muc_unsecured"),
         either(flags.hidden, "muc_hidden", "muc_public"),
     ];
+    if command::any(gateway, to.kind) {
+        features.push(ns::COMMANDS);
+    }
     features.extend(chat::of_room(caps));
     features.extend(archive);
     write(xml, &[identity], &features);

@@ -166,6 +166,20 @@ impl Domain {
         }
     }
 
+    /// Whether this user runs the gateway.
+    pub(crate) fn is_run_by(&self, user: &BareJid) -> bool {
+        self.access().is_run_by(user)
+    }
+
+    /// Tells the sessions of a user that he has set something: of one network, or of all.
+    pub(crate) fn settings_changed(&self, user: &BareJid, network: Option<&str>) {
+        for (key, inbox) in self.table().live() {
+            if key.user == *user && network.is_none_or(|network| *key.network == *network) {
+                inbox.notify(|notices| notices.settings = true);
+            }
+        }
+    }
+
     /// Ends the sessions of a user who has removed his registration.
     pub(crate) fn unregistered(&self, user: &BareJid) {
         for (key, inbox) in self.table().live() {
@@ -428,13 +442,18 @@ impl Domain {
             Ok(element) => element,
             Err(fault) => return origin.error(outbox, fault.condition(), &fault.to_string()),
         };
-        let desk = self.desk.get().filter(|_| to.kind == Kind::Gateway);
+        let desk = self
+            .desk
+            .get()
+            .filter(|_| to.kind == Kind::Gateway || origin.resource.is_none());
+        let asker = |desk: &Arc<Desk>| desk.asker(&origin, user, &to, element.attr("xml:lang"));
         if stanza.kind() == StanzaKind::Message {
             let Some(body) = element.child("body", ns::COMPONENT) else {
                 return;
             };
             let chats = stanza.kind_attr().as_deref() != Some("groupchat");
-            if !desk.is_some_and(|desk| chats && desk.chat(&origin, user, &body.text())) {
+            let desk = desk.filter(|_| chats && to.kind == Kind::Gateway);
+            if !desk.is_some_and(|desk| desk.chat(&origin, asker(desk), &body.text())) {
                 origin.error(outbox, Condition::ServiceUnavailable, NOBODY_READS);
             }
             return;
@@ -445,7 +464,7 @@ impl Domain {
             return origin.error(outbox, Condition::BadRequest, text);
         };
         let get = stanza.kind_attr().as_deref() == Some("get");
-        if !desk.is_some_and(|desk| desk.iq(&origin, user, get, payload)) {
+        if !desk.is_some_and(|desk| desk.iq(&origin, asker(desk), get, payload)) {
             let archived = self.shared.archives(outbox.domain());
             service::answer(outbox, &*self.gateway, &origin, &to, get, payload, archived);
         }
@@ -492,6 +511,7 @@ impl Domain {
             names,
             hub,
             number: self.shared.next_session(),
+            desk: self.desk.get().cloned(),
         };
         let user = self.shared.user(&key.user);
         let now = tokio::time::Instant::now().into_std();

@@ -17,7 +17,7 @@ use crate::component::{Class, Outbox};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
-use crate::xmpp::write::{Sender, StanzaName};
+use crate::xmpp::write::StanzaName;
 
 /// How long an asker waits.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -177,7 +177,7 @@ impl Owed {
 
     fn write(&self, origin: &Origin, id: &str, words: &str) {
         self.outbox.push(|batch| {
-            let (name, from) = (StanzaName::Message, Sender::default());
+            let (name, from) = (StanzaName::Message, origin.sender());
             let head = head(name, from, &origin.peer, Some("chat"), Some(id));
             batch.stanza(Class::Message, head, |xml| {
                 xml.text_element("body", words);

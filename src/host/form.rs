@@ -1,17 +1,21 @@
 //! XEP-0004 data forms: questions of the contract as a form, answers read and checked, and tables.
 //!
 //! Nothing a client sends is believed: what a field asks for is checked here, whatever the client
-//! was shown (§3.4). An absent field is an empty one.
+//! was shown (§3.4; XEP-0122 §4). An absent field is an empty one.
 
 use std::collections::BTreeMap;
 
 use isthmus_gateway::{Fault, FaultKind, Field, FieldKind};
+use regex::RegexBuilder;
 
+use crate::host::words::{Lang, Text};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 
 /// Longest answer, in bytes.
 const LONGEST: usize = 4096;
+/// Largest compiled pattern, in bytes.
+const PATTERN_MAX: usize = 1 << 20;
 
 /// Answers by field name.
 pub(crate) type Answers = BTreeMap<String, String>;
@@ -27,6 +31,11 @@ pub(crate) fn ask(title: &str, words: &str, about: Option<&str>, fields: &[Field
     if let Some(about) = about {
         form = form.with_child(hidden(about));
     }
+    with(form, fields)
+}
+
+/// A form with more questions.
+pub(crate) fn with(form: Element, fields: &[Field]) -> Element {
     fields
         .iter()
         .fold(form, |form, it| form.with_child(field(it)))
@@ -37,6 +46,7 @@ fn field(asked: &Field) -> Element {
         FieldKind::Text | FieldKind::Number if !asked.options.is_empty() => "list-single",
         FieldKind::Text | FieldKind::Number => "text-single",
         FieldKind::Secret => "text-private",
+        FieldKind::Lines => "text-multi",
         FieldKind::Bool => "boolean",
         FieldKind::Choice => "list-single",
         FieldKind::Note => "fixed",
@@ -48,7 +58,13 @@ fn field(asked: &Field) -> Element {
     if asked.required {
         field = field.with_child(Element::new("required", ns::DATA_FORMS));
     }
+    field = validated(field, asked);
     match (&asked.value, asked.kind) {
+        (Some(lines), FieldKind::Lines) => {
+            for line in lines.lines() {
+                field = field.with_child(said("value", line));
+            }
+        }
         (None, FieldKind::Note) => field = field.with_child(said("value", &asked.label)),
         (None, _) | (_, FieldKind::Secret) => {}
         (Some(value), _) => field = field.with_child(said("value", value)),
@@ -58,6 +74,32 @@ fn field(asked: &Field) -> Element {
         field = field.with_child(option.with_child(said("value", value)));
     }
     field
+}
+
+/// XEP-0122 §3: what a value has to be like.
+fn validated(field: Element, asked: &Field) -> Element {
+    let validate =
+        |datatype| Element::new("validate", ns::VALIDATE).with_attr("datatype", datatype);
+    let rule = |name| Element::new(name, ns::VALIDATE);
+    match asked.kind {
+        FieldKind::Number if asked.min.is_some() || asked.max.is_some() => {
+            let mut range = rule("range");
+            for (name, bound) in [("min", asked.min), ("max", asked.max)] {
+                if let Some(bound) = bound {
+                    range = range.with_attr(name, &bound.to_string());
+                }
+            }
+            field.with_child(validate("xs:integer").with_child(range))
+        }
+        FieldKind::Number if asked.options.is_empty() => {
+            field.with_child(validate("xs:integer").with_child(rule("basic")))
+        }
+        FieldKind::Text | FieldKind::Secret if !asked.pattern.is_empty() => {
+            let regex = rule("regex").with_text(&asked.pattern);
+            field.with_child(validate("xs:string").with_child(regex))
+        }
+        _ => field,
+    }
 }
 
 /// Rows below named columns: names and labels (§3.4).
@@ -81,16 +123,14 @@ pub(crate) fn table(title: &str, columns: &[(&str, &str)], rows: &[Vec<String>])
     })
 }
 
-/// The answers in a form that was filled in.
+/// The answers in a form that was filled in; several values are lines of one.
 pub(crate) fn answers(form: &Element) -> Answers {
     let fields = form.children().filter(|it| it.is("field", ns::DATA_FORMS));
     let answer = |field: &Element| {
         let name = field.attr("var")?.to_owned();
-        let value = field.child("value", ns::DATA_FORMS);
-        Some((
-            name,
-            value.map(|it| it.text().into_owned()).unwrap_or_default(),
-        ))
+        let values = field.children().filter(|it| it.is("value", ns::DATA_FORMS));
+        let lines: Vec<_> = values.map(Element::text).collect();
+        Some((name, lines.join("\n")))
     };
     fields.filter_map(answer).collect()
 }
@@ -104,6 +144,7 @@ pub(crate) fn check(
     asked: &[Field],
     answers: &Answers,
     stored: Option<&Answers>,
+    lang: Lang,
 ) -> Result<Vec<Field>, Fault> {
     let asked = asked.iter().filter(|field| field.kind != FieldKind::Note);
     asked
@@ -117,8 +158,10 @@ pub(crate) fn check(
                 _ => value,
             };
             let value = match value {
-                Some(value) => Some(check_value(field, value)?),
-                None if field.required => return Err(refusal(field, "is missing")),
+                Some(value) => {
+                    Some(check_value(field, value).map_err(|what| refusal(field, what, lang))?)
+                }
+                None if field.required => return Err(refusal(field, Text::IsMissing, lang)),
                 None => None,
             };
             Ok(Field {
@@ -129,32 +172,69 @@ pub(crate) fn check(
         .collect()
 }
 
-fn check_value(field: &Field, value: &str) -> Result<String, Fault> {
+/// A value as it is kept; or what is wrong with it.
+fn check_value(field: &Field, value: &str) -> Result<String, Text> {
     if value.len() > LONGEST {
-        return Err(refusal(field, "is too long"));
+        return Err(Text::IsLong);
     }
-    if value.chars().any(char::is_control) {
-        return Err(refusal(field, "holds control characters"));
+    let lines = field.kind == FieldKind::Lines;
+    let control = |c: char| c.is_control() && !(lines && c == '\n');
+    if value.chars().any(control) {
+        return Err(Text::IsControl);
     }
     match field.kind {
-        FieldKind::Number if value.parse::<i64>().is_err() => {
-            Err(refusal(field, "is not a whole number"))
+        FieldKind::Number => {
+            let number: i64 = value.parse().map_err(|_| Text::IsNoNumber)?;
+            let small = field.min.is_some_and(|min| number < min);
+            if small || field.max.is_some_and(|max| number > max) {
+                return Err(Text::IsOutOfRange);
+            }
+            Ok(number.to_string())
         }
-        FieldKind::Bool => match value {
-            "1" | "true" => Ok("true".to_owned()),
-            "0" | "false" => Ok("false".to_owned()),
-            _ => Err(refusal(field, "is neither yes nor no")),
+        FieldKind::Bool => match value.to_ascii_lowercase().as_str() {
+            "1" | "true" | "yes" | "on" => Ok("true".to_owned()),
+            "0" | "false" | "no" | "off" => Ok("false".to_owned()),
+            _ => Err(Text::IsNeitherYesNor),
         },
         FieldKind::Choice if !field.options.iter().any(|(option, _)| option == value) => {
-            Err(refusal(field, "is none of what there is to choose from"))
+            Err(Text::IsNoChoice)
         }
+        _ if !fits(&field.pattern, value) => Err(Text::IsNotOfForm),
         _ => Ok(value.to_owned()),
     }
 }
 
-fn refusal(field: &Field, what: &str) -> Fault {
-    let text = format!("\u{201c}{}\u{201d} ({}) {what}", field.label, field.name);
+/// Whether each line matches a pattern as a whole. One that is no pattern lets everything pass:
+/// who declared it has to know, not who answers.
+fn fits(pattern: &str, value: &str) -> bool {
+    if pattern.is_empty() {
+        return true;
+    }
+    let whole = RegexBuilder::new(&format!("^(?:{pattern})$"))
+        .size_limit(PATTERN_MAX)
+        .build();
+    match whole {
+        Ok(whole) => value.lines().all(|line| whole.is_match(line)),
+        Err(error) => {
+            tracing::warn!(%error, pattern, "a gateway asks for what is no pattern");
+            true
+        }
+    }
+}
+
+fn refusal(field: &Field, what: Text, lang: Lang) -> Fault {
+    let what = lang.say(what);
+    let text = lang.tell(Text::BadField, &[&field.label, &field.name, what]);
     Fault::new(FaultKind::NotExpressible, text)
+}
+
+/// Whether a form is the one that was asked for: submitted, and of that `FORM_TYPE`, where it
+/// names one (XEP-0068 §3).
+pub(crate) fn is_of(form: &Element, about: Option<&str>) -> bool {
+    let submitted = matches!(form.attr("type"), Some("submit") | None);
+    let answers = answers(form);
+    let named = answers.get("FORM_TYPE").map(String::as_str);
+    submitted && (named.is_none() || named == about)
 }
 
 fn said(name: &str, text: &str) -> Element {
@@ -190,6 +270,7 @@ mod tests {
             std::slice::from_ref(field),
             &given(&field.name, value),
             None,
+            Lang::En,
         );
         fields.ok()?.remove(0).value
     }
@@ -217,10 +298,44 @@ mod tests {
     }
 
     #[test]
+    fn a_value_outside_of_what_is_asked_for_is_refused_by_the_name_of_its_field() {
+        let port = Field::new("port", "Port", FieldKind::Number).range(1, 65_535);
+        assert_eq!(checked(&port, "65535").as_deref(), Some("65535"));
+        let word = Field::new("word", "Word", FieldKind::Text).pattern("[a-z]+|[0-9]");
+        assert_eq!(checked(&word, "swan").as_deref(), Some("swan"));
+        // The alternatives do not run into the anchors.
+        assert_eq!(checked(&word, "7 of 9"), None);
+        let lines = Field::new("lines", "Lines", FieldKind::Lines).pattern("[a-z]+");
+        assert_eq!(checked(&lines, "a\nb").as_deref(), Some("a\nb"));
+        assert_eq!(checked(&lines, "a\n7"), None);
+        assert_eq!(checked(&lines, "a\rb"), None);
+        for (field, value) in [(&port, "0"), (&port, "65536"), (&word, "Swan")] {
+            let asked = std::slice::from_ref(field);
+            let fault = check(asked, &given(&field.name, value), None, Lang::En);
+            let fault = fault.expect_err("out of bounds");
+            assert!(fault.text.contains(&field.name), "{}", fault.text);
+        }
+    }
+
+    #[test]
+    fn a_form_tells_what_its_values_have_to_be_like() {
+        let port = Field::new("port", "Port", FieldKind::Number).range(1, 9);
+        let form = ask("", "", None, &[port]);
+        let field = form.child("field", ns::DATA_FORMS).expect("a field");
+        let validate = field.child("validate", ns::VALIDATE).expect("validated");
+        assert_eq!(validate.attr("datatype"), Some("xs:integer"));
+        let range = validate.child("range", ns::VALIDATE).expect("a range");
+        assert_eq!(
+            (range.attr("min"), range.attr("max")),
+            (Some("1"), Some("9"))
+        );
+    }
+
+    #[test]
     fn a_required_field_that_is_absent_or_blank_is_missing() {
         let field = [asked("t", FieldKind::Text, true)];
         for answers in [Answers::new(), given("t", " ")] {
-            let fault = check(&field, &answers, None).expect_err("missing");
+            let fault = check(&field, &answers, None, Lang::En).expect_err("missing");
             assert_eq!(fault.kind, FaultKind::NotExpressible);
         }
     }
@@ -228,9 +343,10 @@ mod tests {
     #[test]
     fn an_empty_secret_keeps_the_one_that_holds() {
         let field = [asked("s", FieldKind::Secret, true)];
-        let fields = check(&field, &given("s", ""), Some(&given("s", "old"))).expect("kept");
+        let fields =
+            check(&field, &given("s", ""), Some(&given("s", "old")), Lang::En).expect("kept");
         assert_eq!(fields[0].value.as_deref(), Some("old"));
-        assert!(check(&field, &given("s", ""), None).is_err());
+        assert!(check(&field, &given("s", ""), None, Lang::En).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! * `desk` takes what is asked of the gateway itself: `contact` (registration, addresses,
 //!   subscriptions) and `command`; `errand` answers it, once, when the answer is there.
 //! * `attachment` carries files both ways; `asker` asks other servers.
+//! * `setting` keeps what users set; `words` is what the host says, in their language.
 //! * One XEP, one file: `disco`, `caps`, `ping`, `version`, `delay`, `form`.
 //!
 //! Not here: bytes and streams (`component`), what a foreign network says (`gateways/`).
@@ -41,9 +42,11 @@ mod rsm;
 mod scene;
 mod service;
 mod session;
+mod setting;
 mod shared;
 mod table;
 mod version;
+mod words;
 
 pub use self::access::Access;
 pub use self::attachment::{FileSettings, Files, serve as serve_files};

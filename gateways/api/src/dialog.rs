@@ -12,6 +12,8 @@ pub enum FieldKind {
     Text,
     /// A secret: never shown again.
     Secret,
+    /// Several lines of text, joined by `\n` in the value.
+    Lines,
     /// Yes or no.
     Bool,
     /// A whole number.
@@ -38,6 +40,61 @@ pub struct Field {
     pub options: Vec<(String, String)>,
     /// It must be answered.
     pub required: bool,
+    /// The least number.
+    pub min: Option<i64>,
+    /// The greatest number.
+    pub max: Option<i64>,
+    /// What each line must match as a whole: a regular expression as XEP-0122 §3.2.4 has them
+    /// (POSIX extended); empty: anything goes.
+    pub pattern: String,
+}
+
+impl Field {
+    /// A field without a value that need not be answered.
+    pub fn new(name: &str, label: &str, kind: FieldKind) -> Self {
+        Self {
+            name: name.to_owned(),
+            label: label.to_owned(),
+            kind,
+            ..Self::default()
+        }
+    }
+
+    /// With a present or proposed value.
+    #[must_use]
+    pub fn value(mut self, value: &str) -> Self {
+        self.value = Some(value.to_owned());
+        self
+    }
+
+    /// A number within these bounds, which belong to it.
+    #[must_use]
+    pub fn range(mut self, min: i64, max: i64) -> Self {
+        (self.min, self.max) = (Some(min), Some(max));
+        self
+    }
+
+    /// Text of which every line matches this as a whole.
+    #[must_use]
+    pub fn pattern(mut self, pattern: &str) -> Self {
+        pattern.clone_into(&mut self.pattern);
+        self
+    }
+
+    /// One of these, each a value and a label.
+    #[must_use]
+    pub fn options(mut self, options: &[(&str, &str)]) -> Self {
+        let owned = |&(value, label): &(&str, &str)| (value.to_owned(), label.to_owned());
+        self.options = options.iter().map(owned).collect();
+        self
+    }
+
+    /// It must be answered.
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
 }
 
 /// One step of a dialog: what is asked, or what was answered.
@@ -52,6 +109,9 @@ pub struct Dialog {
     pub title: String,
     /// The questions, or the answers.
     pub fields: Vec<Field>,
+    /// The address whose command it is; none where it is about the gateway as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<crate::Address>,
 }
 
 /// How a step of a dialog ended.

@@ -6,8 +6,8 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Account, Address, AddressFault, Caps, Courier, Dialog, Fault, Field, Later, Parsed, Session,
-    Step, Uplink, User,
+    Account, Address, AddressFault, Caps, Courier, Dialog, Fault, Field, Later, Offered, Parsed,
+    Session, SettingTables, Settings, Step, Uplink, User,
 };
 
 /// What a gateway shows itself as in service discovery (XEP-0030 identities).
@@ -22,7 +22,7 @@ pub struct Identity {
 }
 
 /// What a gateway says of itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Its kind, such as `irc`.
     pub name: String,
@@ -38,6 +38,12 @@ pub struct Manifest {
     pub prompt: String,
     /// Jobs may be handed out twice without harm.
     pub idempotent: bool,
+    /// What users may set.
+    #[serde(default)]
+    pub settings: SettingTables,
+    /// Its own commands.
+    #[serde(default)]
+    pub commands: Vec<Offered>,
 }
 
 /// One kind of foreign network.
@@ -63,15 +69,23 @@ pub trait Gateway: Send + Sync {
     /// Writes the unescaped localpart of an address.
     fn format(&self, address: &Address) -> Result<String, AddressFault>;
 
+    /// What can be set of an address, each field with its default as value. Pure, and the same
+    /// fields for every address of a kind.
+    fn settings(&self, at: &Address) -> Vec<Field> {
+        self.manifest().settings.of(at.kind).to_vec()
+    }
+
     /// Starts what runs beside sessions (listeners, binds). Ends when drained.
     fn start(self: Arc<Self>, up: Arc<dyn Uplink>) -> Later<Result<(), Fault>>;
 
-    /// Opens a session. It connects by itself and tells of failure by `Event::Offline`.
+    /// Opens a session. It connects by itself and tells of failure by `Event::Offline`. `settings`
+    /// is what the user has set, defaults left out.
     fn open(
         &self,
         user: &User,
         account: Option<&Account>,
         network: &str,
+        settings: &Settings,
         kept: Option<&[u8]>,
     ) -> Box<dyn Session>;
 

@@ -32,6 +32,7 @@ mod fault;
 mod gateway;
 mod message;
 mod session;
+mod setting;
 mod uplink;
 mod user;
 
@@ -45,6 +46,7 @@ pub use fault::{Fault, FaultKind};
 pub use gateway::{Gateway, Identity, Manifest};
 pub use message::{Blob, Key, Message, Reply, Span, Style, Trust, Who};
 pub use session::{Close, Credit, Session, Sink};
+pub use setting::{Offered, SettingTables, Settings, Values};
 pub use uplink::{BlobWriter, Delivery, Handle, Ref, Refusal, Stored, Uplink};
 pub use user::{Account, User, UserId};
 

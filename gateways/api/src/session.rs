@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::{Command, Event, Tag};
+use crate::{Command, Event, Settings, Tag};
 
 /// Takes events. It can neither fail nor wait.
 pub trait Sink {
@@ -52,6 +52,12 @@ pub trait Session: Send {
 
     /// When `poll` must be called even if no byte moves. Asked after every `poll` and `command`.
     fn deadline(&self) -> Option<Instant>;
+
+    /// The user has changed what he set; these are all that hold now. What cannot be changed while
+    /// the connection stands holds from the next one on.
+    fn settings(&mut self, settings: &Settings, now: Instant) {
+        let _ = (settings, now);
+    }
 
     /// Begins to end the session: `poll` becomes `Ready` soon after, within a bound of the
     /// gateway's own choosing that is at most two seconds.

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use isthmus_gateway::{
     Account, Address, AddressFault, Courier, Dialog, Fault, FaultKind, Gateway, Later, Manifest,
-    Parsed, Session, Step, Uplink, User,
+    Parsed, Session, Settings, Step, Uplink, User,
 };
 use isthmus_kit::Bucket;
 use serde::Serialize;
@@ -163,12 +163,14 @@ impl Gateway for Exec {
         user: &User,
         account: Option<&Account>,
         network: &str,
+        settings: &Settings,
         kept: Option<&[u8]>,
     ) -> Box<dyn Session> {
         let now = Instant::now();
+        let opening = (network, settings, kept);
         let id = self
             .hub
-            .with(|machine| machine.open(user, account, network, kept, now));
+            .with(|machine| machine.open(user, account, opening, now));
         Box::new(Connection {
             hub: Arc::clone(&self.hub),
             id,

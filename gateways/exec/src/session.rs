@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use isthmus_gateway::{Close, Command, Credit, Session, Sink, Tag, Uplink};
+use isthmus_gateway::{Close, Command, Credit, Session, Settings, Sink, Tag, Uplink};
 use tokio::sync::Notify;
 
 use crate::translate::{Machine, SessionId};
@@ -105,6 +105,10 @@ impl Session for Connection {
     }
 
     /// The task that runs the process keeps all timers.
+    fn settings(&mut self, settings: &Settings, now: Instant) {
+        self.hub.with(|machine| machine.set(self.id, settings, now));
+    }
+
     fn deadline(&self) -> Option<Instant> {
         None
     }

@@ -66,6 +66,7 @@ impl Irc {
                 prompt: "channel or nickname with its network, such as #rust%irc.libera.chat"
                     .to_owned(),
                 idempotent: false,
+                ..Manifest::default()
             },
             random: RandomState::new(),
         }
@@ -229,6 +230,7 @@ impl Gateway for Irc {
         user: &User,
         account: Option<&Account>,
         network: &str,
+        _settings: &isthmus_gateway::Settings,
         _kept: Option<&[u8]>,
     ) -> Box<dyn Session> {
         let name = match self.fixed() {

@@ -16,6 +16,8 @@ pub struct Config {
     pub misbehave: bool,
     /// Users can register: a nickname, a line, a password.
     pub register: bool,
+    /// It has settings and commands of its own.
+    pub settings: bool,
     /// Milliseconds until what is late comes.
     pub delay_ms: u64,
     /// Milliseconds until a broken connection is tried again.
@@ -52,6 +54,7 @@ impl Default for Config {
             echo: true,
             misbehave: false,
             register: false,
+            settings: false,
             delay_ms: 1_000,
             retry_ms: 1_000,
             backlog: 100_000,

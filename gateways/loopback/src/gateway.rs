@@ -5,13 +5,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use isthmus_gateway::{
     Account, Address, AddressFault, Courier, Dialog, Fault, FaultKind, Gateway, Identity, Later,
-    Manifest, Parsed, Session, Step, Time, Uplink, User,
+    Manifest, Parsed, Session, SettingTables, Settings, Step, Time, Uplink, User,
 };
 
 use crate::courier::Jobs;
 use crate::translate::{World, question};
 use crate::transport::Wire;
-use crate::{Config, Control, address, register};
+use crate::{Config, Control, address, register, setting};
 
 /// One loopback network kind; clones of nothing, shared by `Arc`.
 pub struct Loopback {
@@ -40,6 +40,14 @@ impl Loopback {
             },
             prompt: "A room (#garden) or a name (echo), with %network behind it if need be.".into(),
             idempotent: true,
+            settings: match config.settings {
+                true => setting::tables(),
+                false => SettingTables::default(),
+            },
+            commands: match config.settings {
+                true => setting::commands(),
+                false => Vec::new(),
+            },
         };
         Self {
             manifest,
@@ -99,12 +107,15 @@ impl Gateway for Loopback {
         user: &User,
         account: Option<&Account>,
         network: &str,
+        settings: &Settings,
         kept: Option<&[u8]>,
     ) -> Box<dyn Session> {
         let kept = kept.and_then(|state| std::str::from_utf8(state).ok());
+        let set = settings.get("nick");
         let wished = account.and_then(|account| account.fields.get("nick"));
-        let nick = kept.or(wished.map(String::as_str)).unwrap_or(&user.local);
-        Box::new(self.wire.open(network, nick))
+        let wished = set.or(wished.map(String::as_str));
+        let nick = kept.or(wished).unwrap_or(&user.local);
+        Box::new(self.wire.open(network, nick, settings))
     }
 
     fn courier(&self) -> Option<&dyn Courier> {
@@ -118,6 +129,9 @@ impl Gateway for Loopback {
         }
         if step.name == register::CONFIRM {
             return Box::pin(std::future::ready(register::confirm(&step)));
+        }
+        if let Some(answer) = setting::command(&step) {
+            return Box::pin(std::future::ready(answer));
         }
         let word = step.fields.iter().find(|field| field.name == "word");
         let result = match (step.name.as_str(), word.and_then(|it| it.value.as_ref())) {

@@ -22,6 +22,7 @@
 //! | `transport.rs` | the session: bytes and wake-ups | yes |
 //! | `courier.rs` | durable jobs and what becomes of them | yes |
 //! | `register.rs` | what registration asks, and the word on the answers | no |
+//! | `setting.rs` | what can be set, and its own commands | no |
 //! | `gateway.rs` | the [`Gateway`](isthmus_gateway::Gateway) itself: opens the others | no |
 //!
 //! Every gateway has these files. Elsewhere `translate` turns commands into lines of a protocol;
@@ -43,6 +44,7 @@ mod control;
 mod courier;
 mod gateway;
 mod register;
+mod setting;
 mod translate;
 mod transport;
 

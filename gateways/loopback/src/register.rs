@@ -46,6 +46,7 @@ fn question(account: &Account) -> Result<Step, Fault> {
                 ..Field::default()
             },
         ],
+        ..Dialog::default()
     }))
 }
 

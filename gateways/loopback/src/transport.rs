@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use isthmus_gateway::{Close, Command, Credit, Event, Session, Sink, Tag};
+use isthmus_gateway::{Close, Command, Credit, Event, Session, Settings, Sink, Tag};
 
 use crate::translate::{ClientId, World};
 
@@ -33,10 +33,10 @@ impl Wire {
     }
 
     /// A session of a new client.
-    pub(crate) fn open(&self, network: &str, nick: &str) -> Connection {
+    pub(crate) fn open(&self, network: &str, nick: &str, settings: &Settings) -> Connection {
         Connection {
             wire: self.clone(),
-            id: self.with(|world| world.open(network, nick)),
+            id: self.with(|world| world.open(network, nick, settings)),
             closing: false,
         }
     }
@@ -94,6 +94,10 @@ impl Session for Connection {
     fn deadline(&self) -> Option<Instant> {
         self.wire
             .with(|world| world.client(self.id).and_then(|client| client.deadline()))
+    }
+
+    fn settings(&mut self, settings: &Settings, _now: Instant) {
+        self.wire.with(|world| world.set(self.id, settings));
     }
 
     fn close(&mut self, _why: Close) {

@@ -134,6 +134,7 @@ impl Gateway for Sms {
         _user: &User,
         _account: Option<&Account>,
         _network: &str,
+        _settings: &isthmus_gateway::Settings,
         _kept: Option<&[u8]>,
     ) -> Box<dyn Session> {
         Box::new(Unserved::new("SMS has no sessions"))
@@ -215,5 +216,6 @@ fn manifest(config: &Config) -> Manifest {
         },
         prompt: "A phone number, such as +1 416 993 8000, or a tel: or sms: address.".into(),
         idempotent: false,
+        ..Manifest::default()
     }
 }

@@ -106,6 +106,7 @@ fn manifest() -> Manifest {
         prompt: "A mail address, such as alice@example.org.".to_owned(),
         // A copy that is sent again bears the same Message-ID.
         idempotent: true,
+        ..Manifest::default()
     }
 }
 
@@ -174,6 +175,7 @@ impl Gateway for Smtp {
         _user: &User,
         _account: Option<&Account>,
         _network: &str,
+        _settings: &isthmus_gateway::Settings,
         _kept: Option<&[u8]>,
     ) -> Box<dyn Session> {
         Box::new(Unserved::new("mail has no live connection"))

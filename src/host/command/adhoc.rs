@@ -1,24 +1,25 @@
 //! XEP-0050 1.3 ad-hoc commands.
 //!
 //! A command that asks nothing is over with its first answer. One that asks has a session of two
-//! stages: the form, and what came of it. Dialogs of more steps are in `steps`. Sessions belong to the full JID that began them, and are
-//! forgotten after ten minutes or when there are too many.
+//! stages: the form, and what came of it. Dialogs of more steps are in `steps`. Sessions belong to
+//! the full JID that began them and the address it began them with, and are forgotten after ten
+//! minutes or when there are too many.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use isthmus_gateway::{Fault, FaultKind, Gateway};
+use isthmus_gateway::{Fault, FaultKind};
 use tokio::time::Instant;
 
-use super::{Command, Told, Work, any, named, table};
+use super::{Asker, Command, Page, Told, Work, named, table};
 use crate::host::desk::Desk;
 use crate::host::errand::{Answer, Done};
 use crate::host::fault::words;
 use crate::host::form;
 use crate::host::reply::Origin;
+use crate::host::words::{Lang, Text};
 use crate::xmpp::element::Element;
-use crate::xmpp::jid::BareJid;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 
@@ -34,7 +35,8 @@ pub(crate) struct Sessions(Mutex<VecDeque<Session>>);
 struct Session {
     id: String,
     peer: String,
-    node: &'static str,
+    jid: String,
+    node: String,
     until: Instant,
 }
 
@@ -47,65 +49,29 @@ impl Sessions {
         sessions
     }
 
-    fn open(&self, id: String, peer: &str, node: &'static str) {
+    fn open(&self, id: String, asker: &Asker, node: &str) {
         let mut sessions = self.lock();
         if sessions.len() >= MOST {
             sessions.pop_front();
         }
         sessions.push_back(Session {
             id,
-            peer: peer.to_owned(),
-            node,
+            peer: asker.peer.clone(),
+            jid: asker.jid.clone(),
+            node: node.to_owned(),
             until: Instant::now() + LIFE,
         });
     }
 
     /// Ends a session; false: this asker has none of that id.
-    fn close(&self, id: &str, peer: &str, node: &str) -> bool {
+    fn close(&self, id: &str, asker: &Asker, node: &str) -> bool {
         let mut sessions = self.lock();
-        let is_it = |it: &Session| it.id == id && it.peer == peer && it.node == node;
+        let is_it = |it: &Session| {
+            it.id == id && it.node == node && it.peer == asker.peer && it.jid == asker.jid
+        };
         let at = sessions.iter().position(is_it);
         at.and_then(|at| sessions.remove(at)).is_some()
     }
-}
-
-/// What service discovery says of commands (§2.1 to 2.3); `None`: it is not asked about them.
-pub(crate) fn disco(gateway: &dyn Gateway, domain: &str, query: &Element) -> Option<Answer> {
-    let node = query.attr("node")?;
-    let listed = node == ns::COMMANDS;
-    let command = named(gateway, node);
-    if !any(gateway) || (!listed && command.is_none()) {
-        return None;
-    }
-    let ns = if query.ns() == ns::DISCO_INFO {
-        ns::DISCO_INFO
-    } else {
-        ns::DISCO_ITEMS
-    };
-    let mut answer = Element::new("query", ns).with_attr("node", node);
-    if ns == ns::DISCO_INFO {
-        let (kind, name) = match command {
-            Some(command) => ("command-node", command.name),
-            None => ("command-list", "Commands"),
-        };
-        let identity = Element::new("identity", ns)
-            .with_attr("category", "automation")
-            .with_attr("type", kind)
-            .with_attr("name", name);
-        answer = answer.with_child(identity);
-        for feature in [ns::DISCO_INFO, ns::COMMANDS, ns::DATA_FORMS] {
-            answer = answer.with_child(Element::new("feature", ns).with_attr("var", feature));
-        }
-    } else if listed {
-        for command in table(gateway) {
-            let item = Element::new("item", ns)
-                .with_attr("jid", domain)
-                .with_attr("node", command.node)
-                .with_attr("name", command.name);
-            answer = answer.with_child(item);
-        }
-    }
-    Some(Answer::Result(Some(answer)))
 }
 
 /// What is asked of a command.
@@ -130,7 +96,7 @@ pub(super) fn bad(specific: &'static str, text: &'static str) -> Answer {
     Answer::Specific(Condition::BadRequest, (specific, ns::COMMANDS), text)
 }
 
-fn action(request: &Element) -> Result<Action, Answer> {
+fn action(request: &Element, lang: Lang) -> Result<Action, Answer> {
     let session = request.attr("sessionid").map(str::to_owned);
     let form = request.child("x", ns::DATA_FORMS).cloned();
     let cancelled = form
@@ -148,152 +114,225 @@ fn action(request: &Element) -> Result<Action, Answer> {
         ("prev", Some(session)) => Ok(Action::Prev { session }),
         ("execute", None) => Ok(Action::Begin),
         ("cancel" | "complete" | "next" | "prev", None) => {
-            Err(bad("bad-sessionid", "no command was begun"))
+            Err(bad("bad-sessionid", lang.say(Text::NotBegun)))
         }
-        _ => Err(bad("malformed-action", "there is no such action")),
+        _ => Err(bad("malformed-action", lang.say(Text::NoSuchAction))),
     }
 }
 
-/// What is to be done.
-enum Stage {
-    Begin(&'static Command),
-    /// With its session and its form.
-    Finish(&'static Command, String, Element),
-    Steps(&'static Command, Action),
-}
-
 impl Desk {
+    /// What service discovery says of commands (§2.1 to 2.3); false: it is not asked about them.
+    pub(crate) fn commands(
+        self: &Arc<Self>,
+        origin: &Origin,
+        asker: &Asker,
+        query: &Element,
+    ) -> bool {
+        let Some(node) = query.attr("node").map(str::to_owned) else {
+            return false;
+        };
+        let listed = node == ns::COMMANDS;
+        if !listed && named(&*self.gateway, asker, &node).is_none() {
+            return false;
+        }
+        if listed && table(&*self.gateway, asker.at.kind, asker.admin, asker.lang).is_empty() {
+            return false;
+        }
+        let info = query.ns() == ns::DISCO_INFO;
+        let (desk, asker) = (Arc::clone(self), asker.clone());
+        self.errands.run(origin.clone(), async move {
+            let asker = desk.in_language(asker).await;
+            let answer = match info {
+                true => desk.command_info(&asker, &node),
+                false => desk.command_items(&asker, &node),
+            };
+            Done::with(Answer::Result(Some(answer)))
+        });
+        true
+    }
+
+    fn command_info(&self, asker: &Asker, node: &str) -> Element {
+        let ns = ns::DISCO_INFO;
+        let (kind, name) = match named(&*self.gateway, asker, node) {
+            Some(command) => ("command-node", command.name),
+            None => ("command-list", asker.lang.say(Text::Commands).to_owned()),
+        };
+        let identity = Element::new("identity", ns)
+            .with_attr("category", "automation")
+            .with_attr("type", kind)
+            .with_attr("name", &name);
+        let answer = Element::new("query", ns).with_attr("node", node);
+        [ns::DISCO_INFO, ns::COMMANDS, ns::DATA_FORMS].iter().fold(
+            answer.with_child(identity),
+            |answer, feature| {
+                answer.with_child(Element::new("feature", ns).with_attr("var", feature))
+            },
+        )
+    }
+
+    fn command_items(&self, asker: &Asker, node: &str) -> Element {
+        let ns = ns::DISCO_ITEMS;
+        let answer = Element::new("query", ns).with_attr("node", node);
+        if node != ns::COMMANDS {
+            return answer;
+        }
+        let table = table(&*self.gateway, asker.at.kind, asker.admin, asker.lang);
+        table.iter().fold(answer, |answer, command| {
+            let item = Element::new("item", ns)
+                .with_attr("jid", &asker.jid)
+                .with_attr("node", &command.node)
+                .with_attr("name", &command.name);
+            answer.with_child(item)
+        })
+    }
+
+    /// The asker, answered in the language he has set, unless his request names one we speak.
+    pub(crate) async fn in_language(&self, mut asker: Asker) -> Asker {
+        if let Some(lang) = asker.asked_lang {
+            asker.lang = lang;
+        } else if let Ok(kept) = self.kept_settings(&asker.user).await
+            && let Some(lang) = kept.language()
+        {
+            asker.lang = lang;
+        }
+        asker
+    }
+
     /// Answers a request about a command.
     pub(crate) fn execute(
         self: &Arc<Self>,
         origin: Origin,
-        user: &BareJid,
+        asker: Asker,
         get: bool,
-        request: &Element,
+        request: Element,
     ) {
-        match self.stage(&origin, get, request) {
-            Err(answer) => self.errands.answer(origin, answer),
-            Ok(stage) => {
-                let (desk, user, peer) = (Arc::clone(self), user.clone(), origin.peer.clone());
-                self.errands.run(origin, async move {
-                    match stage {
-                        Stage::Finish(command, session, form) => {
-                            desk.finish(command, &user, session, &form).await
-                        }
-                        Stage::Begin(command) => desk.begin(command, &user, &peer).await,
-                        Stage::Steps(command, action) => {
-                            desk.stepped(command, &user, &peer, action).await
-                        }
-                    }
-                });
-            }
-        }
+        let desk = Arc::clone(self);
+        self.errands.run(origin, async move {
+            let asker = desk.in_language(asker).await;
+            let done = desk.executed(&asker, get, &request).await;
+            done.unwrap_or_else(Done::with)
+        });
     }
 
-    /// The command, and its form where it is filled in; or the answer that can be given at once.
-    fn stage(&self, origin: &Origin, get: bool, request: &Element) -> Result<Stage, Answer> {
+    async fn executed(
+        self: &Arc<Self>,
+        asker: &Asker,
+        get: bool,
+        request: &Element,
+    ) -> Result<Done, Answer> {
+        let lang = asker.lang;
         if get {
-            let text = "commands are executed by a set";
-            return Err(Fault::new(FaultKind::BadRequest, text).into());
+            return Err(Fault::new(FaultKind::BadRequest, lang.say(Text::OnlySet)).into());
         }
         let node = request.attr("node").unwrap_or_default();
-        let Some(command) = named(&*self.gateway, node) else {
-            return Err(Fault::new(FaultKind::NoSuchTarget, "there is no such command").into());
+        let Some(command) = named(&*self.gateway, asker, node) else {
+            // XEP-0133 §4: what is kept from others is forbidden to them.
+            let hidden = table(&*self.gateway, asker.at.kind, true, lang);
+            let (kind, text) = match hidden.iter().any(|it| it.node == node) {
+                true => (FaultKind::Forbidden, Text::NotAdmin),
+                false => (FaultKind::NoSuchTarget, Text::NoSuchCommand),
+            };
+            return Err(Fault::new(kind, lang.say(text)).into());
         };
-        let close = |session: &str| match self.sessions.close(session, &origin.peer, node) {
-            true => Ok(()),
-            false => Err(bad(
-                "bad-sessionid",
-                "this command is over; please begin anew",
-            )),
-        };
-        let action = action(request)?;
-        if matches!(command.work, Work::Steps) {
-            return Ok(Stage::Steps(command, action));
+        let action = action(request, lang)?;
+        if command.work.has_steps() {
+            return self.stepped(&command, asker, action).await;
         }
+        let close = |session: &str| match self.sessions.close(session, asker, node) {
+            true => Ok(()),
+            false => Err(bad("bad-sessionid", lang.say(Text::DialogOver))),
+        };
         match action {
-            Action::Begin => Ok(Stage::Begin(command)),
+            Action::Begin => self.begin(&command, asker).await,
             Action::Cancel { session } => {
                 close(&session)?;
-                Err(Answer::Result(Some(answer(command, &session, "canceled"))))
+                let over = answer(&command, &session, "canceled");
+                Ok(Done::with(Answer::Result(Some(over))))
             }
             Action::Prev { .. } | Action::Finish { next: true, .. } => {
-                Err(bad("bad-action", "this command has no further pages"))
+                Err(bad("bad-action", lang.say(Text::NoMorePages)))
             }
             Action::Finish { session, form, .. } => {
                 close(&session)?;
                 match form {
-                    Some(form) => Ok(Stage::Finish(command, session, form)),
-                    None => Err(bad("bad-payload", "the form is missing")),
+                    Some(form) => self.finish(&command, asker, session, &form).await,
+                    None => Err(bad("bad-payload", lang.say(Text::FormMissing))),
                 }
             }
         }
     }
 
-    async fn begin(
-        self: &Arc<Self>,
-        command: &'static Command,
-        user: &BareJid,
-        peer: &str,
-    ) -> Done {
+    async fn begin(self: &Arc<Self>, command: &Command, asker: &Asker) -> Result<Done, Answer> {
         let session = format!("{:016x}", self.shared.next_session());
         if matches!(command.work, Work::Plain(_)) {
             let nothing = Element::new("x", ns::DATA_FORMS);
-            return self.finish(command, user, session, &nothing).await;
+            return self.finish(command, asker, session, &nothing).await;
         }
-        let fields = match command.work.questions(self, user).await {
-            Ok(fields) => fields,
-            Err(fault) => return Done::with(fault),
-        };
-        self.sessions.open(session.clone(), peer, command.node);
+        let page = command.work.questions(self, asker).await?;
+        self.sessions.open(session.clone(), asker, &command.node);
         let actions = Element::new("actions", ns::COMMANDS)
             .with_attr("execute", "complete")
             .with_child(Element::new("complete", ns::COMMANDS));
+        let title = match page.title.is_empty() {
+            true => &command.name,
+            false => &page.title,
+        };
         let stage = answer(command, &session, "executing")
             .with_child(actions)
-            .with_child(form::ask(command.name, "", None, &fields));
-        Done::with(Answer::Result(Some(stage)))
+            .with_child(form::ask(title, &page.words, page.about, &page.fields));
+        Ok(Done::with(Answer::Result(Some(stage))))
     }
 
     async fn finish(
         self: &Arc<Self>,
-        command: &'static Command,
-        user: &BareJid,
+        command: &Command,
+        asker: &Asker,
         session: String,
         filled: &Element,
-    ) -> Done {
-        let told = self.run(command, user, filled).await;
+    ) -> Result<Done, Answer> {
+        let page = command.work.questions(self, asker).await;
+        if let Ok(page) = &page
+            && !form::is_of(filled, page.about)
+        {
+            return Err(bad("bad-payload", asker.lang.say(Text::BadForm)));
+        }
+        let told = match page {
+            Ok(page) => self.run(command, asker, &page, filled).await,
+            Err(fault) => Err(fault),
+        };
         let mut stage = answer(command, &session, "completed");
         let (kind, text) = match &told {
             Ok(told) => ("info", told.text.as_str()),
             Err(fault) => ("error", words(fault)),
         };
-        let note = Element::new("note", ns::COMMANDS).with_attr("type", kind);
-        stage = stage.with_child(note.with_text(text));
+        if !text.is_empty() {
+            let note = Element::new("note", ns::COMMANDS).with_attr("type", kind);
+            stage = stage.with_child(note.with_text(text));
+        }
         if let Ok(Told { columns, rows, .. }) = &told
             && !rows.is_empty()
         {
-            stage = stage.with_child(form::table(command.name, columns, rows));
+            stage = stage.with_child(form::table(&command.name, columns, rows));
         }
-        Done::with(Answer::Result(Some(stage)))
+        Ok(Done::with(Answer::Result(Some(stage))))
     }
 
     async fn run(
         self: &Arc<Self>,
-        command: &'static Command,
-        user: &BareJid,
+        command: &Command,
+        asker: &Asker,
+        page: &Page,
         filled: &Element,
     ) -> Result<Told, Fault> {
         let answers = form::answers(filled);
-        let asked = command.work.questions(self, user).await?;
-        form::check(&asked, &answers, None)?;
-        command.work.run(self, user, answers).await
+        form::check(&page.fields, &answers, None, asker.lang)?;
+        command.work.run(self, asker, answers).await
     }
 }
 
 pub(super) fn answer(command: &Command, session: &str, status: &str) -> Element {
     Element::new("command", ns::COMMANDS)
-        .with_attr("node", command.node)
+        .with_attr("node", &command.node)
         .with_attr("sessionid", session)
         .with_attr("status", status)
 }

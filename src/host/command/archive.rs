@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use isthmus_gateway::{Fault, FaultKind, Field, FieldKind, Later};
+use isthmus_gateway::{Fault, FaultKind, Field, FieldKind};
 
-use super::{Command, Told, Work};
+use super::{Asked, Asker, Command, Ended, Page, Told, Work};
 use crate::host::archive;
 use crate::host::delay::stamp;
 use crate::host::desk::{Desk, store_fault};
 use crate::host::form::Answers;
+use crate::host::words::{Lang, Text};
 use crate::store::Row;
 use crate::store::archives::{COUNTED, Kept, Stretch};
 use crate::xmpp::element::Element;
@@ -20,22 +21,15 @@ use crate::xmpp::ns;
 const SHOWN: usize = 100;
 
 /// Both commands.
-pub(super) static COMMANDS: [Command; 2] = [
-    Command {
-        node: "archive-export",
-        name: "Show my archive",
-        words: "archive show",
-        more: " ADDRESS",
-        work: Work::Asking(what, export),
-    },
-    Command {
-        node: "archive-delete",
-        name: "Delete my archive",
-        words: "archive delete",
-        more: " true ADDRESS",
-        work: Work::Asking(which, delete),
-    },
-];
+pub(super) fn commands(lang: Lang) -> [Command; 2] {
+    let (show, forget) = (lang.say(Text::ArchiveShow), lang.say(Text::ArchiveDelete));
+    let asking = Work::Asking(what, export);
+    let deleting = Work::Asking(which, delete);
+    [
+        Command::new("archive-export", show, "archive show", asking).more(" ADDRESS"),
+        Command::new("archive-delete", forget, "archive delete", deleting).more(" true ADDRESS"),
+    ]
+}
 
 const COLUMNS: [(&str, &str); 5] = [
     ("id", "Number"),
@@ -45,27 +39,28 @@ const COLUMNS: [(&str, &str); 5] = [
     ("text", "Text"),
 ];
 
-fn field(name: &str, label: &str, kind: FieldKind) -> Field {
-    Field {
-        name: name.into(),
-        label: label.into(),
-        kind,
-        ..Field::default()
-    }
+fn asks(fields: Vec<Field>) -> Asked {
+    let page = Page {
+        fields,
+        ..Page::default()
+    };
+    Box::pin(std::future::ready(Ok(page)))
 }
 
-fn what(_: &Arc<Desk>, _: &BareJid) -> Later<Result<Vec<Field>, Fault>> {
-    let with = field("with", "Room or person; empty: count all", FieldKind::Text);
-    let label = "Only what is behind this number";
-    let after = field("after", label, FieldKind::Number);
-    Box::pin(async move { Ok(vec![with, after]) })
+fn what(_: &Arc<Desk>, asker: &Asker) -> Asked {
+    let say = |text| asker.lang.say(text);
+    asks(vec![
+        Field::new("with", say(Text::ArchiveWith), FieldKind::Text),
+        Field::new("after", say(Text::ArchiveAfter), FieldKind::Number),
+    ])
 }
 
-fn which(_: &Arc<Desk>, _: &BareJid) -> Later<Result<Vec<Field>, Fault>> {
-    let mut sure = field("sure", "Yes, delete it for good", FieldKind::Bool);
-    sure.required = true;
-    let with = field("with", "Room or person; empty: everything", FieldKind::Text);
-    Box::pin(async move { Ok(vec![sure, with]) })
+fn which(_: &Arc<Desk>, asker: &Asker) -> Asked {
+    let say = |text| asker.lang.say(text);
+    asks(vec![
+        Field::new("sure", say(Text::ArchiveSure), FieldKind::Bool).required(),
+        Field::new("with", say(Text::ArchiveOf), FieldKind::Text),
+    ])
 }
 
 /// The archives that were named: one, or all.
@@ -85,8 +80,8 @@ async fn named(desk: &Desk, user: &BareJid, answers: &Answers) -> Result<Vec<Kep
     Ok(kept)
 }
 
-fn export(desk: &Arc<Desk>, user: &BareJid, answers: Answers) -> Later<Result<Told, Fault>> {
-    let (desk, user) = (Arc::clone(desk), user.clone());
+fn export(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
+    let (desk, user) = (Arc::clone(desk), asker.user.clone());
     Box::pin(async move {
         let kept = named(&desk, &user, &answers).await?;
         let one = answers
@@ -124,6 +119,7 @@ async fn overview(desk: &Desk, all: &[Kept]) -> Result<Told, Fault> {
         text,
         columns: vec![("with", "With"), ("messages", "Messages")],
         rows,
+        ..Told::default()
     })
 }
 
@@ -144,6 +140,7 @@ async fn page(desk: &Desk, kept: &Kept, after: i64) -> Result<Told, Fault> {
         text,
         columns: COLUMNS.to_vec(),
         rows: rows.iter().map(|row| line(kept, row)).collect(),
+        ..Told::default()
     })
 }
 
@@ -163,8 +160,8 @@ fn line(kept: &Kept, row: &Row) -> Vec<String> {
     ]
 }
 
-fn delete(desk: &Arc<Desk>, user: &BareJid, answers: Answers) -> Later<Result<Told, Fault>> {
-    let (desk, user) = (Arc::clone(desk), user.clone());
+fn delete(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
+    let (desk, user) = (Arc::clone(desk), asker.user.clone());
     Box::pin(async move {
         let sure = answers.get("sure").map(|sure| sure.trim());
         if !matches!(sure, Some("1" | "true")) {

@@ -1,65 +1,106 @@
-//! The commands in a chat with the gateway: for clients that show no other way.
+//! The commands in a chat with an address: for clients that show no other way.
 //!
-//! `help` lists them. While a dialog asks something, what is said is its answer. Otherwise what follows the words of a command answers its questions, in order. A
-//! message that is no command is answered with an error, never with words: two gateways that
-//! talk to each other come to an end.
+//! `help` lists them. While a dialog with the gateway asks something, what is said is its answer.
+//! Otherwise what follows the words of a command answers its questions, in order. A message to the
+//! gateway that is no command is answered with an error, never with words: two gateways that talk
+//! to each other come to an end. To a network or a room what is no command is something else.
 
 use std::sync::Arc;
 
-use isthmus_gateway::Fault;
+use isthmus_gateway::{Fault, Kind};
 
-use super::{Command, Told, Work, table};
+use super::settings::{self, Word};
+use super::{Asker, Command, Told, Work, table};
 use crate::host::desk::{Desk, registers};
 use crate::host::domain::NOBODY_READS;
 use crate::host::errand::{Answer, Done};
 use crate::host::fault::words;
 use crate::host::form::{self, Answers};
 use crate::host::reply::Origin;
-use crate::xmpp::jid::BareJid;
+use crate::host::words::Text;
 use crate::xmpp::stanza::Condition;
 
+/// What a message calls for.
+enum Call {
+    Help,
+    Setting(Word),
+    /// A command, and what follows its words.
+    Command(Command, Vec<String>),
+    /// Nothing, unless something was asked.
+    Nothing,
+}
+
 impl Desk {
-    /// Takes a message to the gateway itself; false: it is no command.
-    pub(crate) fn chat(self: &Arc<Self>, origin: &Origin, user: &BareJid, body: &str) -> bool {
-        let said: Vec<&str> = body.split_whitespace().collect();
-        if said.len() == 1 && said[0].eq_ignore_ascii_case("help") {
-            let answer = self.words(self.help());
-            self.errands.answer(origin.clone(), answer);
-            return true;
-        }
-        let called = called(&table(&*self.gateway), &said)
-            .map(|(command, rest)| (command, rest.iter().map(|&word| word.to_owned()).collect()));
-        if called.is_none() && !registers(&*self.gateway) {
+    /// Takes a message to an address that has commands; false: it is no command.
+    pub(crate) fn chat(self: &Arc<Self>, origin: &Origin, asker: Asker, body: &str) -> bool {
+        let call = self.call(&asker, body);
+        let itself = asker.at.kind == Kind::Gateway;
+        let dialogs = registers(&*self.gateway) || !self.gateway.manifest().commands.is_empty();
+        if matches!(call, Call::Nothing) && !(itself && dialogs) {
             return false;
         }
-        let (desk, user, body) = (Arc::clone(self), user.clone(), body.to_owned());
+        let (desk, body) = (Arc::clone(self), body.to_owned());
         self.errands.run(origin.clone(), async move {
-            let done = desk.said(&user, &body, called).await;
+            let asker = desk.in_language(asker).await;
+            let done = desk.said(&asker, &body, call).await;
             done.unwrap_or_else(|fault| Done::with(desk.words(words(&fault).to_owned())))
         });
         true
     }
 
+    fn call(&self, asker: &Asker, body: &str) -> Call {
+        let said: Vec<&str> = body.split_whitespace().collect();
+        // To a network raw lines are said, too, and those are in capitals.
+        let itself = asker.at.kind == Kind::Gateway;
+        let table = table(&*self.gateway, asker.at.kind, asker.admin, asker.lang);
+        let help = |word: &str| match itself {
+            true => word.eq_ignore_ascii_case("help"),
+            false => word == "help",
+        };
+        if said.len() == 1 && help(said[0]) && !table.is_empty() {
+            return Call::Help;
+        }
+        if settings::has(&*self.gateway, asker.at.kind)
+            && let Some(word) = Word::of(body)
+        {
+            return Call::Setting(word);
+        }
+        match called(&table, &said, itself) {
+            Some((command, rest)) => {
+                let rest = rest.iter().map(|&word| word.to_owned()).collect();
+                Call::Command(command.clone(), rest)
+            }
+            None => Call::Nothing,
+        }
+    }
+
     /// Takes what was said: an answer, if something was asked.
-    async fn said(
-        self: &Arc<Self>,
-        user: &BareJid,
-        body: &str,
-        called: Option<(&'static Command, Vec<String>)>,
-    ) -> Result<Done, Fault> {
-        if registers(&*self.gateway)
-            && let Some(done) = self.answered(user, body).await?
+    async fn said(self: &Arc<Self>, asker: &Asker, body: &str, call: Call) -> Result<Done, Fault> {
+        if asker.at.kind == Kind::Gateway
+            && !matches!(call, Call::Help)
+            && let Some(done) = self.answered(asker, body).await?
         {
             return Ok(done);
         }
-        match called {
-            None => Ok(Done::with(Answer::Error(
+        match call {
+            Call::Help => Ok(Done::with(self.words(self.help(asker)))),
+            Call::Nothing => Ok(Done::with(Answer::Error(
                 Condition::ServiceUnavailable,
                 NOBODY_READS,
             ))),
-            Some((command, _)) if matches!(command.work, Work::Steps) => self.talk(user).await,
-            Some((command, rest)) => {
-                let told = self.called(command, user, rest).await?;
+            Call::Setting(word) => {
+                let text = self.settle(asker, word).await?;
+                Ok(Done::with(self.words(text)))
+            }
+            Call::Command(command, rest) if command.work.has_steps() => {
+                self.talk(asker, &command.node, &rest).await
+            }
+            Call::Command(command, _) if command.node == settings::NODE => {
+                let text = self.settle(asker, Word::All).await?;
+                Ok(Done::with(self.words(text)))
+            }
+            Call::Command(command, rest) => {
+                let told = self.called(&command, asker, rest).await?;
                 Ok(Done::with(self.words(plain(&told))))
             }
         }
@@ -70,48 +111,67 @@ impl Desk {
         Answer::Words { id, text }
     }
 
-    fn help(&self) -> String {
-        let mut help = format!("This is {}.", self.name());
+    fn help(&self, asker: &Asker) -> String {
+        let (lang, itself) = (asker.lang, asker.at.kind == Kind::Gateway);
+        let name = match itself {
+            true => self.name(),
+            false => asker.jid.clone(),
+        };
+        let mut help = lang.tell(Text::HelpIntro, &[&name]);
         let prompt = &self.gateway.manifest().prompt;
-        if !prompt.is_empty() {
-            help.push_str(&format!(" Addresses here: {prompt}"));
+        if itself && !prompt.is_empty() {
+            help.push_str(&format!(" {}", lang.tell(Text::HelpAddresses, &[prompt])));
         }
-        help.push_str("\nhelp: these words");
-        for command in table(&*self.gateway) {
-            let (words, more) = (command.words, command.more);
-            help.push_str(&format!("\n{words}{more}: {}", command.name));
+        let mut lines = vec![lang.say(Text::HelpHelp).to_owned()];
+        for command in table(&*self.gateway, asker.at.kind, asker.admin, lang) {
+            if command.node == settings::NODE {
+                let texts = [Text::HelpSet, Text::HelpGet, Text::HelpUnset];
+                lines.extend(texts.map(|text| lang.say(text).to_owned()));
+                continue;
+            }
+            let Command { words, more, .. } = &command;
+            lines.push(format!("{words}{more}: {}", command.name));
+        }
+        for line in lines {
+            help.push('\n');
+            help.push_str(&line);
         }
         help
     }
 
     async fn called(
         self: &Arc<Self>,
-        command: &'static Command,
-        user: &BareJid,
+        command: &Command,
+        asker: &Asker,
         rest: Vec<String>,
     ) -> Result<Told, Fault> {
-        let asked = command.work.questions(self, user).await?;
-        let names = asked.iter().map(|field| field.name.clone());
+        let page = command.work.questions(self, asker).await?;
+        let names = page.fields.iter().map(|field| field.name.clone());
         let answers: Answers = names.zip(rest).collect();
-        form::check(&asked, &answers, None)?;
-        command.work.run(self, user, answers).await
+        form::check(&page.fields, &answers, None, asker.lang)?;
+        command.work.run(self, asker, answers).await
     }
 }
 
-/// The command that is called, the one of most words, and what follows.
-fn called<'a, 'b>(
-    table: &[&'static Command],
+/// The command that is called, the one of most words, and what follows. Case matters but to the
+/// gateway itself.
+fn called<'a, 'b, 'c>(
+    table: &'c [Command],
     said: &'b [&'a str],
-) -> Option<(&'static Command, &'b [&'a str])> {
-    let fits = |command: &&&'static Command| {
+    any_case: bool,
+) -> Option<(&'c Command, &'b [&'a str])> {
+    let fits = |command: &&Command| {
         let words = command.words.split(' ');
         let count = words.clone().count();
-        let same = words.zip(said).all(|(a, b)| a.eq_ignore_ascii_case(b));
-        let asks = matches!(command.work, Work::Asking(..));
+        let same = words.zip(said).all(|(a, &b)| match any_case {
+            true => a.eq_ignore_ascii_case(b),
+            false => a == b,
+        });
+        let asks = matches!(command.work, Work::Asking(..) | Work::Offered);
         same && said.len() >= count && (asks || said.len() == count)
     };
     let found = table.iter().filter(fits);
-    let found = *found.max_by_key(|command| command.words.len())?;
+    let found = found.max_by_key(|command| command.words.len())?;
     Some((found, &said[found.words.split(' ').count()..]))
 }
 
@@ -130,19 +190,23 @@ fn plain(told: &Told) -> String {
 #[cfg(test)]
 mod tests {
     use super::called;
-    use crate::host::command::queue::COMMANDS;
+    use crate::host::command::queue::commands;
+    use crate::host::words::Lang;
 
-    fn node(body: &str) -> Option<(&'static str, usize)> {
+    fn node(body: &str) -> Option<(String, usize)> {
         let said: Vec<&str> = body.split_whitespace().collect();
-        called(&COMMANDS.iter().collect::<Vec<_>>(), &said)
-            .map(|(command, rest)| (command.node, rest.len()))
+        called(&commands(Lang::En), &said, true)
+            .map(|(command, rest)| (command.node.clone(), rest.len()))
     }
 
     #[test]
     fn the_command_of_most_words_is_called() {
-        assert_eq!(node("queue"), Some(("queue", 0)));
-        assert_eq!(node("Queue  Cancel 7"), Some(("queue-cancel", 1)));
-        assert_eq!(node("queue cancel"), Some(("queue-cancel", 0)));
+        assert_eq!(node("queue"), Some(("queue".to_owned(), 0)));
+        assert_eq!(
+            node("Queue  Cancel 7"),
+            Some(("queue-cancel".to_owned(), 1))
+        );
+        assert_eq!(node("queue cancel"), Some(("queue-cancel".to_owned(), 0)));
     }
 
     #[test]

@@ -1,14 +1,16 @@
-//! What a user can have the gateway do: one table, shown as ad-hoc commands (`adhoc`, XEP-0050)
-//! and as words in a chat with the gateway (`chat`).
+//! What a user can have an address do: one table, shown as ad-hoc commands (`adhoc`, XEP-0050)
+//! and as words in a chat with the address (`chat`). Which commands there are depends on what the
+//! address is (the gateway, a network, a room) and on who asks.
 //!
 //! Most commands ask at most one form of questions, and end with words and perhaps a table. One
-//! that asks step by step (`register`) is a dialog of the gateway: `steps` holds it by ad-hoc
-//! command, `talk` by chat.
+//! that asks step by step (`register`, a gateway's own) is a dialog of the gateway: `steps` holds
+//! it by ad-hoc command, `talk` by chat.
 
 mod adhoc;
 mod archive;
 mod chat;
 mod queue;
+mod settings;
 mod steps;
 mod talk;
 
@@ -17,74 +19,125 @@ mod tests;
 
 use std::sync::Arc;
 
-use isthmus_gateway::{Fault, FaultKind, Field, Gateway, Later};
+use isthmus_gateway::{Address, Fault, FaultKind, Field, Gateway, Kind, Later};
 
 use super::desk::{Desk, registers};
 use super::form::Answers;
+use super::words::{Lang, Text};
 use crate::xmpp::jid::BareJid;
 
-pub(crate) use self::adhoc::{Sessions, disco};
+pub(crate) use self::adhoc::Sessions;
+
+/// Who asks for something, and of whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Asker {
+    /// Who asks.
+    pub(crate) user: BareJid,
+    /// With which resource: a full JID.
+    pub(crate) peer: String,
+    /// What was asked.
+    pub(crate) at: Address,
+    /// The bare JID that was asked.
+    pub(crate) jid: String,
+    /// Whether he runs the gateway.
+    pub(crate) admin: bool,
+    /// The language of his request, if we speak it.
+    pub(crate) asked_lang: Option<Lang>,
+    /// The language he is answered in.
+    pub(crate) lang: Lang,
+}
 
 /// One command.
+#[derive(Clone, Debug)]
 pub(crate) struct Command {
     /// Its node (XEP-0050 §2.2).
-    node: &'static str,
+    node: String,
     /// Its name for people.
-    name: &'static str,
+    name: String,
     /// The words that call it in a chat; what follows answers its questions in order.
-    words: &'static str,
+    words: String,
     /// What follows them, in words for help.
     more: &'static str,
     /// How it works.
     work: Work,
 }
 
+impl Command {
+    fn new(node: &str, name: &str, words: &str, work: Work) -> Self {
+        Self {
+            node: node.to_owned(),
+            name: name.to_owned(),
+            words: words.to_owned(),
+            more: "",
+            work,
+        }
+    }
+
+    /// With what follows its words, for help.
+    fn more(self, more: &'static str) -> Self {
+        Self { more, ..self }
+    }
+}
+
 /// How a command works.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Work {
     /// It does what it does at once.
     Plain(Run),
     /// It asks one form of questions, made for who asks.
-    Asking(fn(&Arc<Desk>, &BareJid) -> Asked, Run),
-    /// It is a dialog of the gateway.
-    Steps,
+    Asking(fn(&Arc<Desk>, &Asker) -> Asked, Run),
+    /// It is registration, a dialog of the gateway.
+    Register,
+    /// It is another dialog of the gateway.
+    Offered,
 }
 
 /// What a command does.
-type Run = fn(&Arc<Desk>, &BareJid, Answers) -> Ended;
+type Run = fn(&Arc<Desk>, &Asker, Answers) -> Ended;
 
 impl Work {
     /// What is to be asked.
-    async fn questions(self, desk: &Arc<Desk>, user: &BareJid) -> Result<Vec<Field>, Fault> {
+    async fn questions(self, desk: &Arc<Desk>, asker: &Asker) -> Result<Page, Fault> {
         match self {
-            Self::Asking(questions, _) => questions(desk, user).await,
-            Self::Plain(_) | Self::Steps => Ok(Vec::new()),
+            Self::Asking(questions, _) => questions(desk, asker).await,
+            Self::Plain(_) | Self::Register | Self::Offered => Ok(Page::default()),
         }
     }
 
     /// Does it.
-    async fn run(self, desk: &Arc<Desk>, user: &BareJid, answers: Answers) -> Result<Told, Fault> {
+    async fn run(self, desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Result<Told, Fault> {
         match self {
-            Self::Asking(_, run) | Self::Plain(run) => run(desk, user, answers).await,
-            Self::Steps => Err(Fault::new(FaultKind::Internal, "a dialog has steps")),
+            Self::Asking(_, run) | Self::Plain(run) => run(desk, asker, answers).await,
+            Self::Register | Self::Offered => {
+                Err(Fault::new(FaultKind::Internal, "a dialog has steps"))
+            }
         }
+    }
+
+    /// Whether it is a dialog.
+    fn has_steps(self) -> bool {
+        matches!(self, Self::Register | Self::Offered)
     }
 }
 
-/// Registration, step by step.
-static REGISTER: Command = Command {
-    node: "register",
-    name: "Register",
-    words: "register",
-    more: "",
-    work: Work::Steps,
-};
-
 /// The questions of a command.
-type Asked = Later<Result<Vec<Field>, Fault>>;
+type Asked = Later<Result<Page, Fault>>;
 
 /// What came of a command.
 type Ended = Later<Result<Told, Fault>>;
+
+/// A form of questions.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    /// What it is called; empty: as the command is.
+    title: String,
+    /// What is to be known before it is filled in.
+    words: String,
+    /// Its `FORM_TYPE`, where it has one.
+    about: Option<&'static str>,
+    /// The questions.
+    fields: Vec<Field>,
+}
 
 /// How a command ended.
 #[derive(Debug, Default)]
@@ -97,24 +150,52 @@ pub(crate) struct Told {
     rows: Vec<Vec<String>>,
 }
 
-/// The commands of a gateway.
-pub(crate) fn table(gateway: &dyn Gateway) -> Vec<&'static Command> {
-    let register = registers(gateway).then_some(&REGISTER);
-    let queue = gateway.courier().map(|_| &queue::COMMANDS);
-    register
-        .into_iter()
-        .chain(queue.into_iter().flatten())
-        .chain(&archive::COMMANDS)
-        .collect()
+impl Told {
+    /// Nothing but words.
+    fn words(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            ..Self::default()
+        }
+    }
 }
 
-/// Whether a gateway has commands.
-pub(crate) fn any(gateway: &dyn Gateway) -> bool {
-    !table(gateway).is_empty()
+/// The commands that an address has for who asks.
+pub(crate) fn table(gateway: &dyn Gateway, kind: Kind, admin: bool, lang: Lang) -> Vec<Command> {
+    let mut table = Vec::new();
+    let itself = kind == Kind::Gateway;
+    if itself && registers(gateway) {
+        let name = lang.say(Text::Register);
+        table.push(Command::new("register", name, "register", Work::Register));
+    }
+    if settings::has(gateway, kind) {
+        table.push(settings::command(lang));
+    }
+    if itself && gateway.courier().is_some() {
+        table.extend(queue::commands(lang));
+    }
+    if itself {
+        table.extend(archive::commands(lang));
+    }
+    let offered = gateway.manifest().commands.iter();
+    for command in offered.filter(|it| it.on == kind && (admin || !it.admin)) {
+        let words = match command.words.is_empty() {
+            true => command.node.replace('-', " "),
+            false => command.words.clone(),
+        };
+        let (node, name) = (&command.node, &command.name);
+        table.push(Command::new(node, name, &words, Work::Offered));
+    }
+    table
 }
 
-fn named(gateway: &dyn Gateway, node: &str) -> Option<&'static Command> {
-    table(gateway)
+/// Whether an address of this kind has commands for everybody.
+pub(crate) fn any(gateway: &dyn Gateway, kind: Kind) -> bool {
+    !table(gateway, kind, false, Lang::En).is_empty()
+}
+
+fn named(gateway: &dyn Gateway, asker: &Asker, node: &str) -> Option<Command> {
+    table(gateway, asker.at.kind, asker.admin, asker.lang)
         .into_iter()
         .find(|command| command.node == node)
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use isthmus_gateway::{Address, Fault, FaultKind, Field, FieldKind, Later};
 
-use super::{Command, Told, Work};
+use super::{Asked, Asker, Command, Ended, Page, Told, Work};
 use crate::host::desk::{Desk, store_fault};
 use crate::host::form::Answers;
 use crate::host::shared::now_ms;
+use crate::host::words::{Lang, Text};
 use crate::store::jobs::{CopyState, OpenJob, Recall};
 use crate::xmpp::escape::escape;
 use crate::xmpp::jid::BareJid;
@@ -16,22 +17,24 @@ use crate::xmpp::jid::BareJid;
 const SHOWN: usize = 50;
 
 /// Both commands.
-pub(super) static COMMANDS: [Command; 2] = [
-    Command {
-        node: "queue",
-        name: "Messages that wait",
-        words: "queue",
-        more: "",
-        work: Work::Plain(|desk, user, _| list(desk, user)),
-    },
-    Command {
-        node: "queue-cancel",
-        name: "Take a message back",
-        words: "queue cancel",
-        more: " NUMBER",
-        work: Work::Asking(which, cancel),
-    },
-];
+pub(super) fn commands(lang: Lang) -> [Command; 2] {
+    let (all, cancelling) = (lang.say(Text::Queue), lang.say(Text::QueueCancel));
+    [
+        Command::new(
+            "queue",
+            all,
+            "queue",
+            Work::Plain(|desk, asker, _| list(desk, asker)),
+        ),
+        Command::new(
+            "queue-cancel",
+            cancelling,
+            "queue cancel",
+            Work::Asking(which, cancel),
+        )
+        .more(" NUMBER"),
+    ]
+}
 
 const COLUMNS: [(&str, &str); 6] = [
     ("id", "Number"),
@@ -48,8 +51,8 @@ fn jobs(desk: &Arc<Desk>, user: &BareJid) -> Later<Result<Vec<OpenJob>, Fault>> 
     Box::pin(async move { jobs.await.map_err(|fault| store_fault(&fault)) })
 }
 
-fn list(desk: &Arc<Desk>, user: &BareJid) -> Later<Result<Told, Fault>> {
-    let (jobs, desk) = (jobs(desk, user), Arc::clone(desk));
+fn list(desk: &Arc<Desk>, asker: &Asker) -> Ended {
+    let (jobs, desk, lang) = (jobs(desk, &asker.user), Arc::clone(desk), asker.lang);
     Box::pin(async move {
         let mut jobs = jobs.await?;
         let more = jobs.len() > SHOWN;
@@ -58,35 +61,33 @@ fn list(desk: &Arc<Desk>, user: &BareJid) -> Later<Result<Told, Fault>> {
         let open = jobs.iter().filter(|job| state(job) != Standing::Unknown);
         let open = open.count();
         let mut text = match open {
-            0 => "no message waits".to_owned(),
-            _ if more => format!("the {SHOWN} oldest messages that wait"),
-            1 => "1 message waits".to_owned(),
-            count => format!("{count} messages wait"),
+            0 => lang.say(Text::QueueEmpty).to_owned(),
+            _ if more => lang.tell(Text::QueueFirst, &[&SHOWN.to_string()]),
+            1 => lang.say(Text::QueueOne).to_owned(),
+            count => lang.tell(Text::QueueFew, &[&count.to_string()]),
         };
         if open < jobs.len() {
             let unknown = jobs.len() - open;
-            text.push_str(&format!(
-                "; of {unknown} it is not known whether they arrived"
-            ));
+            text.push_str(&lang.tell(Text::QueueUnknown, &[&unknown.to_string()]));
         }
         Ok(Told {
             text,
             columns: COLUMNS.to_vec(),
-            rows: jobs.iter().map(|job| row(&desk, job, now)).collect(),
+            rows: jobs.iter().map(|job| row(&desk, job, now, lang)).collect(),
         })
     })
 }
 
-fn row(desk: &Desk, job: &OpenJob, now: i64) -> Vec<String> {
+fn row(desk: &Desk, job: &OpenJob, now: i64, lang: Lang) -> Vec<String> {
     let (state, next) = match state(job) {
-        Standing::Waits => ("waits", when(job.due.saturating_sub(now))),
-        Standing::Begun => ("being sent", "-".to_owned()),
-        Standing::Unknown => ("outcome not known", "-".to_owned()),
+        Standing::Waits => (Text::QueueWaits, when(job.due.saturating_sub(now), lang)),
+        Standing::Begun => (Text::QueueBegun, "-".to_owned()),
+        Standing::Unknown => (Text::QueueUnknownState, "-".to_owned()),
     };
     vec![
         job.id.to_string(),
         recipients(desk, job),
-        state.to_owned(),
+        lang.say(state).to_owned(),
         job.attempt.to_string(),
         next,
         job.fault.clone(),
@@ -126,19 +127,20 @@ fn recipients(desk: &Desk, job: &OpenJob) -> String {
 }
 
 /// A time that is `ms` milliseconds away.
-fn when(ms: i64) -> String {
+fn when(ms: i64, lang: Lang) -> String {
     let seconds = (ms + 999) / 1000;
-    match seconds {
-        ..=0 => "now".to_owned(),
-        1..=119 => format!("in {seconds} s"),
-        120..=7199 => format!("in {} min", seconds / 60),
-        _ => format!("in {} h", seconds / 3600),
-    }
+    let (text, number) = match seconds {
+        ..=0 => (Text::TimeNow, 0),
+        1..=119 => (Text::TimeSeconds, seconds),
+        120..=7199 => (Text::TimeMinutes, seconds / 60),
+        _ => (Text::TimeHours, seconds / 3600),
+    };
+    lang.tell(text, &[&number.to_string()])
 }
 
 /// Which message is to be taken back: those that can be.
-fn which(desk: &Arc<Desk>, user: &BareJid) -> Later<Result<Vec<Field>, Fault>> {
-    let (jobs, desk) = (jobs(desk, user), Arc::clone(desk));
+fn which(desk: &Arc<Desk>, asker: &Asker) -> Asked {
+    let (jobs, desk, lang) = (jobs(desk, &asker.user), Arc::clone(desk), asker.lang);
     Box::pin(async move {
         let jobs = jobs.await?;
         let jobs = jobs.iter().filter(|job| state(job) == Standing::Waits);
@@ -148,26 +150,28 @@ fn which(desk: &Arc<Desk>, user: &BareJid) -> Later<Result<Vec<Field>, Fault>> {
             let label = format!("{id}: {}", recipients(&desk, job));
             (id, label)
         };
-        Ok(vec![Field {
-            name: "id".to_owned(),
-            label: "Number of the message".to_owned(),
-            // What is not listed any more has an answer of its own, in words.
-            kind: FieldKind::Number,
-            options: jobs.map(option).collect(),
-            required: true,
-            ..Field::default()
-        }])
+        // What is not listed any more has an answer of its own, in words.
+        let id = Field::new("id", lang.say(Text::QueueWhich), FieldKind::Number);
+        Ok(Page {
+            fields: vec![Field {
+                options: jobs.map(option).collect(),
+                required: true,
+                ..id
+            }],
+            ..Page::default()
+        })
     })
 }
 
-fn cancel(desk: &Arc<Desk>, user: &BareJid, answers: Answers) -> Later<Result<Told, Fault>> {
+fn cancel(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
+    let (user, lang) = (&asker.user, asker.lang);
     let id = answers.get("id").and_then(|id| id.parse::<u64>().ok());
     let (store, domain) = (&desk.shared.store, desk.outbox.domain());
     let recalled = id.map(|id| (id, store.recall_job(user.as_str(), domain, id)));
     let courier = desk.courier.clone();
     Box::pin(async move {
         let Some((id, recalled)) = recalled else {
-            let text = "messages have numbers; \u{201c}queue\u{201d} lists them";
+            let text = lang.say(Text::QueueNumbers);
             return Err(Fault::new(FaultKind::NotExpressible, text));
         };
         let fault = |kind, text| Err(Fault::new(kind, text));
@@ -176,18 +180,15 @@ fn cancel(desk: &Arc<Desk>, user: &BareJid, answers: Answers) -> Later<Result<To
                 if let Some(courier) = courier {
                     courier.recalled(job).await;
                 }
-                Ok(Told {
-                    text: format!("message {id} was taken back: it will not be sent"),
-                    ..Told::default()
-                })
+                Ok(Told::words(lang.tell(Text::QueueTaken, &[&id.to_string()])))
             }
             Recall::TooLate => {
-                let text = format!("message {id} is on its way: it cannot be taken back any more");
+                let text = lang.tell(Text::QueueTooLate, &[&id.to_string()]);
                 fault(FaultKind::NotExpressible, text)
             }
             Recall::Unknown => fault(
                 FaultKind::NoSuchTarget,
-                format!("no message {id} of yours waits"),
+                lang.tell(Text::QueueNoSuch, &[&id.to_string()]),
             ),
         }
     })
@@ -195,14 +196,14 @@ fn cancel(desk: &Arc<Desk>, user: &BareJid, answers: Answers) -> Later<Result<To
 
 #[cfg(test)]
 mod tests {
-    use super::when;
+    use super::{Lang, when};
 
     #[test]
     fn times_are_told_in_the_unit_that_fits() {
-        assert_eq!(when(-5), "now");
-        assert_eq!(when(1), "in 1 s");
-        assert_eq!(when(90_000), "in 90 s");
-        assert_eq!(when(3_600_000), "in 60 min");
-        assert_eq!(when(86_400_000), "in 24 h");
+        assert_eq!(when(-5, Lang::En), "now");
+        assert_eq!(when(1, Lang::En), "in 1 s");
+        assert_eq!(when(90_000, Lang::En), "in 90 s");
+        assert_eq!(when(3_600_000, Lang::En), "in 60 min");
+        assert_eq!(when(86_400_000, Lang::En), "in 24 h");
     }
 }

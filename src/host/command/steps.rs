@@ -8,72 +8,80 @@ use std::sync::Arc;
 
 use isthmus_gateway::Fault;
 
-use super::Command;
 use super::adhoc::{Action, answer, bad};
+use super::{Asker, Command};
 use crate::host::contact::{Outcome, Steps, Way};
 use crate::host::desk::Desk;
 use crate::host::errand::{Answer, Done};
 use crate::host::fault::words;
 use crate::host::form;
+use crate::host::words::Text;
 use crate::xmpp::element::Element;
-use crate::xmpp::jid::BareJid;
 use crate::xmpp::ns;
 
 impl Desk {
     /// Answers what is asked of a dialog.
     pub(super) async fn stepped(
         self: &Arc<Self>,
-        command: &'static Command,
-        user: &BareJid,
-        peer: &str,
+        command: &Command,
+        asker: &Asker,
         action: Action,
-    ) -> Done {
-        let done = match action {
-            Action::Begin => self.open_steps(command, user, peer).await,
+    ) -> Result<Done, Answer> {
+        match action {
+            Action::Begin => self.open_steps(command, asker).await,
             Action::Finish { session, form, .. } => {
-                self.next_step(command, user, peer, &session, form).await
+                self.next_step(command, asker, &session, form).await
             }
-            Action::Prev { session } => self.previous_step(command, user, peer, &session).await,
-            Action::Cancel { session } => self.cancel_steps(command, user, peer, &session).await,
-        };
-        done.unwrap_or_else(Done::with)
+            Action::Prev { session } => self.previous_step(command, asker, &session).await,
+            Action::Cancel { session } => self.cancel_steps(command, asker, &session).await,
+        }
     }
 
-    async fn open_steps(
+    async fn open_steps(&self, command: &Command, asker: &Asker) -> Result<Done, Answer> {
+        let session = format!("{:016x}", self.shared.next_session());
+        match self.first_step(asker, &command.node).await? {
+            Outcome::Over { text, .. } => Ok(over(command, &session, &text)),
+            Outcome::Next(first) => {
+                let steps = Steps::new(session, asker, &command.node, first);
+                self.keep_steps(&asker.user, Way::Command, Some(&steps))
+                    .await?;
+                Ok(asks(command, &steps, None))
+            }
+        }
+    }
+
+    /// The dialog of that session, which belongs to who began it, and where.
+    async fn session(
         &self,
         command: &Command,
-        user: &BareJid,
-        peer: &str,
-    ) -> Result<Done, Answer> {
-        let session = format!("{:016x}", self.shared.next_session());
-        let steps = Steps::new(session, peer.to_owned(), self.first_step(user).await?);
-        self.keep_steps(user, Way::Command, Some(&steps)).await?;
-        Ok(asks(command, &steps, None))
-    }
-
-    /// The dialog of that session, which belongs to who began it.
-    async fn session(&self, user: &BareJid, peer: &str, session: &str) -> Result<Steps, Answer> {
-        let steps = self.steps(user, Way::Command).await?;
-        let steps = steps.filter(|steps| steps.session == session && steps.peer == peer);
-        let over = "this command is over; please begin anew";
+        asker: &Asker,
+        session: &str,
+    ) -> Result<Steps, Answer> {
+        let steps = self.steps(&asker.user, Way::Command).await?;
+        let steps = steps.filter(|steps| {
+            steps.session == session && steps.belongs_to(asker) && steps.node == command.node
+        });
+        let over = asker.lang.say(Text::DialogOver);
         steps.ok_or_else(|| bad("bad-sessionid", over))
     }
 
     async fn next_step(
         &self,
         command: &Command,
-        user: &BareJid,
-        peer: &str,
+        asker: &Asker,
         session: &str,
         filled: Option<Element>,
     ) -> Result<Done, Answer> {
-        let mut steps = self.session(user, peer, session).await?;
+        let mut steps = self.session(command, asker, session).await?;
         let Some(filled) = filled else {
-            return Err(bad("bad-payload", "the form is missing"));
+            return Err(bad("bad-payload", asker.lang.say(Text::FormMissing)));
         };
-        let first = steps.asked.len() == 1;
+        if !form::is_of(&filled, None) {
+            return Err(bad("bad-payload", asker.lang.say(Text::BadForm)));
+        }
         let given = form::answers(&filled);
-        match self.step(user, &steps.open(), &given, first).await {
+        let user = &asker.user;
+        match self.step(asker, &steps, &given).await {
             Ok(Outcome::Next(next)) => {
                 steps.ask(next)?;
                 self.keep_steps(user, Way::Command, Some(&steps)).await?;
@@ -81,9 +89,7 @@ impl Desk {
             }
             Ok(Outcome::Over { text, fresh }) => {
                 self.keep_steps(user, Way::Command, None).await?;
-                let note = note("info", &text);
-                let stage = answer(command, session, "completed").with_child(note);
-                let done = Done::with(Answer::Result(Some(stage)));
+                let done = over(command, session, &text);
                 if !fresh {
                     return Ok(done);
                 }
@@ -98,31 +104,36 @@ impl Desk {
     async fn previous_step(
         &self,
         command: &Command,
-        user: &BareJid,
-        peer: &str,
+        asker: &Asker,
         session: &str,
     ) -> Result<Done, Answer> {
-        let mut steps = self.session(user, peer, session).await?;
+        let mut steps = self.session(command, asker, session).await?;
         if steps.asked.len() < 2 {
-            return Err(bad("bad-action", "this is the first page"));
+            return Err(bad("bad-action", asker.lang.say(Text::FirstPage)));
         }
         steps.asked.pop();
-        self.keep_steps(user, Way::Command, Some(&steps)).await?;
+        self.keep_steps(&asker.user, Way::Command, Some(&steps))
+            .await?;
         Ok(asks(command, &steps, None))
     }
 
     async fn cancel_steps(
         &self,
         command: &Command,
-        user: &BareJid,
-        peer: &str,
+        asker: &Asker,
         session: &str,
     ) -> Result<Done, Answer> {
-        self.session(user, peer, session).await?;
-        self.keep_steps(user, Way::Command, None).await?;
+        self.session(command, asker, session).await?;
+        self.keep_steps(&asker.user, Way::Command, None).await?;
         let stage = answer(command, session, "canceled");
         Ok(Done::with(Answer::Result(Some(stage))))
     }
+}
+
+/// A dialog that has ended well.
+fn over(command: &Command, session: &str, text: &str) -> Done {
+    let stage = answer(command, session, "completed").with_child(note("info", text));
+    Done::with(Answer::Result(Some(stage)))
 }
 
 /// The open question, with why the last answer was not accepted.

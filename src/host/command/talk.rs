@@ -3,57 +3,94 @@
 
 use std::sync::Arc;
 
-use isthmus_gateway::{Dialog, Fault, Field, FieldKind};
+use isthmus_gateway::{Dialog, Fault, FaultKind, Field, FieldKind, Kind};
 
+use super::Asker;
 use crate::host::contact::{Outcome, Steps, Way};
 use crate::host::desk::Desk;
 use crate::host::errand::Done;
 use crate::host::fault::words;
 use crate::host::form::{self, Answers};
-use crate::xmpp::jid::BareJid;
+use crate::host::words::{Lang, Text};
 
 impl Desk {
     /// Begins to ask.
-    pub(super) async fn talk(self: &Arc<Self>, user: &BareJid) -> Result<Done, Fault> {
-        let steps = Steps::new(String::new(), String::new(), self.first_step(user).await?);
-        self.keep_steps(user, Way::Chat, Some(&steps)).await?;
-        let hint = "I ask one thing after the other; \u{201c}cancel\u{201d} ends it.";
-        Ok(Done::with(
-            self.words(format!("{hint}\n{}", question(&steps))),
-        ))
+    pub(super) async fn talk(
+        self: &Arc<Self>,
+        asker: &Asker,
+        node: &str,
+        rest: &[String],
+    ) -> Result<Done, Fault> {
+        let first = match self.first_step(asker, node).await? {
+            Outcome::Over { text, .. } => return Ok(Done::with(self.words(text))),
+            Outcome::Next(first) => first,
+        };
+        // Any device goes on with it.
+        let mut steps = Steps::new(String::new(), asker, node, first);
+        steps.peer.clear();
+        if !rest.is_empty() || asker.at.kind != Kind::Gateway {
+            return self.answered_at_once(asker, &steps, rest).await;
+        }
+        self.keep_steps(&asker.user, Way::Chat, Some(&steps))
+            .await?;
+        let hint = asker.lang.say(Text::DialogHint);
+        let question = question(&steps, asker.lang);
+        Ok(Done::with(self.words(format!("{hint}\n{question}"))))
+    }
+
+    /// What stands behind the words of a command answers its first questions, in order.
+    async fn answered_at_once(
+        self: &Arc<Self>,
+        asker: &Asker,
+        steps: &Steps,
+        rest: &[String],
+    ) -> Result<Done, Fault> {
+        let open = steps.open();
+        let asks = open.fields.iter();
+        let asks = asks.filter(|field| field.kind != FieldKind::Note);
+        let names = asks.map(|field| field.name.clone());
+        let given: Answers = names.zip(rest.iter().cloned()).collect();
+        match self.step(asker, steps, &given).await? {
+            Outcome::Over { text, .. } => Ok(Done::with(self.words(text))),
+            Outcome::Next(_) => {
+                let text = asker.lang.say(Text::AsksMore);
+                Err(Fault::new(FaultKind::Unsupported, text))
+            }
+        }
     }
 
     /// Takes an answer; `None`: nothing was asked.
     pub(super) async fn answered(
         self: &Arc<Self>,
-        user: &BareJid,
+        asker: &Asker,
         body: &str,
     ) -> Result<Option<Done>, Fault> {
+        let (user, lang) = (&asker.user, asker.lang);
         let Some(mut steps) = self.steps(user, Way::Chat).await? else {
             return Ok(None);
         };
         let body = body.trim();
         if body.eq_ignore_ascii_case("cancel") {
             self.keep_steps(user, Way::Chat, None).await?;
-            let text = "cancelled; nothing was changed".to_owned();
+            let text = lang.say(Text::Cancelled).to_owned();
             return Ok(Some(Done::with(self.words(text))));
         }
-        let first = steps.asked.len() == 1;
         let open = steps.open();
         if let Some(field) = next(&open, &steps.given) {
-            if let Err(fault) = self.taken(user, field, body, first, &mut steps.given).await {
-                return Ok(Some(self.again(&steps, &fault)));
+            if let Err(fault) = self.taken(asker, field, body, &mut steps).await {
+                return Ok(Some(self.again(&steps, &fault, lang)));
             }
             if next(&open, &steps.given).is_some() {
                 self.keep_steps(user, Way::Chat, Some(&steps)).await?;
-                return Ok(Some(Done::with(self.words(question(&steps)))));
+                return Ok(Some(Done::with(self.words(question(&steps, lang)))));
             }
         }
-        match self.step(user, &open, &steps.given, first).await {
+        let given = steps.given.clone();
+        match self.step(asker, &steps, &given).await {
             Ok(Outcome::Next(more)) => {
                 steps.ask(more)?;
                 self.keep_steps(user, Way::Chat, Some(&steps)).await?;
-                Ok(Some(Done::with(self.words(question(&steps)))))
+                Ok(Some(Done::with(self.words(question(&steps, lang)))))
             }
             Ok(Outcome::Over { text, fresh }) => {
                 self.keep_steps(user, Way::Chat, None).await?;
@@ -69,7 +106,7 @@ impl Desk {
                 // All of this step is asked again: which answer was wrong only the network knows.
                 steps.given.clear();
                 self.keep_steps(user, Way::Chat, Some(&steps)).await?;
-                Ok(Some(self.again(&steps, &fault)))
+                Ok(Some(self.again(&steps, &fault, lang)))
             }
         }
     }
@@ -77,11 +114,10 @@ impl Desk {
     /// Takes the answer to one field.
     async fn taken(
         &self,
-        user: &BareJid,
+        asker: &Asker,
         field: &Field,
         body: &str,
-        first: bool,
-        given: &mut Answers,
+        steps: &mut Steps,
     ) -> Result<(), Fault> {
         let value = match (body, field.kind) {
             ("-", _) => field.value.clone().unwrap_or_default(),
@@ -89,19 +125,20 @@ impl Desk {
             (no, FieldKind::Bool) if no.eq_ignore_ascii_case("no") => "false".to_owned(),
             _ => body.to_owned(),
         };
-        let account = match first {
-            true => self.account(user).await?,
+        let account = match steps.registers() {
+            true => self.account(&asker.user).await?,
             false => None,
         };
         let answer = Answers::from([(field.name.clone(), value.clone())]);
         let stored = account.as_ref().map(|account| &account.fields);
-        form::check(std::slice::from_ref(field), &answer, stored)?;
-        given.insert(field.name.clone(), value);
+        form::check(std::slice::from_ref(field), &answer, stored, asker.lang)?;
+        steps.given.insert(field.name.clone(), value);
         Ok(())
     }
 
-    fn again(&self, steps: &Steps, fault: &Fault) -> Done {
-        Done::with(self.words(format!("{}\n{}", words(fault), question(steps))))
+    fn again(&self, steps: &Steps, fault: &Fault, lang: Lang) -> Done {
+        let question = question(steps, lang);
+        Done::with(self.words(format!("{}\n{question}", words(fault))))
     }
 }
 
@@ -112,7 +149,7 @@ fn next<'a>(open: &'a Dialog, given: &Answers) -> Option<&'a Field> {
 }
 
 /// What is asked next, with what is to be read before it.
-fn question(steps: &Steps) -> String {
+fn question(steps: &Steps, lang: Lang) -> String {
     let open = steps.open();
     let mut lines = Vec::new();
     if steps.given.is_empty() {
@@ -121,16 +158,16 @@ fn question(steps: &Steps) -> String {
         lines.extend(notes.map(|it| it.value.clone().unwrap_or_else(|| it.label.clone())));
     }
     lines.push(match next(&open, &steps.given) {
-        Some(field) => line(field),
-        None => "Write anything to go on.".to_owned(),
+        Some(field) => line(field, lang),
+        None => lang.say(Text::WriteAnything).to_owned(),
     });
     lines.join("\n")
 }
 
-fn line(field: &Field) -> String {
+fn line(field: &Field, lang: Lang) -> String {
     let mut line = field.label.clone();
     if field.kind == FieldKind::Bool {
-        line.push_str(" (yes or no)");
+        line.push_str(&format!(" ({})", lang.say(Text::YesOrNo)));
     }
     if !field.options.is_empty() {
         let options = field.options.iter();
@@ -139,9 +176,12 @@ fn line(field: &Field) -> String {
     }
     match &field.value {
         Some(value) if field.kind != FieldKind::Secret => {
-            line.push_str(&format!(" [- for \u{201c}{value}\u{201d}]"));
+            let dash = lang.tell(Text::DashKeeps, &[value]);
+            line.push_str(&format!(" [{dash}]"));
         }
-        _ if !field.required => line.push_str(" [- for none]"),
+        _ if !field.required => {
+            line.push_str(&format!(" [{}]", lang.say(Text::DashNone)));
+        }
         _ => {}
     }
     line + "?"

@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use isthmus_gateway::{Account, Fault, FaultKind, Field, FieldKind};
 
-use super::steps::{Outcome, Way};
+use super::steps::{Outcome, REGISTER, Steps, Way};
 
 use crate::host::archive;
+use crate::host::command::Asker;
 use crate::host::courier::line_name;
 use crate::host::desk::{Desk, asked, store_fault};
 use crate::host::errand::{Answer, Done};
@@ -56,20 +57,17 @@ pub(crate) async fn account_of(
 
 impl Desk {
     /// Answers a get or set of `jabber:iq:register`.
-    pub(crate) fn register(
-        self: &Arc<Self>,
-        origin: Origin,
-        user: BareJid,
-        query: Option<Element>,
-    ) {
+    pub(crate) fn register(self: &Arc<Self>, origin: Origin, asker: Asker, query: Option<Element>) {
         let desk = Arc::clone(self);
         self.errands.run(origin, async move {
+            let asker = desk.in_language(asker).await;
+            let user = asker.user.clone();
             let done = match query {
                 None => desk.shown(&user).await.map(Done::with),
                 Some(query) if query.child("remove", ns::REGISTER).is_some() => {
                     desk.removed(&user, &query).await
                 }
-                Some(query) => desk.registered(&user, &query).await,
+                Some(query) => desk.registered(&asker, &query).await,
             };
             done.unwrap_or_else(Done::with)
         });
@@ -111,7 +109,8 @@ impl Desk {
     }
 
     /// Registers, or changes what was registered (§3.1.1).
-    async fn registered(&self, user: &BareJid, query: &Element) -> Result<Done, Fault> {
+    async fn registered(&self, asker: &Asker, query: &Element) -> Result<Done, Fault> {
+        let user = &asker.user;
         let given = match query.child("x", ns::DATA_FORMS) {
             Some(form) if form.attr("type") == Some("cancel") => {
                 return Ok(Done::with(Answer::Result(None)));
@@ -120,8 +119,9 @@ impl Desk {
             Some(form) => form::answers(form),
             None => legacy_answers(query),
         };
-        let first = self.first_step(user).await?;
-        match self.step(user, &first, &given, true).await? {
+        let first = self.registration(user).await?;
+        let steps = Steps::new(String::new(), asker, REGISTER, first);
+        match self.step(asker, &steps, &given).await? {
             Outcome::Next(_) => {
                 let text = format!(
                     "this network asks more than a form can: please use the command \
@@ -178,6 +178,7 @@ impl Desk {
         let before = self.account(user).await?;
         self.replace(user, before.as_ref(), None, &Secret::new(""))
             .await?;
+        self.forget_settings(user).await?;
         for way in [Way::Command, Way::Chat] {
             self.keep_steps(user, way, None).await?;
         }

@@ -9,12 +9,15 @@
 use isthmus_gateway::{Dialog, Fault, FaultKind, Step};
 use serde::{Deserialize, Serialize};
 
+use crate::host::command::Asker;
 use crate::host::desk::{Desk, asked, store_fault};
 use crate::host::form::{self, Answers};
 use crate::host::shared::now_ms;
 use crate::secret::Secret;
 use crate::xmpp::jid::BareJid;
 
+/// The command that registers.
+pub(super) const REGISTER: &str = "register";
 /// How long a dialog waits for an answer, in milliseconds.
 const LIFE: i64 = 30 * 60_000;
 /// Questions that may follow each other.
@@ -46,6 +49,12 @@ pub(crate) struct Steps {
     pub(crate) session: String,
     /// Who began it, where that matters: a full JID.
     pub(crate) peer: String,
+    /// Where: a bare JID.
+    #[serde(default)]
+    jid: String,
+    /// The command it is.
+    #[serde(default)]
+    pub(crate) node: String,
     /// What was asked, in order; the last is open.
     pub(crate) asked: Vec<Dialog>,
     /// What was answered of the open one already.
@@ -56,14 +65,26 @@ pub(crate) struct Steps {
 
 impl Steps {
     /// A dialog that begins with that question.
-    pub(crate) fn new(session: String, peer: String, first: Dialog) -> Self {
+    pub(crate) fn new(session: String, asker: &Asker, node: &str, first: Dialog) -> Self {
         Self {
             session,
-            peer,
+            peer: asker.peer.clone(),
+            jid: asker.jid.clone(),
+            node: node.to_owned(),
             asked: vec![first],
             given: Answers::new(),
             until: 0,
         }
+    }
+
+    /// Whether it was begun by this resource, there.
+    pub(crate) fn belongs_to(&self, asker: &Asker) -> bool {
+        self.peer == asker.peer && self.jid == asker.jid
+    }
+
+    /// Whether the open question is the first of a registration.
+    pub(crate) fn registers(&self) -> bool {
+        self.node == REGISTER && self.asked.len() == 1
     }
 
     /// What is asked.
@@ -100,11 +121,24 @@ pub(crate) enum Outcome {
 }
 
 impl Desk {
-    /// The first question of a registration.
-    pub(crate) async fn first_step(&self, user: &BareJid) -> Result<Dialog, Fault> {
+    /// The first question of a command with steps; one that asks nothing is over with it.
+    pub(crate) async fn first_step(&self, asker: &Asker, node: &str) -> Result<Outcome, Fault> {
+        if node == REGISTER {
+            return Ok(Outcome::Next(self.registration(&asker.user).await?));
+        }
+        let begin = Dialog {
+            name: node.to_owned(),
+            at: Some(asker.at.clone()),
+            ..Dialog::default()
+        };
+        self.stepped_on(asker, begin).await
+    }
+
+    /// The question of a registration.
+    pub(super) async fn registration(&self, user: &BareJid) -> Result<Dialog, Fault> {
         let account = self.account(user).await?;
         Ok(Dialog {
-            name: "register".to_owned(),
+            name: REGISTER.to_owned(),
             title: self.name(),
             fields: self.fields(account.as_ref()),
             ..Dialog::default()
@@ -114,29 +148,45 @@ impl Desk {
     /// Hands the gateway the answers to a question.
     pub(crate) async fn step(
         &self,
-        user: &BareJid,
-        open: &Dialog,
+        asker: &Asker,
+        steps: &Steps,
         given: &Answers,
-        first: bool,
     ) -> Result<Outcome, Fault> {
-        let before = match first {
-            true => self.account(user).await?,
+        let before = match steps.registers() {
+            true => self.account(&asker.user).await?,
             false => None,
         };
         let stored = before.as_ref().map(|account| &account.fields);
-        let fields = form::check(&open.fields, given, stored)?;
-        let step = Dialog {
-            fields,
-            ..open.clone()
-        };
-        let known = self.shared.user(user);
+        let open = steps.open();
+        let fields = form::check(&open.fields, given, stored, asker.lang)?;
+        self.stepped_on(asker, Dialog { fields, ..open }).await
+    }
+
+    /// Hands the gateway a step. What it says of an account holds.
+    async fn stepped_on(&self, asker: &Asker, step: Dialog) -> Result<Outcome, Fault> {
+        let mut known = self.shared.user(&asker.user);
+        asker.lang.tag().clone_into(&mut known.lang);
+        let (at, offered) = (step.at.clone(), self.offers(&step.name));
         match asked(self.gateway.dialog(&known, step)).await? {
-            Step::Next(next) => Ok(Outcome::Next(next)),
+            Step::Next(next) => Ok(Outcome::Next(Dialog {
+                at: next.at.or(at),
+                ..next
+            })),
+            Step::Done {
+                account: None,
+                text,
+            } if offered => Ok(Outcome::Over { text, fresh: false }),
             Step::Done { account, text } => {
-                let fresh = self.keep(user, account).await?;
+                let fresh = self.keep(&asker.user, account).await?;
                 Ok(Outcome::Over { text, fresh })
             }
         }
+    }
+
+    /// Whether a dialog is a command of the gateway's own, not a registration.
+    fn offers(&self, name: &str) -> bool {
+        let commands = &self.gateway.manifest().commands;
+        commands.iter().any(|command| command.node == name)
     }
 
     /// The dialog that goes on, if one does.

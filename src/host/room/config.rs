@@ -1,12 +1,16 @@
 //! A room's configuration (XEP-0045 §10.2, `muc#owner`): what holds for the foreign room, as a
 //! form, and back. Rooms are neither made nor destroyed here: they are the network's.
 
-use isthmus_gateway::{Affiliation, Command, Fault, FaultKind, RoomFlags};
+use isthmus_gateway::{
+    Address, Affiliation, Command, Fault, FaultKind, Field, FieldKind, RoomFlags,
+};
 
 use super::{Phase, Room};
 use crate::host::form::{self, Answers};
 use crate::host::reply::Origin;
 use crate::host::session::{Base, Pending};
+use crate::host::setting;
+use crate::host::words::{Lang, Text};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
@@ -25,12 +29,29 @@ const SECRET: &str = "muc#roomconfig_roomsecret";
 const MAX_USERS: &str = "muc#roomconfig_maxusers";
 
 impl Room {
-    /// Takes a `muc#owner` get: the form as it is filled in now.
-    pub(crate) fn show_config(&self, base: &Base, origin: &Origin) {
-        if !self.may_configure(base, origin) {
-            return;
+    /// Takes a `muc#owner` get: the form as it is filled in now. What holds for the room is for
+    /// who runs it; what the user has set of it is his own (`setting`).
+    pub(crate) fn show_config(&self, base: &Base, origin: &Origin, at: &Address, lang: Lang) {
+        if self.phase != Phase::Inside {
+            return origin.fault(&base.outbox, &Fault::new(FaultKind::NotJoined, ""));
         }
-        let form = config_form(&self.name, self.flags);
+        let form = match self.may_configure(base) {
+            true => config_form(&self.name, self.flags),
+            false => empty_form(&self.name),
+        };
+        let note = Field::new("isthmus#yours", lang.say(Text::YoursHere), FieldKind::Note);
+        let mut fields = setting::fields(&*base.gateway, at, lang);
+        for field in &mut fields {
+            let set = base.settings.as_deref();
+            let set = set.and_then(|set| set.rooms.get(&at.id.to_lowercase()));
+            if let Some(set) = set.and_then(|set| set.get(&field.name)) {
+                field.value = Some(set.clone());
+            }
+        }
+        if !fields.is_empty() {
+            fields.insert(0, note);
+        }
+        let form = form::with(form, &fields);
         origin.result(&base.outbox, |xml| {
             xml.start_ns("query", ns::MUC_OWNER);
             xml.element(&form).end();
@@ -38,37 +59,51 @@ impl Room {
     }
 
     /// Takes a `muc#owner` set.
-    pub(crate) fn configure(&mut self, base: &mut Base, origin: Origin, query: &Element) {
+    pub(crate) fn configure(
+        &mut self,
+        base: &mut Base,
+        origin: Origin,
+        (at, lang): (&Address, Lang),
+        query: &Element,
+    ) {
         if query.child("destroy", ns::MUC_OWNER).is_some() {
             let text = "this room is the network's, and cannot be destroyed from here";
             return origin.error(&base.outbox, Condition::NotAllowed, text);
         }
-        if !self.may_configure(base, &origin) {
-            return;
+        if self.phase != Phase::Inside {
+            return origin.fault(&base.outbox, &Fault::new(FaultKind::NotJoined, ""));
         }
-        let Some(form) = query.child("x", ns::DATA_FORMS) else {
-            let text = "a form is missing";
-            return origin.error(&base.outbox, Condition::BadRequest, text);
-        };
-        match form.attr("type") {
+        let answers = match submitted(query) {
+            Ok(Some(answers)) => answers,
             // §10.2: a form that is cancelled changes nothing.
-            Some("cancel") => return origin.result(&base.outbox, |_| {}),
-            Some("submit") => {}
-            _ => {
-                let text = "a form is submitted or cancelled";
-                return origin.error(&base.outbox, Condition::BadRequest, text);
+            Ok(None) => return origin.result(&base.outbox, |_| {}),
+            Err(text) => return origin.error(&base.outbox, Condition::BadRequest, text),
+        };
+        let fields = setting::fields(&*base.gateway, at, lang);
+        if let Err(fault) = form::check(&fields, &answers, None, lang) {
+            return origin.fault(&base.outbox, &fault);
+        }
+        let wanted = wanted(self.flags, &answers);
+        let (flags, password) = match wanted {
+            Ok(wanted) => wanted,
+            Err(text) => return origin.error(&base.outbox, Condition::NotAcceptable, &text),
+        };
+        let changes = password.is_some() || flags != self.flags;
+        let speaks = answers.keys().any(|name| name.starts_with("muc#"));
+        if (changes || speaks) && !self.may_configure(base) {
+            let text = "only who runs the room may configure it";
+            return origin.error(&base.outbox, Condition::Forbidden, text);
+        }
+        let sets = fields.iter().any(|field| answers.contains_key(&field.name));
+        match (changes, base.desk.clone().filter(|_| sets)) {
+            (false, None) => origin.result(&base.outbox, |_| {}),
+            (false, Some(desk)) => {
+                desk.set_by_form(base.user.clone(), at.clone(), answers, lang, Some(origin));
             }
-        }
-        let answers = form::answers(form);
-        let about = answers.get("FORM_TYPE").map(String::as_str);
-        if about.is_some_and(|about| about != ns::MUC_ROOMCONFIG) {
-            let text = "this is not the form of a room's configuration";
-            return origin.error(&base.outbox, Condition::BadRequest, text);
-        }
-        match wanted(self.flags, &answers) {
-            Err(text) => origin.error(&base.outbox, Condition::NotAcceptable, &text),
-            Ok((flags, None)) if flags == self.flags => origin.result(&base.outbox, |_| {}),
-            Ok((flags, password)) => {
+            (true, desk) => {
+                if let Some(desk) = desk {
+                    desk.set_by_form(base.user.clone(), at.clone(), answers, lang, None);
+                }
                 let command = Command::Config {
                     room: self.name.clone().into(),
                     flags,
@@ -79,20 +114,42 @@ impl Room {
         }
     }
 
-    /// Whether the user may; else he is told. Admins too: on most networks nobody is more.
-    fn may_configure(&self, base: &Base, origin: &Origin) -> bool {
-        if self.phase != Phase::Inside {
-            origin.fault(&base.outbox, &Fault::new(FaultKind::NotJoined, ""));
-            return false;
-        }
+    /// Whether the user may. Admins too: on most networks nobody is more.
+    fn may_configure(&self, base: &Base) -> bool {
         let me = self.my_standing(base);
-        let may = me.is_some_and(|me| me.affiliation >= Affiliation::Admin);
-        if !may {
-            let text = "only who runs the room may configure it";
-            origin.error(&base.outbox, Condition::Forbidden, text);
-        }
-        may
+        me.is_some_and(|me| me.affiliation >= Affiliation::Admin)
     }
+}
+
+/// The answers of a form that was submitted; `None`: it was cancelled.
+fn submitted(query: &Element) -> Result<Option<Answers>, &'static str> {
+    let Some(form) = query.child("x", ns::DATA_FORMS) else {
+        return Err("a form is missing");
+    };
+    match form.attr("type") {
+        Some("cancel") => return Ok(None),
+        Some("submit") => {}
+        _ => return Err("a form is submitted or cancelled"),
+    }
+    let answers = form::answers(form);
+    let about = answers.get("FORM_TYPE").map(String::as_str);
+    match about.is_some_and(|about| about != ns::MUC_ROOMCONFIG) {
+        true => Err("this is not the form of a room's configuration"),
+        false => Ok(Some(answers)),
+    }
+}
+
+/// A form of that type without questions.
+fn empty_form(name: &str) -> Element {
+    let text = |name: &str, text: &str| Element::new(name, ns::DATA_FORMS).with_text(text);
+    let about = Element::new("field", ns::DATA_FORMS)
+        .with_attr("type", "hidden")
+        .with_attr("var", "FORM_TYPE")
+        .with_child(text("value", ns::MUC_ROOMCONFIG));
+    Element::new("x", ns::DATA_FORMS)
+        .with_attr("type", "form")
+        .with_child(text("title", name))
+        .with_child(about)
 }
 
 fn config_form(name: &str, flags: RoomFlags) -> Element {
@@ -107,10 +164,6 @@ fn config_form(name: &str, flags: RoomFlags) -> Element {
         let value = if on { "1" } else { "0" };
         field("boolean", var, label).with_child(text("value", value))
     };
-    let about = Element::new("field", ns::DATA_FORMS)
-        .with_attr("type", "hidden")
-        .with_attr("var", "FORM_TYPE")
-        .with_child(text("value", ns::MUC_ROOMCONFIG));
     // XEP-0122 §3
     let number = Element::new("validate", ns::VALIDATE)
         .with_attr("datatype", "xs:integer")
@@ -120,10 +173,7 @@ fn config_form(name: &str, flags: RoomFlags) -> Element {
                 .with_attr("max", &MOST_OCCUPANTS.to_string()),
         );
     let limit = field("text-single", MAX_USERS, "Most occupants (0: no limit)");
-    Element::new("x", ns::DATA_FORMS)
-        .with_attr("type", "form")
-        .with_child(text("title", name))
-        .with_child(about)
+    empty_form(name)
         .with_child(flag(
             MODERATED,
             "Only who has a voice may speak",

@@ -198,7 +198,7 @@ impl Room {
                 let newest = if wish.asks() {
                     wish.stanzas.unwrap_or(PAGE)
                 } else {
-                    base.shared.limits().history.max(missed)
+                    base.history_of(&self.name).max(missed)
                 };
                 Page {
                     after: 0,

@@ -13,6 +13,9 @@ use crate::host::session::{Base, Pending};
 /// restarted, his connection broke. What is said meanwhile is archived, and shown when he returns.
 const VANISHED: Duration = Duration::from_secs(300);
 
+/// How long a room is kept in which the user wants to stay without any resource: for good.
+const STAYS: Duration = Duration::from_secs(10 * 365 * 86_400);
+
 /// The most of what was missed is as much as is shown.
 const MOST_MISSED: i64 = PAGE as i64;
 
@@ -44,7 +47,10 @@ impl Room {
             });
         }
         if self.resources.is_empty() {
-            self.leave_network(base, reason);
+            match base.stays_in(&self.name) {
+                true => self.leave_at = Some(base.now + STAYS),
+                false => self.leave_network(base, reason),
+            }
         }
     }
 
@@ -81,7 +87,7 @@ impl Room {
             return;
         }
         if self.resources.is_empty() {
-            self.leave_at = Some(base.now + VANISHED);
+            self.leave_at = Some(base.now + self.kept_for(base));
         }
     }
 
@@ -103,7 +109,28 @@ impl Room {
 
     /// The user is in the foreign room and nobody sits here: the room is kept for a while.
     pub(crate) fn vanished_at_entry(&mut self, base: &Base) {
-        self.leave_at = Some(base.now + VANISHED);
+        self.leave_at = Some(base.now + self.kept_for(base));
+    }
+
+    /// How long the room is kept without anybody in it.
+    fn kept_for(&self, base: &Base) -> Duration {
+        match base.stays_in(&self.name) {
+            true => STAYS,
+            false => VANISHED,
+        }
+    }
+
+    /// The user may have said that he stays here without a device, or that he does not any more.
+    pub(crate) fn stay(&mut self, base: &Base) {
+        let kept = self.kept_for(base);
+        if let Some(at) = self.leave_at.filter(|_| self.resources.is_empty()) {
+            let stayed = at > base.now + VANISHED;
+            match kept {
+                STAYS => self.leave_at = Some(base.now + STAYS),
+                _ if stayed => self.leave_at = Some(base.now),
+                _ => {}
+            }
+        }
     }
 
     /// The user himself left the foreign room: by another connection's will or his own.

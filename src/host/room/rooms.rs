@@ -145,6 +145,14 @@ impl Rooms {
         }
     }
 
+    /// The user has set something.
+    pub(crate) fn settings(&mut self, base: &mut Base) {
+        for room in &mut self.list {
+            room.stay(base);
+        }
+        self.tidy(base);
+    }
+
     /// Moves every cursor; returns whether there is more to do at once.
     pub(crate) fn advance(&mut self, base: &mut Base) -> bool {
         self.list

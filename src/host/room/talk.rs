@@ -152,7 +152,7 @@ impl Room {
         content: &impl Fn(&mut Xml<'_>),
     ) -> Option<Mark> {
         // Without an archive nothing would show it to who is still entering: he gets it early.
-        let archived = self.archive.is_some();
+        let archived = self.archive.is_some() && base.records(&self.name);
         let sees = |cursor| cursor == Cursor::Live || (!archived && cursor != Cursor::Waiting);
         let from = Sender {
             local: Some(&self.local),
@@ -172,7 +172,8 @@ impl Room {
 
     /// Archives what was shown.
     pub(super) fn record(&mut self, base: &Base, said: &Said<'_>, content: &impl Fn(&mut Xml<'_>)) {
-        if self.archive.is_none() && self.archive_known {
+        let over = self.archive.is_none() && self.archive_known;
+        if over || !base.records(&self.name) {
             return;
         }
         let head = Head {

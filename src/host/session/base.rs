@@ -4,15 +4,18 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Address, Caps, Command, Facts, Fault, Gateway, Kind, Place, Tag};
+use isthmus_gateway::{Address, Caps, Command, Facts, Fault, Gateway, Kind, Place, Settings, Tag};
 
 use super::pending::{Open, Pending};
 use crate::component::Outbox;
 use crate::host::contact::Hub;
+use crate::host::desk::Desk;
 use crate::host::ids::Ids;
 use crate::host::names::Names;
 use crate::host::reply::Origin;
+use crate::host::setting;
 use crate::host::shared::Shared;
+use crate::host::words::Lang;
 use crate::store::{Conversation, ConversationId, Later, Page, Row, StoreFault};
 use crate::xmpp::escape::escape;
 use crate::xmpp::jid::BareJid;
@@ -76,6 +79,10 @@ pub(crate) struct Base {
     places: Vec<(Place<'static>, Caps)>,
     /// Whether the network can be spoken to.
     pub(crate) link: Link,
+    /// Where commands are answered.
+    pub(crate) desk: Option<Arc<Desk>>,
+    /// What the user has set; `None`: nothing.
+    pub(crate) settings: Option<Box<Settings>>,
     /// Tells apart sessions and runs of the program in ids.
     pub(crate) number: u64,
     /// The time of this turn.
@@ -121,6 +128,8 @@ pub(crate) struct Origins {
     pub(crate) hub: Arc<Hub>,
     /// Tells apart sessions and runs of the program.
     pub(crate) number: u64,
+    /// Where the gateway's commands are answered.
+    pub(crate) desk: Option<Arc<Desk>>,
 }
 
 impl Base {
@@ -135,6 +144,7 @@ impl Base {
             names,
             hub,
             number,
+            desk,
         } = origins;
         let facts = Facts {
             network: network.to_string(),
@@ -155,6 +165,8 @@ impl Base {
             facts,
             places: Vec::new(),
             link: Link::Connecting,
+            desk,
+            settings: None,
             number,
             now,
             now_ms,
@@ -294,6 +306,36 @@ impl Base {
                 fault.to_string(),
             )),
         }
+    }
+
+    /// What the user has set of a room, else of its network, else of all networks.
+    pub(crate) fn set_in(&self, room: &str, key: &str) -> Option<&str> {
+        self.settings.as_deref()?.in_room(room, key)
+    }
+
+    /// The language the user is answered in, who asks in this one.
+    pub(crate) fn lang(&self, asked: Option<&str>) -> Lang {
+        let set = self.settings.as_deref();
+        let set = set.and_then(|set| set.gateway.get(setting::LANGUAGE));
+        let tags = asked.into_iter().chain(set.map(String::as_str));
+        tags.filter_map(Lang::of).next().unwrap_or_default()
+    }
+
+    /// Whether what is said in a room is kept.
+    pub(crate) fn records(&self, room: &str) -> bool {
+        self.set_in(room, setting::RECORD_HISTORY) != Some("false")
+    }
+
+    /// Whether the user stays in a room when his last device has left.
+    pub(crate) fn stays_in(&self, room: &str) -> bool {
+        self.set_in(room, setting::PERSISTENT) == Some("true")
+    }
+
+    /// Messages shown on entering a room, if the client asks for nothing else.
+    pub(crate) fn history_of(&self, room: &str) -> usize {
+        let set = self.set_in(room, setting::MAX_HISTORY);
+        let set = set.and_then(|set| set.parse().ok());
+        set.unwrap_or_else(|| self.shared.limits().history)
     }
 
     /// Answers a stanza with a fault; one that says where the addressee is now, with that address.

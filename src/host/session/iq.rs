@@ -27,6 +27,9 @@ impl Session {
             return origin.error(&self.base.outbox, Condition::BadRequest, text);
         };
         let get = incoming.kind.as_deref() == Some("get");
+        if self.desk_takes(&origin, &incoming, get, payload) {
+            return;
+        }
         match (payload.name(), payload.ns()) {
             ("ping", ns::PING) if get => self.ping(&origin, &incoming),
             ("query", ns::DISCO_INFO) if get => self.disco_info(&origin, &incoming),
@@ -52,6 +55,27 @@ impl Session {
                 self.base.archives(),
             ),
         }
+    }
+
+    /// Whether the desk answers a request to what has no resource: one about commands.
+    fn desk_takes(
+        &self,
+        origin: &Origin,
+        incoming: &Incoming,
+        get: bool,
+        payload: &Element,
+    ) -> bool {
+        let node = matches!(payload.ns(), ns::DISCO_INFO | ns::DISCO_ITEMS)
+            && payload.attr("node").is_some();
+        if incoming.resource.is_some() || !(node || payload.ns() == ns::COMMANDS) {
+            return false;
+        }
+        let lang = incoming.stanza.attr("xml:lang");
+        let desk = self.base.desk.as_ref();
+        desk.is_some_and(|desk| {
+            let asker = desk.asker(origin, &self.base.user, &incoming.to, lang);
+            desk.iq(origin, asker, get, payload)
+        })
     }
 
     /// XEP-0425 §4: a moderator takes somebody's message back. Who may is the network's to say.
@@ -93,12 +117,13 @@ impl Session {
             let text = "only an occupant may do this";
             return origin.error(&self.base.outbox, Condition::Forbidden, text);
         };
-        let base = &mut self.base;
+        let lang = self.base.lang(incoming.stanza.attr("xml:lang"));
+        let (at, base) = (&incoming.to, &mut self.base);
         match (query.ns(), get) {
             (ns::MUC_ADMIN, true) => room.list(base, origin, query),
             (ns::MUC_ADMIN, false) => room.administer(base, origin, query),
-            (_, true) => room.show_config(base, &origin),
-            (_, false) => room.configure(base, origin, query),
+            (_, true) => room.show_config(base, &origin, at, lang),
+            (_, false) => room.configure(base, origin, (at, lang), query),
         }
     }
 

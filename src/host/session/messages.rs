@@ -31,6 +31,9 @@ impl Session {
             );
             return origin.fault(&self.base.outbox, &Fault::new(FaultKind::Encrypted, text));
         }
+        if self.calls(&origin, &incoming) {
+            return;
+        }
         match (
             incoming.to.kind,
             incoming.kind.as_deref(),
@@ -60,6 +63,20 @@ impl Session {
                 );
             }
         }
+    }
+
+    /// Whether a message calls a command of the network or the room it is sent to.
+    fn calls(&self, origin: &Origin, incoming: &Incoming) -> bool {
+        let may = matches!(incoming.to.kind, Kind::Network | Kind::Room)
+            && incoming.kind.as_deref() != Some("groupchat")
+            && incoming.resource.is_none();
+        let body = incoming.stanza.child("body", ns::COMPONENT);
+        let (true, Some(body), Some(desk)) = (may, body, &self.base.desk) else {
+            return false;
+        };
+        let lang = incoming.stanza.attr("xml:lang");
+        let asker = desk.asker(origin, &self.base.user, &incoming.to, lang);
+        desk.chat(origin, asker, &body.text())
     }
 
     fn groupchat(&mut self, origin: Origin, incoming: Incoming) {

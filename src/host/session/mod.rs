@@ -31,6 +31,8 @@ pub(crate) use self::task::SessionTask;
 
 use std::time::Duration;
 
+use isthmus_gateway::Settings;
+
 use crate::component::Mark;
 use crate::host::chat::{Peers, Recent, Typing};
 use crate::host::room::{Rooms, code};
@@ -83,6 +85,13 @@ impl Session {
             private: false,
             roomless: None,
         }
+    }
+
+    /// The user has set something, or what he has set was read.
+    fn settings(&mut self, settings: Settings) {
+        let nothing = settings == Settings::default();
+        self.base.settings = (!nothing).then(|| Box::new(settings));
+        self.rooms.settings(&mut self.base);
     }
 
     /// The stream is up again: what may not have arrived is told anew.

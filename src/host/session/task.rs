@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Account, Close, Credit, Event, Sink, User};
+use isthmus_gateway::{Account, Close, Credit, Event, Settings, Sink, User};
 use tokio::time::Sleep;
 
 use super::messages::IN_FLIGHT;
@@ -27,6 +27,7 @@ use crate::component::Level;
 use crate::host::contact::account_of;
 use crate::host::domain::{Domain, Place};
 use crate::host::inbox::Inbox;
+use crate::host::setting::{Kept, kept};
 use crate::host::shared::now_ms;
 use crate::store::{Later, StoreFault};
 
@@ -41,6 +42,12 @@ const EVENTS: u32 = 256;
 const STORE_LOOK: Duration = Duration::from_millis(20);
 /// How long a closing session may take.
 const CLOSING: Duration = Duration::from_secs(3);
+
+/// What the user has set, read when the session begins and whenever it changes.
+enum Setting {
+    Asked(Later<Result<Kept, StoreFault>>),
+    Known,
+}
 
 /// The user's account, read when a network is first opened.
 enum Registered {
@@ -72,6 +79,11 @@ impl Registered {
     }
 }
 
+fn asked(base: &Base) -> Later<Result<Kept, StoreFault>> {
+    let (store, domain) = (base.shared.store(), base.outbox.domain().to_owned());
+    Box::pin(kept(store, base.user.clone(), domain))
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Open,
@@ -84,6 +96,8 @@ pub(crate) struct SessionTask {
     network: Option<Box<dyn isthmus_gateway::Session>>,
     user: User,
     account: Registered,
+    /// Stanzas wait until they are known: who sets something and then acts finds it set.
+    settings: Setting,
     inbox: Arc<Inbox>,
     place: Place,
     stage: Stage,
@@ -96,11 +110,13 @@ impl SessionTask {
     /// A session that occupies `place` until it is dropped.
     pub(crate) fn new(session: Session, user: User, inbox: Arc<Inbox>, place: Place) -> Self {
         let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
+        let settings = Setting::Asked(asked(&session.base));
         Self {
             session,
             network: None,
             user,
             account: Registered::Unasked,
+            settings,
             inbox,
             place,
             stage: Stage::Open,
@@ -115,6 +131,7 @@ impl SessionTask {
         self.session.base.now = now;
         self.session.base.now_ms = now_ms();
         self.notices();
+        self.settings(cx, now);
         let mut progress = self.stanzas(cx);
         self.session.tick();
         progress |= self.drive(cx, now)?;
@@ -149,6 +166,10 @@ impl SessionTask {
         if notices.contacts {
             self.session.contacts_changed();
         }
+        if notices.settings {
+            // A read under way may have begun before the change.
+            self.settings = Setting::Asked(asked(&self.session.base));
+        }
         if notices.drain {
             self.session
                 .abandon("the gateway is shutting down; please send again later");
@@ -167,6 +188,28 @@ impl SessionTask {
         }
     }
 
+    /// Takes what the user has set, when it has been read.
+    fn settings(&mut self, cx: &mut Context<'_>, now: Instant) {
+        let Setting::Asked(read) = &mut self.settings else {
+            return;
+        };
+        let Poll::Ready(kept) = read.as_mut().poll(cx) else {
+            return;
+        };
+        self.settings = Setting::Known;
+        let kept = match kept {
+            Ok(kept) => kept,
+            Err(fault) => {
+                return tracing::error!(%fault, "settings cannot be read");
+            }
+        };
+        let settings = kept.of(&self.session.base.network);
+        if let Some(network) = &mut self.network {
+            network.settings(&settings, now);
+        }
+        self.session.settings(settings);
+    }
+
     fn close(&mut self, why: Close) {
         self.stage = Stage::Closing {
             until: self.session.base.now + CLOSING,
@@ -177,7 +220,7 @@ impl SessionTask {
     }
 
     fn stanzas(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.stage != Stage::Open {
+        if self.stage != Stage::Open || matches!(self.settings, Setting::Asked(_)) {
             self.inbox.register(cx);
             return false;
         }
@@ -273,16 +316,19 @@ impl SessionTask {
     /// Opens the gateway's session if something needs the network.
     fn open(&mut self, cx: &mut Context<'_>) -> bool {
         let needed = self.session.needs_network();
-        if !needed || self.stage != Stage::Open {
+        let known = matches!(self.settings, Setting::Known);
+        if !needed || !known || self.stage != Stage::Open {
             return false;
         }
         let base = &self.session.base;
         let Poll::Ready(account) = self.account.poll(cx, base) else {
             return false;
         };
-        let network = base
-            .gateway
-            .open(&self.user, account.as_ref(), &base.network, None);
+        let nothing = Settings::default();
+        let settings = base.settings.as_deref().unwrap_or(&nothing);
+        let network =
+            base.gateway
+                .open(&self.user, account.as_ref(), &base.network, settings, None);
         self.network = Some(network);
         true
     }

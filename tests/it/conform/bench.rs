@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use isthmus_gateway::{Account, Address, Gateway, Job, JobId, Outgoing, Place, User, UserId};
+use isthmus_gateway::{
+    Account, Address, Gateway, Job, JobId, Outgoing, Place, Settings, User, UserId,
+};
 
 use super::driver::Driver;
 
@@ -33,7 +35,13 @@ pub(super) trait Bench: Sized {
     }
 
     fn open_on(&self, network: &str) -> Driver {
-        Driver::new(self.gateway().open(&juliet::<Self>(), None, network, None))
+        Driver::new(self.gateway().open(
+            &juliet::<Self>(),
+            None,
+            network,
+            &Settings::default(),
+            None,
+        ))
     }
 }
 

@@ -333,9 +333,10 @@ impl Gateway for Liar {
         user: &User,
         account: Option<&Account>,
         network: &str,
+        settings: &isthmus_gateway::Settings,
         kept: Option<&[u8]>,
     ) -> Box<dyn Session> {
-        self.addresses.open(user, account, network, kept)
+        self.addresses.open(user, account, network, settings, kept)
     }
 
     fn courier(&self) -> Option<&dyn Courier> {

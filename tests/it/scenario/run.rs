@@ -185,10 +185,11 @@ impl Run {
         }
         let (dial, mut ends) = wire::Component::new();
         let allow = BareJid::parse("example.org").map_err(|it| fault(it.to_string()))?;
+        let admin = BareJid::parse("admin@example.org").map_err(|it| fault(it.to_string()))?;
         let service = Service {
             gateway,
             component: ComponentConfig::new(&self.domain, "localhost", 5347, "secret"),
-            access: Access::new(&[allow], &[]),
+            access: Access::new(&[allow], &[admin]),
             dial: Some(dial),
         };
         self.served = Some(Served::start(service, &shared));
@@ -452,6 +453,8 @@ impl Run {
     /// Lets time pass in small steps, each with all its consequences.
     async fn pass(&mut self, by: Duration) -> Result<(), Fault> {
         let step = Duration::from_secs(1).max(by / 200).min(by);
+        // What was sent before is dealt with before.
+        self.barrier().await?;
         let mut left = by;
         while !left.is_zero() {
             let now = step.min(left);

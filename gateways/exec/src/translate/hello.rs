@@ -1,6 +1,6 @@
 //! The handshake: `initialize`, and what the plugin says of itself.
 
-use isthmus_gateway::{Caps, Field, Identity, Manifest};
+use isthmus_gateway::{Caps, Field, Identity, Manifest, Offered, SettingTables};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -79,6 +79,10 @@ struct Said {
     #[serde(default)]
     idempotent: bool,
     #[serde(default)]
+    settings: SettingTables,
+    #[serde(default)]
+    commands: Vec<Offered>,
+    #[serde(default)]
     courier: bool,
 }
 
@@ -114,6 +118,8 @@ pub(crate) fn read(result: &str) -> Result<Hello, String> {
             register: said.register,
             prompt: said.prompt,
             idempotent: said.idempotent,
+            settings: said.settings,
+            commands: said.commands,
         },
         templates,
         courier: said.courier,

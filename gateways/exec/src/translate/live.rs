@@ -5,7 +5,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use isthmus_gateway::{
-    Account, Close, Command, Event, Fault, FaultKind, Key, Outcome, Tag, Time, User,
+    Account, Close, Command, Event, Fault, FaultKind, Key, Outcome, Settings, Tag, Time, User,
 };
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,7 @@ pub(super) struct Live {
     user: User,
     account: Option<Account>,
     network: String,
+    settings: Settings,
     pub(super) kept: Option<Vec<u8>>,
     pub(super) stage: Stage,
     /// Commands the plugin has not answered, and their requests.
@@ -51,6 +52,9 @@ struct Opening<'a> {
     user: &'a User,
     account: Option<&'a Account>,
     network: &'a str,
+    /// What the user has set; left out where that is nothing.
+    #[serde(skip_serializing_if = "is_default")]
+    settings: &'a Settings,
     kept: Option<&'a [u8]>,
     credit: u32,
 }
@@ -73,13 +77,12 @@ struct Ended {
 }
 
 impl Machine {
-    /// A new session of this user.
+    /// A new session of this user, with its network, his settings and what was kept of it.
     pub(crate) fn open(
         &mut self,
         user: &User,
         account: Option<&Account>,
-        network: &str,
-        kept: Option<&[u8]>,
+        (network, settings, kept): (&str, &Settings, Option<&[u8]>),
         now: Instant,
     ) -> SessionId {
         let id = SessionId(self.number());
@@ -87,6 +90,7 @@ impl Machine {
             user: user.clone(),
             account: account.cloned(),
             network: network.to_owned(),
+            settings: settings.clone(),
             kept: kept.map(<[u8]>::to_vec),
             stage: Stage::Waiting,
             open: BTreeMap::new(),
@@ -119,11 +123,13 @@ impl Machine {
         }
         let (user, account) = (live.user.clone(), live.account.clone());
         let (network, kept) = (live.network.clone(), live.kept.clone());
+        let settings = live.settings.clone();
         let params = Opening {
             session: wire,
             user: &user,
             account: account.as_ref(),
             network: &network,
+            settings: &settings,
             kept: kept.as_deref(),
             credit,
         };
@@ -141,6 +147,20 @@ impl Machine {
                 }
             }
             Err(fault) => self.shut(id, &fault, None, now),
+        }
+    }
+
+    /// The user has changed his settings; a plugin that cannot take them while a session is open
+    /// gets them with the next.
+    pub(crate) fn set(&mut self, id: SessionId, settings: &Settings, now: Instant) {
+        let Some(live) = self.live.get_mut(&id) else {
+            return;
+        };
+        live.settings = settings.clone();
+        if let Stage::Opening(wire) | Stage::Open(wire) = live.stage {
+            let params = serde_json::json!({ "session": wire, "settings": settings });
+            // What does not reach it now does with the next session.
+            let _ = self.request("session.settings", &params, What::Close, now);
         }
     }
 
@@ -342,4 +362,8 @@ impl Machine {
         self.close(id, Close::Left, now);
         self.live.remove(&id);
     }
+}
+
+fn is_default(settings: &&Settings) -> bool {
+    **settings == Settings::default()
 }

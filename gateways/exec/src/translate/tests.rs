@@ -8,7 +8,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use isthmus_gateway::{
-    Command, Credit, Event, Fault, FaultKind, Outgoing, Place, Sink, Tag, User, UserId,
+    Command, Credit, Event, Fault, FaultKind, Outgoing, Place, Settings, Sink, Tag, User, UserId,
 };
 use serde_json::{Value, json};
 
@@ -42,7 +42,9 @@ impl Bench {
 
     /// A session that the plugin has opened, and its number on the wire.
     fn session(&mut self) -> (SessionId, u64) {
-        let id = self.machine.open(&juliet(), None, "", None, self.now);
+        let id = self
+            .machine
+            .open(&juliet(), None, ("", &Settings::default(), None), self.now);
         let wire = self.accept();
         (id, wire)
     }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use isthmus_exec::{Config, Exec, Place as Home};
 use isthmus_gateway::{
     Address, BlobWriter, Command, Credit, Delivery, Event, Fault, Gateway, Handle, JobId, Key,
-    Later, Outcome, Outgoing, Place, Ref, Refusal, Report, Session, Sink, Stored, Tag, Uplink,
-    User, UserId,
+    Later, Outcome, Outgoing, Place, Ref, Refusal, Report, Session, Settings, Sink, Stored, Tag,
+    Uplink, User, UserId,
 };
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -146,7 +146,7 @@ impl Driver {
 
     pub(crate) fn open_with(exec: &Exec, kept: Option<&[u8]>) -> Self {
         Self {
-            session: exec.open(&juliet(), None, "", kept),
+            session: exec.open(&juliet(), None, "", &Settings::default(), kept),
             last: 0,
             seen: Vec::new(),
         }

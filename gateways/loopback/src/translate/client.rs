@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::task::Waker;
 use std::time::Instant;
 
-use isthmus_gateway::{Credit, Event, Fault, FaultKind, Place, Tag, Who};
+use isthmus_gateway::{Credit, Event, Fault, FaultKind, Place, Settings, Tag, Who};
 
 use super::{Ended, FINISHED, Queue, World, fold, magic};
 
@@ -29,6 +29,8 @@ pub(crate) enum Link {
 pub(crate) struct Client {
     pub(super) network: String,
     pub(super) nick: String,
+    /// What its user has set.
+    pub(super) settings: Settings,
     pub(super) link: Link,
     pub(super) attempts: u32,
     away: Option<String>,
@@ -49,6 +51,7 @@ impl Client {
         Self {
             network: network.to_owned(),
             nick: nick.to_owned(),
+            settings: Settings::default(),
             link: Link::New,
             attempts: 0,
             away: None,

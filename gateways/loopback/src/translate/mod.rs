@@ -25,10 +25,10 @@ use std::time::{Duration, Instant};
 
 use isthmus_gateway::{
     Affiliation, Command, Dialog, Event, Facts, Fault, FaultKind, Field, Fold, Left, Outcome, Rank,
-    Role, Tag, Time, Why,
+    Role, Settings, Tag, Time, Why,
 };
 
-use crate::Config;
+use crate::{Config, setting};
 use room::Room;
 
 pub(crate) use client::{Client, ClientId, Link};
@@ -96,11 +96,19 @@ impl World {
     }
 
     /// A new client that will connect at its first [`tick`](Self::tick).
-    pub(crate) fn open(&mut self, network: &str, nick: &str) -> ClientId {
+    pub(crate) fn open(&mut self, network: &str, nick: &str, settings: &Settings) -> ClientId {
         self.last_client += 1;
         let id = ClientId(self.last_client);
         self.clients.insert(id, Client::new(network, nick));
+        self.set(id, settings);
         id
+    }
+
+    /// What a client has set is other than it was.
+    pub(crate) fn set(&mut self, id: ClientId, settings: &Settings) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.settings = settings.clone();
+        }
     }
 
     /// The client, if it has not been closed.
@@ -483,6 +491,12 @@ impl World {
         }
         let event = if line == "ask" {
             Event::Ask(question())
+        } else if line == "settings" {
+            let set = self.clients.get(&me).map(|client| &client.settings);
+            Event::Notice {
+                room: None,
+                text: set.map(setting::shown).unwrap_or_default().into(),
+            }
         } else {
             Event::Notice {
                 room: None,

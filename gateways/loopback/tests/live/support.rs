@@ -6,8 +6,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use isthmus_gateway::{
-    Close, Command, Credit, Event, Fault, FaultKind, Gateway, Outcome, Session, Sink, Tag, User,
-    UserId,
+    Close, Command, Credit, Event, Fault, FaultKind, Gateway, Outcome, Session, Settings, Sink,
+    Tag, User, UserId,
 };
 use isthmus_loopback::Loopback;
 
@@ -55,7 +55,7 @@ impl Driver {
             region: String::new(),
         };
         let mut driver = Self {
-            session: gateway.open(&user, None, network, None),
+            session: gateway.open(&user, None, network, &Settings::default(), None),
             now: Instant::now(),
             told: Kept::default(),
             woken: Arc::default(),

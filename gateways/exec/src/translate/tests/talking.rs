@@ -241,7 +241,9 @@ fn a_session_without_a_process_is_told_when_there_will_be_one() {
     let mut bench = Bench::new(10, false);
     bench.down();
     bench.now += Duration::from_millis(500);
-    let id = bench.machine.open(&juliet(), None, "", None, bench.now);
+    let id = bench
+        .machine
+        .open(&juliet(), None, ("", &Settings::default(), None), bench.now);
     let told = bench.told(id, Credit::Events(10));
     assert_eq!(told[0]["retry"], 1500);
     bench.machine.up(bench.now);
@@ -252,12 +254,16 @@ fn a_session_without_a_process_is_told_when_there_will_be_one() {
 fn a_session_that_is_refused_is_tried_again_only_where_the_plugin_says_so() {
     let mut bench = Bench::new(10, false);
     let account = Account::default();
+    let settings: Settings =
+        serde_json::from_value(json!({ "network": { "nick": "jules" } })).expect("settings");
+    let opening = ("net", &settings, Some(&b"k"[..]));
     let id = bench
         .machine
-        .open(&juliet(), Some(&account), "net", Some(b"k"), bench.now);
+        .open(&juliet(), Some(&account), opening, bench.now);
     let open = bench.read();
     assert_eq!(open["params"]["network"], "net");
     assert_eq!(open["params"]["kept"], json!([107]));
+    assert_eq!(open["params"]["settings"]["network"]["nick"], "jules");
     bench.refuse(&open, json!({ "kind": "network_down", "after": 5000 }));
     let told = bench.told(id, Credit::Events(10));
     assert_eq!(told[0]["retry"], 5000);

@@ -1,0 +1,342 @@
+//! What a user sets: for the gateway as a whole, for a network, for a room.
+//!
+//! One table for each address: the gateway's fields (`Gateway::settings`) and the host's own. Who
+//! shows it and takes it is elsewhere (`command::settings` by ad-hoc command and by chat, `room` in
+//! `muc#owner`); here it is read, checked and kept. What a user has set behind one gateway is one
+//! sealed document; a value that equals its default is not in it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use isthmus_gateway::{
+    Address, Fault, FaultKind, Field, FieldKind, Gateway, Kind, Settings, Values,
+};
+use serde::{Deserialize, Serialize};
+
+use super::desk::{Desk, store_fault};
+use super::errand::{Answer, Done};
+use super::form::{self, Answers};
+use super::reply::Origin;
+use super::words::{Lang, Text};
+use crate::secret::Secret;
+use crate::store::{Store, StoreFault};
+use crate::xmpp::jid::BareJid;
+
+/// The name under which the document is sealed.
+const SETTINGS: &str = "settings";
+/// The most one user may have set behind one gateway, in bytes.
+const MOST: usize = 256 * 1024;
+/// The most messages that can be asked for.
+const MOST_HISTORY: i64 = 1000;
+
+/// The language the user wants to be spoken to in.
+pub(crate) const LANGUAGE: &str = "language";
+/// Whether what is said in rooms is kept.
+pub(crate) const RECORD_HISTORY: &str = "record_history";
+/// Messages shown on entering a room.
+pub(crate) const MAX_HISTORY: &str = "max_history_length";
+/// Whether the user stays in a room when his last device has left.
+pub(crate) const PERSISTENT: &str = "persistent";
+
+/// All that a user has set behind one gateway.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Kept {
+    gateway: Values,
+    networks: BTreeMap<String, Network>,
+}
+
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Network {
+    own: Values,
+    rooms: BTreeMap<String, Values>,
+}
+
+impl Kept {
+    /// What is set of one address.
+    fn at(&self, at: &Place) -> Option<&Values> {
+        match at {
+            Place::Gateway => Some(&self.gateway),
+            Place::Network(network) => Some(&self.networks.get(network)?.own),
+            Place::Room(network, room) => self.networks.get(network)?.rooms.get(room),
+        }
+    }
+
+    fn put(&mut self, at: &Place, values: Values) {
+        match at {
+            Place::Gateway => self.gateway = values,
+            Place::Network(network) => {
+                self.networks.entry(network.clone()).or_default().own = values;
+            }
+            Place::Room(network, room) => {
+                let network = self.networks.entry(network.clone()).or_default();
+                network.rooms.insert(room.clone(), values);
+            }
+        }
+        for network in self.networks.values_mut() {
+            network.rooms.retain(|_, values| !values.is_empty());
+        }
+        self.networks
+            .retain(|_, it| !it.own.is_empty() || !it.rooms.is_empty());
+    }
+
+    /// What of it concerns one network.
+    pub(crate) fn of(&self, network: &str) -> Settings {
+        let own = self.networks.get(network).cloned().unwrap_or_default();
+        Settings {
+            gateway: self.gateway.clone(),
+            network: own.own,
+            rooms: own.rooms,
+        }
+    }
+
+    /// The language the user has chosen.
+    pub(crate) fn language(&self) -> Option<Lang> {
+        self.gateway.get(LANGUAGE).and_then(|tag| Lang::of(tag))
+    }
+}
+
+/// What has settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Gateway,
+    Network(String),
+    Room(String, String),
+}
+
+impl Place {
+    /// The place of an address; `None`: it has no settings.
+    fn of(gateway: &dyn Gateway, at: &Address) -> Option<Self> {
+        // The network is called what sessions call it.
+        let local = gateway.format(at).unwrap_or_default();
+        let network = || gateway.network(&local).to_owned();
+        match at.kind {
+            Kind::Gateway => Some(Self::Gateway),
+            Kind::Network => Some(Self::Network(network())),
+            Kind::Room | Kind::Group => Some(Self::Room(network(), at.id.to_lowercase())),
+            Kind::Contact | Kind::Pattern => None,
+        }
+    }
+}
+
+/// Reads what a user has set behind one gateway.
+pub(crate) async fn kept(
+    store: Arc<dyn Store>,
+    user: BareJid,
+    domain: String,
+) -> Result<Kept, StoreFault> {
+    let sealed = store.unseal(user.as_str(), &domain, SETTINGS).await?;
+    let Some(sealed) = sealed else {
+        return Ok(Kept::default());
+    };
+    // The words of the error would quote what was sealed.
+    Ok(serde_json::from_str(sealed.expose())
+        .inspect_err(|_| tracing::error!(%user, "settings cannot be read"))
+        .unwrap_or_default())
+}
+
+/// What can be set of an address, with the defaults as values.
+pub(crate) fn fields(gateway: &dyn Gateway, at: &Address, lang: Lang) -> Vec<Field> {
+    let mut fields = gateway.settings(at);
+    let own = host_fields(gateway, at.kind, lang);
+    let own = own.into_iter();
+    let own: Vec<Field> = own
+        .filter(|own| !fields.iter().any(|field| field.name == own.name))
+        .collect();
+    fields.extend(own);
+    fields.retain(|field| field.kind != FieldKind::Note);
+    for field in &mut fields {
+        // Nothing need be set.
+        field.required = false;
+    }
+    fields
+}
+
+/// The host's own settings.
+fn host_fields(gateway: &dyn Gateway, kind: Kind, lang: Lang) -> Vec<Field> {
+    let field = |name, text, kind| Field::new(name, lang.say(text), kind);
+    let rooms = gateway.manifest().caps.rooms;
+    let mut fields = Vec::new();
+    if kind == Kind::Gateway {
+        let first = ("", lang.say(Text::LanguageFirst));
+        let all: Vec<_> = [first].into_iter().chain(Lang::ALL).collect();
+        fields.push(field(LANGUAGE, Text::Language, FieldKind::Choice).options(&all));
+    }
+    if rooms && kind != Kind::Contact && kind != Kind::Pattern {
+        fields.push(field(RECORD_HISTORY, Text::RecordHistory, FieldKind::Bool).value("true"));
+        let most = field(MAX_HISTORY, Text::MaxHistory, FieldKind::Number);
+        fields.push(most.range(0, MOST_HISTORY));
+        fields.push(field(PERSISTENT, Text::Persistent, FieldKind::Bool).value("false"));
+    }
+    fields
+}
+
+impl Desk {
+    /// All that a user has set.
+    pub(crate) async fn kept_settings(&self, user: &BareJid) -> Result<Kept, Fault> {
+        let (store, domain) = (self.shared.store(), self.outbox.domain().to_owned());
+        let kept = kept(store, user.clone(), domain).await;
+        kept.map_err(|fault| store_fault(&fault))
+    }
+
+    /// What can be set of an address, each field with what holds; with secrets, the caller is not
+    /// to show them. Beside each whether the user has set it.
+    pub(crate) async fn settings_at(
+        &self,
+        user: &BareJid,
+        at: &Address,
+        lang: Lang,
+    ) -> Result<Vec<(Field, bool)>, Fault> {
+        // A change that is under way was asked for before.
+        let alone = self.changes.lock().await;
+        let kept = self.kept_settings(user).await?;
+        drop(alone);
+        let place = Place::of(&*self.gateway, at);
+        let set = place.and_then(|place| kept.at(&place).cloned());
+        let set = set.unwrap_or_default();
+        let fields = fields(&*self.gateway, at, lang).into_iter();
+        Ok(fields
+            .map(|mut field| match set.get(&field.name) {
+                Some(value) => {
+                    field.value = Some(value.clone());
+                    (field, true)
+                }
+                None => (field, false),
+            })
+            .collect())
+    }
+
+    /// Takes what a user sets of an address: what is absent stays, what is empty goes back to its
+    /// default, but for a secret, which stays. Returns the names of what changed.
+    ///
+    /// # Errors
+    /// A value is not of its kind (the words name the field), or the store refuses.
+    pub(crate) async fn change_settings(
+        &self,
+        user: &BareJid,
+        at: &Address,
+        answers: &Answers,
+        lang: Lang,
+    ) -> Result<Vec<String>, Fault> {
+        let fields = fields(&*self.gateway, at, lang);
+        let checked = form::check(&fields, answers, None, lang)?;
+        let change = |values: &mut Values| {
+            for (field, default) in checked.iter().zip(&fields) {
+                let name = &field.name;
+                match &field.value {
+                    _ if !answers.contains_key(name) => {}
+                    None if field.kind == FieldKind::Secret => {}
+                    Some(value) if Some(value) != default.value.as_ref() => {
+                        values.insert(name.clone(), value.clone());
+                    }
+                    _ => {
+                        values.remove(name);
+                    }
+                }
+            }
+        };
+        self.change(user, at, change, lang).await
+    }
+
+    /// Takes settings that stood in a form about something more, and were checked; `origin` is
+    /// answered, if nobody else answers it.
+    pub(crate) fn set_by_form(
+        self: &Arc<Self>,
+        user: BareJid,
+        at: Address,
+        answers: Answers,
+        lang: Lang,
+        origin: Option<Origin>,
+    ) {
+        let desk = Arc::clone(self);
+        let work = async move {
+            match desk.change_settings(&user, &at, &answers, lang).await {
+                Ok(_) => Done::with(Answer::Result(None)),
+                Err(fault) => {
+                    tracing::error!(%user, fault = fault.text, "settings are not kept");
+                    Done::with(fault)
+                }
+            }
+        };
+        match origin {
+            Some(origin) => self.errands.run(origin, work),
+            None => {
+                tokio::spawn(work);
+            }
+        }
+    }
+
+    /// Sets something of an address back to its default, a secret too; false: it was not set.
+    pub(crate) async fn unset(
+        &self,
+        user: &BareJid,
+        at: &Address,
+        name: &str,
+        lang: Lang,
+    ) -> Result<bool, Fault> {
+        let forget = |values: &mut Values| {
+            values.remove(name);
+        };
+        Ok(!self.change(user, at, forget, lang).await?.is_empty())
+    }
+
+    async fn change(
+        &self,
+        user: &BareJid,
+        at: &Address,
+        change: impl FnOnce(&mut Values),
+        lang: Lang,
+    ) -> Result<Vec<String>, Fault> {
+        let Some(place) = Place::of(&*self.gateway, at) else {
+            return Err(Fault::new(FaultKind::Unsupported, ""));
+        };
+        let _alone = self.changes.lock().await;
+        let mut kept = self.kept_settings(user).await?;
+        let before = kept.at(&place).cloned().unwrap_or_default();
+        let mut after = before.clone();
+        change(&mut after);
+        if after == before {
+            return Ok(Vec::new());
+        }
+        let names = before.keys().chain(after.keys());
+        let mut changed: Vec<String> = names
+            .filter(|&name| before.get(name) != after.get(name))
+            .cloned()
+            .collect();
+        changed.sort_unstable();
+        changed.dedup();
+        kept.put(&place, after);
+        self.keep_settings(user, &kept, lang).await?;
+        if let Some(domain) = self.domain.upgrade() {
+            let network = match &place {
+                Place::Gateway => None,
+                Place::Network(network) | Place::Room(network, _) => Some(network.as_str()),
+            };
+            domain.settings_changed(user, network);
+        }
+        Ok(changed)
+    }
+
+    async fn keep_settings(&self, user: &BareJid, kept: &Kept, lang: Lang) -> Result<(), Fault> {
+        let sealed = match *kept == Kept::default() {
+            true => String::new(),
+            false => serde_json::to_string(kept)
+                .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?,
+        };
+        if sealed.len() > MOST {
+            return Err(Fault::new(FaultKind::Full, lang.say(Text::SettingsFull)));
+        }
+        let (store, domain) = (&self.shared.store, self.outbox.domain());
+        let user_number = self.shared.user_number(user);
+        let added = store.user_add(user.as_str(), user_number);
+        added.await.map_err(|fault| store_fault(&fault))?;
+        let kept = store.seal(user.as_str(), domain, SETTINGS, &Secret::new(sealed));
+        kept.await.map_err(|fault| store_fault(&fault))
+    }
+
+    /// Forgets what a user has set. To be called by one task at a time, with `changes` held.
+    pub(crate) async fn forget_settings(&self, user: &BareJid) -> Result<(), Fault> {
+        self.keep_settings(user, &Kept::default(), Lang::En).await
+    }
+}
