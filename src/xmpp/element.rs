@@ -148,6 +148,17 @@ impl Element {
         self
     }
 
+    /// Puts other text into the child of that name, if there is one.
+    pub fn set_text(&mut self, name: &str, ns: &str, text: &str) {
+        let child = self.nodes.iter_mut().find_map(|node| match node {
+            Node::Element(child) if child.is(name, ns) => Some(child),
+            _ => None,
+        });
+        if let Some(child) = child {
+            child.nodes = vec![Node::Text(text.into())];
+        }
+    }
+
     /// With text appended.
     #[must_use]
     pub fn with_text(mut self, text: &str) -> Element {

@@ -268,6 +268,15 @@ pub enum Command<'a> {
         #[serde(borrow)]
         contact: Text<'a>,
     },
+    /// Ask a contact's program something. `Event::Found` tells the answer under the label
+    /// `answer`; who stays silent ends it in `FaultKind::TimedOut`.
+    Query {
+        /// Whom.
+        #[serde(borrow)]
+        contact: Text<'a>,
+        /// What: `version`, `ping`, `time`, or a word of the network's own.
+        what: Text<'a>,
+    },
     /// Fetch missed messages.
     History {
         /// Where.

@@ -282,7 +282,7 @@ pub enum Event<'a> {
     },
     /// One result of a listing or look-up; `Done` ends them. For `ListRooms` the labels are `room`,
     /// `occupants` and `subject`; for `Bans` `whom`, `by`, `time` (milliseconds since 1970) and
-    /// `reason`, each but the first where it is known.
+    /// `reason`, each but the first where it is known; for `Query` it is `answer`.
     Found {
         /// The command that asked.
         tag: Tag,

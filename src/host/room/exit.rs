@@ -54,6 +54,15 @@ impl Room {
         }
     }
 
+    /// The user leaves with all his resources, whatever else would have kept him here.
+    pub(crate) fn part(&mut self, base: &mut Base, reason: Option<&str>) {
+        let all: Vec<String> = self.resources.iter().map(|it| it.jid.clone()).collect();
+        for jid in all {
+            self.leave(base, &jid, reason);
+        }
+        self.leave_network(base, reason);
+    }
+
     /// Takes the user out of the foreign room.
     pub(crate) fn leave_network(&mut self, base: &mut Base, reason: Option<&str>) {
         self.leave_at = None;

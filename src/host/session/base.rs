@@ -186,6 +186,16 @@ impl Base {
 
     /// Issues a command; `pending` is what becomes of its end.
     pub(crate) fn issue(&mut self, command: Command<'static>, pending: Pending) -> Tag {
+        self.issue_within(command, pending, COMMAND_DEADLINE)
+    }
+
+    /// The same, with a deadline of its own.
+    pub(crate) fn issue_within(
+        &mut self,
+        command: Command<'static>,
+        pending: Pending,
+        patience: Duration,
+    ) -> Tag {
         self.next_tag = self.next_tag.wrapping_add(1);
         let tag = Tag(self.next_tag);
         self.open.insert(
@@ -195,7 +205,11 @@ impl Base {
                 doubtful: false,
             },
         );
-        self.due.push_back((self.now + COMMAND_DEADLINE, tag));
+        let deadline = self.now + patience;
+        // Nearly always at the end.
+        let later = self.due.iter().rev().take_while(|due| due.0 > deadline);
+        let at = self.due.len() - later.count();
+        self.due.insert(at, (deadline, tag));
         self.commands.push_back((tag, command));
         tag
     }

@@ -79,6 +79,7 @@ impl Sink for Session {
                 Some(Pending::Bans { found, .. }) if found.len() < MOST_BANS => {
                     found.push(Ban::of(&fields));
                 }
+                Some(Pending::Inquiry(inquiry)) => inquiry.found(&fields),
                 Some(Pending::Rooms) => self.room_found(tag, &fields),
                 _ => {}
             },
@@ -323,6 +324,9 @@ impl Session {
                 origin.fault(&self.base.outbox, &fault);
             }
             (Pending::Bans { origin, found }, Ok(_)) => answer_bans(&self.base, &origin, &found),
+            (Pending::Inquiry(inquiry), result) => {
+                inquiry.ended(&mut self.base, result.err().as_ref());
+            }
             (Pending::Rooms, result) => self.listing_ended(result.err().as_ref()),
             (Pending::Answer(origin), Ok(_)) => origin.result(&self.base.outbox, |_| {}),
             (Pending::Watch(contact), Err(fault)) => self.not_watched(&contact, &fault),
@@ -453,7 +457,7 @@ impl Session {
     }
 
     /// A direct invitation (XEP-0249 §2) in the network's name.
-    fn invited(&mut self, room: &str, by: &str, reason: Option<&str>) {
+    pub(super) fn invited(&mut self, room: &str, by: &str, reason: Option<&str>) {
         let local = self.base.local(Kind::Room, room);
         let local = local.or_else(|_| self.base.local(Kind::Group, room));
         let Ok(local) = local else {

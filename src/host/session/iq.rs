@@ -27,7 +27,10 @@ impl Session {
             return origin.error(&self.base.outbox, Condition::BadRequest, text);
         };
         let get = incoming.kind.as_deref() == Some("get");
-        if self.desk_takes(&origin, &incoming, get, payload) {
+        let payload = payload.clone();
+        if self.inquires(&origin, &incoming, get, &payload)
+            || self.desk_takes(&origin, &incoming, get, &payload)
+        {
             return;
         }
         match (payload.name(), payload.ns()) {
@@ -51,7 +54,7 @@ impl Session {
                 &origin,
                 &incoming.to,
                 get,
-                payload,
+                &payload,
                 self.base.archives(),
             ),
         }

@@ -54,7 +54,7 @@ impl Session {
                 origin.error(&self.base.outbox, Condition::ServiceUnavailable, text);
             }
             (Kind::Contact | Kind::Group, ..) => self.contact_message(origin, incoming),
-            (Kind::Network, ..) => self.raw_lines(origin, &incoming),
+            (Kind::Network, ..) => self.raw_lines(origin, incoming),
             (Kind::Gateway | Kind::Pattern, ..) => {
                 origin.error(
                     &self.base.outbox,
@@ -79,7 +79,7 @@ impl Session {
         desk.chat(origin, asker, &body.text())
     }
 
-    fn groupchat(&mut self, origin: Origin, incoming: Incoming) {
+    fn groupchat(&mut self, origin: Origin, mut incoming: Incoming) {
         let link = self.base.link;
         let Some(room) = self.rooms.find(&self.base, &incoming.to.id) else {
             return not_inside(&self.base.outbox, &origin);
@@ -89,8 +89,10 @@ impl Session {
         }
         let (name, key) = (room.name.clone(), room.key.clone());
         if link != Link::Online || room.phase != crate::host::room::Phase::Inside {
-            let text = "the connection to the network is lost and being made again; not sent";
-            return origin.fault(&self.base.outbox, &Fault::new(FaultKind::NetworkDown, text));
+            return self.not_online(&origin);
+        }
+        if self.typed(&origin, &mut incoming, Some((&key, &name))) {
+            return;
         }
         // XEP-0045 §8.1: a subject and no body. An empty one beside it says nothing, and there are
         // clients that send it: mcabber.
@@ -149,7 +151,10 @@ impl Session {
         self.send(origin, incoming, Place::Contact(nick.into()), None);
     }
 
-    fn raw_lines(&mut self, origin: Origin, incoming: &Incoming) {
+    fn raw_lines(&mut self, origin: Origin, mut incoming: Incoming) {
+        if self.typed(&origin, &mut incoming, None) {
+            return;
+        }
         let Some(text) = text_of(&incoming.stanza, &Caps::default(), false) else {
             return;
         };

@@ -15,6 +15,7 @@ mod clock;
 mod contacts;
 mod events;
 mod heard;
+mod inquiry;
 mod invites;
 mod iq;
 mod listing;
@@ -23,6 +24,7 @@ mod pending;
 mod presences;
 mod stanzas;
 mod task;
+mod typed;
 
 pub(crate) use self::base::{Base, Link, Load, Origins};
 use self::listing::Listing;

@@ -76,6 +76,8 @@ pub(crate) enum Pending {
         /// What was found so far.
         found: Vec<Ban>,
     },
+    /// A question about a person.
+    Inquiry(Box<super::inquiry::Inquiry>),
     /// A list of rooms.
     Rooms,
     /// A contact to be watched, by name.

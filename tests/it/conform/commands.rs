@@ -37,7 +37,7 @@ rules! {
 }
 
 /// How many sorts of commands there are; the match below does not compile without each.
-const SORTS: usize = 25;
+const SORTS: usize = 26;
 
 fn sort(command: &Command<'_>) -> usize {
     match command {
@@ -66,6 +66,7 @@ fn sort(command: &Command<'_>) -> usize {
         Command::Block { .. } => 22,
         Command::Raw { .. } => 23,
         Command::Delivered { .. } => 24,
+        Command::Query { .. } => 25,
     }
 }
 
@@ -147,6 +148,10 @@ fn said(room: &str, who: &str) -> Vec<Command<'static>> {
         },
         Command::Lookup {
             contact: contact.clone(),
+        },
+        Command::Query {
+            contact: contact.clone(),
+            what: "version".into(),
         },
         Command::Block { contact, on: true },
         Command::ListRooms { search: None },

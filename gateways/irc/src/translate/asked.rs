@@ -24,6 +24,7 @@ pub(super) enum Want {
     Read,
     History,
     Lookup,
+    Query,
     List,
     Ban,
     Bans,
@@ -48,6 +49,7 @@ impl Want {
             Self::Read => "MARKREAD",
             Self::History => "CHATHISTORY",
             Self::Lookup => "WHOIS",
+            Self::Query => "PRIVMSG",
             Self::List => "LIST",
             Self::Ban | Self::Bans | Self::Config => "MODE",
             Self::Knock => "KNOCK",
@@ -55,9 +57,12 @@ impl Want {
     }
 
     /// Its labelled answer is its end. Entering and leaving are told by their own lines, which
-    /// some networks let wait; history by its batch.
+    /// some networks let wait; history by its batch; a question by who is asked.
     pub(super) fn ends_with_label(self) -> bool {
-        !matches!(self, Self::Join | Self::Leave | Self::History)
+        !matches!(
+            self,
+            Self::Join | Self::Leave | Self::History | Self::Query
+        )
     }
 
     /// The network may answer it with nothing at all, and does so in order. A list of channels

@@ -135,6 +135,7 @@ impl Conversation {
             Command::Read { to, key } => self.read(tag, &to, &key, sink),
             Command::History { at, after, max } => self.history(tag, &at, (after, max), sink),
             Command::Lookup { contact } => self.lookup(tag, &contact, sink),
+            Command::Query { contact, what } => self.query(tag, &contact, &what, sink),
             Command::ListRooms { search } => self.list(tag, search.as_deref(), sink),
             Command::Ban { room, whom, on, .. } => self.ban(tag, &room, &whom, on, sink),
             Command::Bans { room } => self.bans(tag, &room, sink),

@@ -1,12 +1,13 @@
-//! Questions between clients (<https://modern.ircdocs.horse/ctcp>): answered at a slow rate, so
-//! that nobody can make us flood. DCC, which would open connections, is refused.
+//! Questions between clients (<https://modern.ircdocs.horse/ctcp>): asked for the host; answered at
+//! a slow rate, so that nobody can make us flood. DCC, which would open connections, is refused.
 
 use std::time::Instant;
 
-use isthmus_gateway::Sink;
+use isthmus_gateway::{Event, Fault, FaultKind, Outcome, Sink, Tag};
 
+use super::asked::Want;
 use super::queue::Owner;
-use super::{Conversation, send};
+use super::{Conversation, done, format, send};
 use crate::line::to_iso;
 
 /// Where this program is told about.
@@ -15,6 +16,49 @@ const SOURCE: &str = "https://isthmus.im";
 const LONGEST_PING: usize = 128;
 
 impl Conversation {
+    /// Asks somebody's client. The word is what its answer begins with.
+    pub(super) fn query(&mut self, tag: Tag, nick: &str, what: &str, sink: &mut dyn Sink) {
+        let mut words = what.splitn(2, ' ');
+        let word = words.next().unwrap_or("").to_ascii_uppercase();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let rest = words.next().unwrap_or("");
+        let told = !word.is_empty() && word.chars().all(plain) && word != "ACTION" && word != "DCC";
+        if !told || rest.contains(['\r', '\n', '\0', '\u{1}']) {
+            let fault = Fault::new(FaultKind::BadRequest, "not a question that IRC can carry");
+            return done(tag, Err(fault), sink);
+        }
+        if !send::is_target(nick) || self.isupport.is_channel(nick) {
+            let fault = Fault::new(FaultKind::BadAddress, "not the name of a person");
+            return done(tag, Err(fault), sink);
+        }
+        // What comes back behind PING is what was sent: so is its time known.
+        let rest = match (&*word, rest) {
+            ("PING", "") => format!(" {}", tag.0),
+            (_, "") => String::new(),
+            (_, rest) => format!(" {rest}"),
+        };
+        let line = format!("PRIVMSG {nick} :\u{1}{word}{rest}\u{1}");
+        self.ask(tag, Want::Query, (nick, &word), line, sink);
+        if let Some(asked) = self.asked.last_mut().filter(|asked| asked.tag == tag) {
+            asked.nick = word.into_bytes();
+        }
+    }
+
+    /// Somebody's client answers. False: nobody has asked it.
+    pub(super) fn on_reply(&mut self, nick: &str, ctcp: &str, sink: &mut dyn Sink) -> bool {
+        let (word, answer) = ctcp.split_once(' ').unwrap_or((ctcp, ""));
+        let (key, word) = (self.folded(nick), word.to_ascii_uppercase().into_bytes());
+        let is_it = |it: &super::Asked| it.want == Want::Query && it.key == key && it.nick == word;
+        let Some(tag) = self.take_asked(is_it) else {
+            return false;
+        };
+        let answer = format::plain(answer).body;
+        let fields = vec![("answer".into(), answer)];
+        sink.event(Event::Found { tag, fields });
+        done(tag, Ok(Outcome::Finished), sink);
+        true
+    }
+
     pub(super) fn on_ctcp(&mut self, nick: &str, ctcp: &str, now: Instant, sink: &mut dyn Sink) {
         let (query, argument) = ctcp.split_once(' ').unwrap_or((ctcp, ""));
         let answer = match query.to_ascii_uppercase().as_str() {

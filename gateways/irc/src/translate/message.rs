@@ -54,7 +54,9 @@ impl Conversation {
         match text.strip_prefix('\u{1}') {
             Some(ctcp) => {
                 let ctcp = ctcp.trim_end_matches('\u{1}');
-                self.notice(None, &format!("{nick} answers {ctcp}"), sink);
+                if !self.on_reply(nick, ctcp, sink) {
+                    self.notice(None, &format!("{nick} answers {ctcp}"), sink);
+                }
             }
             None => {
                 let mut message = self.message(line, target, false, plain(text), now);

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use isthmus_gateway::{Credit, Event, Fault, FaultKind, Place, Settings, Tag, Who};
 
-use super::{Ended, FINISHED, Queue, World, fold, magic};
+use super::{Answer, Ended, FINISHED, Queue, World, fold, magic};
 
 /// Names one client for the life of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -328,6 +328,27 @@ impl World {
             .into_iter()
             .filter_map(|(label, value)| Some((label.into(), value?.into())))
             .collect();
+        self.push(me, Event::Found { tag, fields });
+        FINISHED
+    }
+
+    /// Everybody's program is this one; `mute` has one that does not answer.
+    pub(super) fn query(&mut self, me: ClientId, tag: Tag, contact: &str, what: &str) -> Ended {
+        if let Some(fault) = magic::named(contact) {
+            return Err(fault);
+        }
+        if contact == "mute" {
+            return Ok(Answer::Never);
+        }
+        if !matches!(self.presence(me, contact), Event::Contact { online: true, .. }) {
+            return Err(Fault::new(FaultKind::NoSuchTarget, "nobody of that name"));
+        }
+        let answer = match what {
+            "version" => format!("Loopback {}", env!("CARGO_PKG_VERSION")),
+            "time" => "1970-01-01T00:00:00Z".to_owned(),
+            _ => what.to_owned(),
+        };
+        let fields = vec![("answer".into(), answer.into())];
         self.push(me, Event::Found { tag, fields });
         FINISHED
     }

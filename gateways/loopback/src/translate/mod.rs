@@ -193,6 +193,7 @@ impl World {
             } => self.configure(me, &room, flags, password.as_deref()),
             Command::ListRooms { search } => self.list(me, tag, search.as_deref()),
             Command::Lookup { contact } => self.look_up(me, tag, &contact),
+            Command::Query { contact, what } => self.query(me, tag, &contact, &what),
             Command::History { at, after, max } => self.history(me, tag, &at, after, max),
             Command::Block { contact, on } => self.block(me, &contact, on),
             Command::Raw { line } => self.raw(me, &line),

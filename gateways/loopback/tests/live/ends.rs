@@ -96,6 +96,10 @@ fn every_command(place: &Place<'static>) -> Vec<Command<'static>> {
         },
         Command::ListRooms { search: None },
         Command::Lookup { contact: nick() },
+        Command::Query {
+            contact: nick(),
+            what: "ping".into(),
+        },
         Command::History {
             at: to(),
             after: Time(0),
@@ -143,10 +147,11 @@ fn sort(command: &Command<'_>) -> u8 {
         Command::Block { .. } => 22,
         Command::Raw { .. } => 23,
         Command::Delivered { .. } => 24,
+        Command::Query { .. } => 25,
     }
 }
 
-const SORTS: usize = 25;
+const SORTS: usize = 26;
 
 #[test]
 fn every_command_ends_exactly_once_wherever_it_is_given() {

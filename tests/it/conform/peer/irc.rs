@@ -161,6 +161,10 @@ fn answer(line: &str, me: &mut String) -> Option<String> {
         "AWAY" if text.is_empty() => format!(":s 305 {me} :Back\n"),
         "AWAY" => format!(":s 306 {me} :Away\n"),
         "PRIVMSG" if text.starts_with("flood ") => flood(text, me),
+        "PRIVMSG" if text.starts_with('\u{1}') => {
+            let said = text.trim_matches('\u{1}');
+            format!(":{first}!u@h NOTICE {me} :\u{1}{said} 1\u{1}\n")
+        }
         "CAP" | "PRIVMSG" | "NOTICE" | "PONG" => String::new(),
         "QUIT" => return None,
         _ => format!(":s 421 {me} {verb} :Unknown command\n"),

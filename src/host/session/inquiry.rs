@@ -1,0 +1,287 @@
+//! Questions about people that only the network can answer: who somebody is (XEP-0054 1.3 vCard, a
+//! command, `/whois`), and what his program says (XEP-0092 1.1 version, XEP-0199 2.0 ping,
+//! XEP-0202 2.0 time).
+//!
+//! Each has a deadline of its own: people need not answer.
+
+use std::time::Duration;
+
+use isthmus_gateway::{Command, Fault, FaultKind, Kind, Text};
+
+use super::stanzas::Incoming;
+use super::{Base, Pending, Session};
+use crate::component::Class;
+use crate::host::delay::{from_stamp, stamp};
+use crate::host::ping;
+use crate::host::post::head;
+use crate::host::reply::Origin;
+use crate::host::room::is_room;
+use crate::xmpp::element::Element;
+use crate::xmpp::ns;
+use crate::xmpp::stanza::Condition;
+use crate::xmpp::write::{StanzaName, Xml};
+
+/// The node of the command that tells who somebody is.
+const WHOIS: &str = "whois";
+/// How long somebody may take to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Questions of one session at a time.
+const MOST_OPEN: usize = 8;
+/// Facts of one person.
+const MOST_FOUND: usize = 64;
+
+/// In which form the answer goes to who asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A vCard; of the person with this nickname.
+    VCard(String),
+    /// The end of a command.
+    Command,
+    /// The version of a program.
+    Version,
+    /// A pong.
+    Pong,
+    /// A time.
+    Time,
+    /// Words, where the question was typed; this stands before them.
+    Words(String),
+}
+
+/// A question that is open.
+#[derive(Clone, Debug)]
+pub(crate) struct Inquiry {
+    origin: Origin,
+    form: Form,
+    found: Vec<(String, String)>,
+}
+
+impl Inquiry {
+    /// Something has been found.
+    pub(super) fn found(&mut self, fields: &[(Text<'_>, Text<'_>)]) {
+        let room = MOST_FOUND.saturating_sub(self.found.len());
+        let fields = fields.iter().take(room);
+        self.found
+            .extend(fields.map(|(label, value)| (label.to_string(), value.to_string())));
+    }
+
+    /// It has ended.
+    pub(super) fn ended(self, base: &mut Base, fault: Option<&Fault>) {
+        let Some(fault) = fault else {
+            return self.answer(base);
+        };
+        let cannot = fault.kind == FaultKind::Unsupported;
+        match &self.form {
+            Form::Pong if cannot && self.origin.resource.is_none() => {
+                self.origin.result(&base.outbox, |_| {});
+            }
+            Form::Pong if cannot => {
+                ping::occupant(&base.outbox, &self.origin, Some((true, true)), false);
+            }
+            Form::Version | Form::Time | Form::VCard(_) if cannot => {
+                let text = "nothing here understands this";
+                let condition = Condition::ServiceUnavailable;
+                self.origin.error(&base.outbox, condition, text);
+            }
+            _ => base.answer_fault(&self.origin, fault),
+        }
+    }
+
+    fn answer(self, base: &mut Base) {
+        let value = |label: &str| {
+            let mut found = self.found.iter();
+            found.find(|it| it.0 == label).map(|it| it.1.as_str())
+        };
+        let outbox = base.outbox.clone();
+        let answer = value("answer").unwrap_or_default();
+        match &self.form {
+            Form::VCard(nick) => {
+                let about = self.found.iter();
+                let about = about.filter(|(label, _)| !matches!(label.as_str(), "nick" | "name"));
+                let about = lines(about);
+                let name = value("name").unwrap_or(nick);
+                self.origin
+                    .result(&outbox, |xml| write_vcard(xml, name, nick, &about));
+            }
+            Form::Command => {
+                let form = self.as_form();
+                self.origin.result(&outbox, |xml| {
+                    let session = self.origin.id.as_deref().unwrap_or(WHOIS);
+                    xml.start_ns("command", ns::COMMANDS).attr("node", WHOIS);
+                    xml.attr("sessionid", session).attr("status", "completed");
+                    xml.element(&form);
+                    xml.end();
+                });
+            }
+            Form::Version => self.origin.result(&outbox, |xml| {
+                xml.start_ns("query", ns::VERSION);
+                xml.text_element("name", answer);
+                // A program says its name and version in one line.
+                xml.text_element("version", "");
+                xml.end();
+            }),
+            Form::Pong => self.origin.result(&outbox, |_| {}),
+            Form::Time => match from_stamp(answer) {
+                Some(at) => self.origin.result(&outbox, |xml| {
+                    xml.start_ns("time", ns::TIME);
+                    xml.text_element("tzo", "+00:00");
+                    xml.text_element("utc", &stamp(at));
+                    xml.end();
+                }),
+                None => {
+                    let text = format!("the answer is a time only for people: {answer}");
+                    let condition = Condition::NotAcceptable;
+                    self.origin.error(&outbox, condition, &text);
+                }
+            },
+            Form::Words(before) => {
+                let text = match answer.is_empty() {
+                    true => lines(self.found.iter()),
+                    false => answer.to_owned(),
+                };
+                whisper(base, &self.origin, &format!("{before}{text}"));
+            }
+        }
+    }
+
+    fn as_form(&self) -> Element {
+        let form = Element::new("x", ns::DATA_FORMS).with_attr("type", "result");
+        self.found.iter().fold(form, |form, (label, value)| {
+            let field = Element::new("field", ns::DATA_FORMS).with_attr("var", label);
+            let value = Element::new("value", ns::DATA_FORMS).with_text(value);
+            form.with_child(field.with_attr("label", label).with_child(value))
+        })
+    }
+}
+
+fn lines<'f>(found: impl Iterator<Item = &'f (String, String)>) -> String {
+    let lines: Vec<String> = found
+        .map(|(label, value)| format!("{label}: {value}"))
+        .collect();
+    lines.join("\n")
+}
+
+/// XEP-0054 §3.
+fn write_vcard(xml: &mut Xml<'_>, name: &str, nick: &str, about: &str) {
+    xml.start_ns("vCard", ns::VCARD);
+    xml.text_element("FN", name).text_element("NICKNAME", nick);
+    if !about.is_empty() {
+        xml.text_element("DESC", about);
+    }
+    xml.end();
+}
+
+/// Says something only to the device that typed something, at the same place. It is of the moment.
+pub(super) fn whisper(base: &mut Base, origin: &Origin, text: &str) {
+    let address = origin.local.as_deref().unwrap_or_default();
+    let kind = base.gateway.parse(&crate::xmpp::escape::unescape(address), "");
+    let in_room = matches!(
+        kind,
+        Ok(isthmus_gateway::Parsed::Canonical(it)) if is_room(it.kind)
+    );
+    let mut id = String::new();
+    base.ids.next(None, &mut id);
+    let kind = if in_room { "groupchat" } else { "chat" };
+    let name = StanzaName::Message;
+    let head = head(name, origin.sender(), &origin.peer, Some(kind), Some(&id));
+    base.outbox.push(|batch| {
+        batch.stanza(Class::Message, head, |xml| {
+            xml.text_element("body", text);
+            xml.leaf("no-store", ns::HINTS);
+        });
+    });
+}
+
+impl Session {
+    /// Takes a question about a person; false: it is none.
+    pub(super) fn inquires(
+        &mut self,
+        origin: &Origin,
+        incoming: &Incoming,
+        get: bool,
+        payload: &Element,
+    ) -> bool {
+        let form = match (payload.name(), payload.ns()) {
+            ("vCard", ns::VCARD) if get => Form::VCard(String::new()),
+            ("query", ns::VERSION) if get => Form::Version,
+            ("ping", ns::PING) if get => Form::Pong,
+            ("time", ns::TIME) if get => Form::Time,
+            ("command", ns::COMMANDS) if !get && payload.attr("node") == Some(WHOIS) => {
+                if payload.attr("action") == Some("cancel") {
+                    return false;
+                }
+                Form::Command
+            }
+            _ => return false,
+        };
+        let Some(nick) = self.person(incoming) else {
+            return false;
+        };
+        let form = match form {
+            Form::VCard(_) => Form::VCard(nick.clone()),
+            form => form,
+        };
+        if matches!(form, Form::VCard(_)) && is_room(incoming.to.kind) && self.many_inquiries() {
+            // A client that wants the card of everybody in a room makes no flood of questions.
+            let outbox = &self.base.outbox;
+            origin.result(outbox, |xml| write_vcard(xml, &nick, &nick, ""));
+            return true;
+        }
+        self.inquire(origin.clone(), nick, form);
+        true
+    }
+
+    /// Who is asked: a contact, or somebody else in a room one is in.
+    fn person(&mut self, incoming: &Incoming) -> Option<String> {
+        if incoming.to.kind == Kind::Contact {
+            return Some(incoming.to.id.clone());
+        }
+        let nick = incoming.resource.as_deref()?;
+        if self.base.is_me(nick) {
+            return None;
+        }
+        let room = self.rooms.find(&self.base, &incoming.to.id)?;
+        let entered = room.has_entered(&incoming.from);
+        let occupant = room.occupants.find(nick, &self.base.facts.fold)?;
+        entered.then(|| self.base.names.lock().shared_name(occupant.id).to_string())
+    }
+
+    fn many_inquiries(&mut self) -> bool {
+        let open = self.base.open_pending();
+        let open = open.filter(|it| matches!(it, Pending::Inquiry(_)));
+        open.count() >= MOST_OPEN
+    }
+
+    /// Asks about a person, or his program.
+    pub(super) fn inquire(&mut self, origin: Origin, nick: String, form: Form) {
+        let what = match &form {
+            Form::Version => "version",
+            Form::Pong => "ping",
+            Form::Time => "time",
+            Form::VCard(_) | Form::Command | Form::Words(_) => "",
+        };
+        self.inquire_what(origin, nick, what.to_owned(), form);
+    }
+
+    /// The same, in a word of the network's own; an empty one is who he is.
+    pub(super) fn inquire_what(&mut self, origin: Origin, nick: String, what: String, form: Form) {
+        if self.many_inquiries() {
+            let text = "too many questions at a time; please wait for the answers";
+            return origin.fault(&self.base.outbox, &Fault::new(FaultKind::TooFast, text));
+        }
+        let (contact, found) = (nick.into(), Vec::new());
+        let command = match what.is_empty() {
+            true => Command::Lookup { contact },
+            false => Command::Query {
+                contact,
+                what: what.into(),
+            },
+        };
+        let inquiry = Inquiry {
+            origin,
+            form,
+            found,
+        };
+        let pending = Pending::Inquiry(Box::new(inquiry));
+        self.base.issue_within(command, pending, PATIENCE);
+    }
+}

@@ -1,0 +1,290 @@
+//! Commands typed where messages are written, as IRC clients have them: `/whois`, `/mode`, `/kick`.
+//!
+//! In a room, and on the network's own address. What begins with `/` is never said to anybody: a
+//! word that is no command is refused, to its sender only. `//text` says `/text`; `/me` is a
+//! message. To a person everything is text.
+
+use isthmus_gateway::{Command, Fault, FaultKind, Kind, Outgoing, Place};
+
+use super::inquiry::{Form, whisper};
+use super::stanzas::Incoming;
+use super::{Pending, Sent, Session};
+use crate::host::fault;
+use crate::host::reply::Origin;
+use crate::xmpp::element::Element;
+use crate::xmpp::ns;
+use crate::xmpp::stanza::Condition;
+
+/// What is understood: the word, what belongs behind it, and whether it needs a room.
+const WORDS: &[(&str, &str, bool)] = &[
+    ("away", "[why]", false),
+    ("ban", "who [why]", true),
+    ("ctcp", "who question", false),
+    ("help", "", false),
+    ("invite", "who", true),
+    ("join", "room", false),
+    ("kick", "who [why]", true),
+    ("me", "does something", true),
+    ("mode", "[changes]", true),
+    ("msg", "who text", false),
+    ("nick", "name", false),
+    ("notice", "who text", false),
+    ("part", "[why]", true),
+    ("query", "who text", false),
+    ("quote", "line", false),
+    ("raw", "line", false),
+    ("topic", "[text]", true),
+    ("unban", "who", true),
+    ("whois", "who", false),
+];
+
+/// What a text says.
+#[derive(Debug, PartialEq, Eq)]
+enum Typed<'t> {
+    /// Itself.
+    Text,
+    /// Itself without its first sign.
+    Escaped(&'t str),
+    /// A command, and what stands behind it.
+    Word(String, &'t str),
+}
+
+fn read(text: &str) -> Typed<'_> {
+    let Some(rest) = text.strip_prefix('/') else {
+        return Typed::Text;
+    };
+    if rest.starts_with('/') {
+        return Typed::Escaped(rest);
+    }
+    let (word, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    if word.is_empty() || (word == "me" && !rest.is_empty()) {
+        return Typed::Text;
+    }
+    Typed::Word(word.to_lowercase(), rest.trim())
+}
+
+/// Where something was typed.
+struct Desk<'s> {
+    origin: &'s Origin,
+    stanza: &'s Element,
+    from: &'s str,
+    /// Folded and proper name; none on the network's address.
+    room: Option<(&'s [u8], &'s str)>,
+}
+
+/// What is wrong with what was typed, in words.
+type Wrong = String;
+
+impl Session {
+    /// Takes what is typed in a room (by its folded name), or on the network's address. True: it
+    /// was a command; else it is a text, which may have lost its first sign.
+    pub(super) fn typed(
+        &mut self,
+        origin: &Origin,
+        incoming: &mut Incoming,
+        room: Option<(&[u8], &str)>,
+    ) -> bool {
+        let body = incoming.stanza.child("body", ns::COMPONENT);
+        let Some(text) = body.map(|body| body.text().into_owned()) else {
+            return false;
+        };
+        let (word, rest) = match read(&text) {
+            Typed::Text => return false,
+            Typed::Escaped(text) => {
+                incoming.stanza.set_text("body", ns::COMPONENT, text);
+                return false;
+            }
+            Typed::Word(word, rest) => (word, rest),
+        };
+        let desk = Desk {
+            origin,
+            stanza: &incoming.stanza,
+            from: &incoming.from,
+            room,
+        };
+        if let Err(wrong) = self.run(&desk, &word, rest) {
+            origin.error(&self.base.outbox, Condition::BadRequest, &wrong);
+        }
+        true
+    }
+
+    fn run(&mut self, desk: &Desk<'_>, word: &str, rest: &str) -> Result<(), Wrong> {
+        let Some(&(word, usage, inside)) = WORDS.iter().find(|it| it.0 == word) else {
+            return Err(format!(
+                "there is no command /{word} here: nothing was sent. /help tells which there are; \
+                 begin with // to say something that begins with /"
+            ));
+        };
+        if rest.contains(['\n', '\r']) && !matches!(word, "msg" | "query") {
+            return Err(format!("/{word} takes one line: nothing was sent"));
+        }
+        if inside && desk.room.is_none() {
+            return Err(format!("/{word} is typed in a room"));
+        }
+        let needs = !usage.is_empty() && !usage.starts_with('[');
+        let many = usage.contains(" text") || usage.contains(" question");
+        let (first, more) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        let more = more.trim();
+        if (needs && first.is_empty()) || (many && more.is_empty()) {
+            return Err(format!("it is: /{word} {usage}"));
+        }
+        match word {
+            "help" => {
+                let words = WORDS.iter().filter(|it| desk.room.is_some() || !it.2);
+                let words: Vec<String> = words
+                    .map(|(word, usage, _)| format!("/{word} {usage}").trim_end().to_owned())
+                    .collect();
+                whisper(&mut self.base, desk.origin, &words.join("\n"));
+            }
+            "whois" => {
+                let form = Form::Words(String::new());
+                self.inquire(desk.origin.clone(), first.to_owned(), form);
+            }
+            "ctcp" => {
+                let form = Form::Words(format!("{first}: "));
+                let (nick, what) = (first.to_owned(), more.to_owned());
+                self.inquire_what(desk.origin.clone(), nick, what, form);
+            }
+            "msg" | "query" => self.message_to(desk, first, more),
+            "join" => return self.points_to(first),
+            "topic" if rest.is_empty() => self.tell_topic(desk),
+            "part" => self.part(desk, rest),
+            _ => self.order(desk, word, (rest, first, more)),
+        }
+        Ok(())
+    }
+
+    /// What is one command to the network. Its refusal is told to who typed it.
+    fn order(&mut self, desk: &Desk<'_>, word: &str, (rest, first, more): (&str, &str, &str)) {
+        let own = |text: &str| text.to_owned().into();
+        let why = Some(more).filter(|more| !more.is_empty()).map(own);
+        let name = desk.room.map_or("", |room| room.1);
+        let room = own(name);
+        let command = match word {
+            "away" => Command::Away {
+                text: Some(rest).filter(|rest| !rest.is_empty()).map(own),
+            },
+            "ban" | "unban" => Command::Ban {
+                room,
+                whom: own(first),
+                on: word == "ban",
+                reason: why,
+            },
+            "invite" => Command::Invite {
+                room,
+                contact: own(first),
+                reason: why,
+            },
+            "kick" => Command::Kick {
+                room,
+                nick: own(first),
+                reason: why,
+            },
+            "nick" => Command::Nick { nick: own(first) },
+            "topic" => Command::Subject {
+                room,
+                text: own(rest),
+            },
+            "mode" => {
+                // Without a name in front it is this room's.
+                let named = first.len() > 1 && !first.starts_with(['+', '-']);
+                let line = match named {
+                    true => format!("MODE {rest}"),
+                    false => format!("MODE {name} {rest}"),
+                };
+                let line = line.trim_end().to_owned().into();
+                Command::Raw { line }
+            }
+            "notice" => Command::Raw {
+                line: format!("NOTICE {first} :{more}").into(),
+            },
+            _ => Command::Raw { line: own(rest) },
+        };
+        let origin = desk.origin.clone();
+        let (Command::Subject { .. }, Some((key, _))) = (&command, desk.room) else {
+            self.base.issue(command, Pending::Quiet(origin));
+            return;
+        };
+        let (id, pending) = (origin.id.clone(), Pending::Subject {
+            origin,
+            room: key.into(),
+        });
+        let tag = self.base.issue(command, pending);
+        if let Some(room) = self.rooms.by_key(key) {
+            room.subject_asked(tag, id);
+        }
+    }
+
+    fn message_to(&mut self, desk: &Desk<'_>, nick: &str, text: &str) {
+        self.private = true;
+        self.peers.wrote(&self.base, nick, None);
+        let to = Place::Contact(nick.to_owned().into());
+        let sent = Sent {
+            origin: desk.origin.clone(),
+            stanza: desk.stanza.clone(),
+            room: None,
+            peer: super::heard::private_peer(&self.base, nick),
+            confirm: false,
+            reflected: true,
+        };
+        let command = Command::Send(Outgoing::text(to, text.to_owned()));
+        self.base.issue(command, Pending::Message(Box::new(sent)));
+    }
+
+    /// Only the client can enter a room: it is told where that is.
+    fn points_to(&mut self, room: &str) -> Result<(), Wrong> {
+        let known = self.base.local(Kind::Room, room);
+        known.map_err(|fault| fault::words(&fault).to_owned())?;
+        self.invited(room, "", None);
+        Ok(())
+    }
+
+    fn tell_topic(&mut self, desk: &Desk<'_>) {
+        let room = desk.room.and_then(|(key, _)| self.rooms.by_key(key));
+        let text = room.map(|room| room.subject.text.clone());
+        let text = text.filter(|text| !text.is_empty());
+        let text = text.unwrap_or_else(|| "there is no topic".to_owned());
+        whisper(&mut self.base, desk.origin, &text);
+    }
+
+    /// The user leaves, with all his devices.
+    fn part(&mut self, desk: &Desk<'_>, why: &str) {
+        let room = desk.room.and_then(|(key, _)| self.rooms.by_key(key));
+        if let Some(room) = room.filter(|room| room.has_entered(desk.from)) {
+            let why = Some(why).filter(|why| !why.is_empty());
+            room.part(&mut self.base, why);
+        }
+    }
+
+    /// What is not to be sent because nobody is there to take it.
+    pub(super) fn not_online(&self, origin: &Origin) {
+        let text = "the connection to the network is lost and being made again; not sent";
+        origin.fault(
+            &self.base.outbox,
+            &Fault::new(FaultKind::NetworkDown, text),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_a_command_only_where_it_begins_with_one_stroke() {
+        for (text, expected) in [
+            ("hello", Typed::Text),
+            (" /kick bob", Typed::Text),
+            ("/", Typed::Text),
+            ("/ kick", Typed::Text),
+            ("/me waves", Typed::Text),
+            ("//kick bob", Typed::Escaped("/kick bob")),
+            ("///", Typed::Escaped("//")),
+            ("/me", Typed::Word("me".into(), "")),
+            ("/KICK bob  off ", Typed::Word("kick".into(), "bob  off")),
+            ("/usr/bin/env", Typed::Word("usr/bin/env".into(), "")),
+        ] {
+            assert_eq!(read(text), expected, "{text}");
+        }
+    }
+}
