@@ -21,6 +21,7 @@ mod config;
 mod cursor;
 mod entrance;
 mod exit;
+mod gap;
 mod identity;
 mod lists;
 mod members;
@@ -166,6 +167,12 @@ pub(crate) struct Room {
     asked_subjects: Vec<subject::Asked>,
     /// The newest messages, to find what bounced and what had arrived when the stream was cut.
     recent: std::collections::VecDeque<Recent>,
+    /// When the last message was said, in milliseconds since 1970; 0: none is known of.
+    last_said: i64,
+    /// The network was away: what was said since this time was missed.
+    missed_since: Option<i64>,
+    /// It is being fetched.
+    gap: Option<gap::Gap>,
     /// When a room nobody sits in any more is left.
     pub(crate) leave_at: Option<std::time::Instant>,
 }
@@ -205,6 +212,9 @@ impl Room {
             identity,
             asked_subjects: Vec::new(),
             recent: std::collections::VecDeque::new(),
+            last_said: 0,
+            missed_since: None,
+            gap: None,
             leave_at: None,
         }
     }

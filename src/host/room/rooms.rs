@@ -95,8 +95,9 @@ impl Rooms {
     }
 
     /// The network is not there any more: the rooms stay as they are shown.
-    pub(crate) fn offline(&mut self) {
+    pub(crate) fn offline(&mut self, base: &mut Base) {
         for room in &mut self.list {
+            room.gap_begins(base);
             room.phase = Phase::Wanted;
         }
     }
@@ -163,6 +164,9 @@ impl Rooms {
     /// Leaves rooms whose time has come, and forgets those nobody wants any more.
     pub(crate) fn tidy(&mut self, base: &mut Base) {
         for room in &mut self.list {
+            if room.gap_deadline().is_some_and(|at| at <= base.now) {
+                room.release(base);
+            }
             if room.leave_at.is_some_and(|at| at <= base.now) {
                 room.leave_network(base, None);
             }
@@ -182,6 +186,8 @@ impl Rooms {
 
     /// When `tidy` has something to do.
     pub(crate) fn deadline(&self) -> Option<std::time::Instant> {
-        self.list.iter().filter_map(|room| room.leave_at).min()
+        let leaves = self.list.iter().filter_map(|room| room.leave_at);
+        let gaps = self.list.iter().filter_map(Room::gap_deadline);
+        leaves.chain(gaps).min()
     }
 }

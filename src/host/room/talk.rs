@@ -43,12 +43,19 @@ pub(super) struct Said<'a> {
 impl Room {
     /// Somebody says something.
     pub(crate) fn said(&mut self, base: &mut Base, message: &Message<'_>) {
+        if !self.held(base, message) {
+            self.say(base, message, false);
+        }
+    }
+
+    /// Shows and archives what was said. `past`: it was missed when it was said.
+    pub(super) fn say(&mut self, base: &mut Base, message: &Message<'_>, past: bool) {
         let key = message.key.as_ref().map(|Key(key)| key.as_ref());
         let mut id = String::new();
         self.ids.next(key, &mut id);
         let nick = resource_from_nick(&message.who.nick);
         let at = message.time.map_or(base.now_ms, |Time(ms)| ms);
-        let delayed = (base.now_ms - at).abs() > chat::LATE_MS;
+        let delayed = past || (base.now_ms - at).abs() > chat::LATE_MS;
         let room = self.jid(base);
         let spoken = Spoken {
             id: &id,
@@ -210,6 +217,7 @@ impl Room {
     }
 
     fn append(&mut self, base: &Base, mut row: Row, mut recent: Recent) {
+        self.last_said = self.last_said.max(row.at);
         let heard = self.live().any(|resource| !resource.doubtful);
         let Some(archive) = &mut self.archive else {
             // The network puts a user into a room before the store has found its archive.
@@ -236,6 +244,12 @@ impl Room {
         for (row, recent) in std::mem::take(&mut self.early) {
             self.append(base, row, recent);
         }
+    }
+
+    /// Whether one of the newest messages has that public id.
+    pub(super) fn is_recent(&self, public: &str) -> bool {
+        let public = hash(public);
+        self.recent.iter().any(|it| it.public == public)
     }
 
     /// Whether one of the newest messages is of that author (XEP-0424 §5: by occupant id).

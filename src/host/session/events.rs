@@ -38,7 +38,12 @@ impl Sink for Session {
             }
             Event::Joined { room, asked, .. } => self.joined(&room, asked),
             Event::Names { room, some, last } => {
-                self.in_room(&room, |room, base| room.named(base, &some, last));
+                self.in_room(&room, |room, base| {
+                    room.named(base, &some, last);
+                    if last {
+                        room.fill_gap(base);
+                    }
+                });
             }
             Event::Came { room, who, ranks } => {
                 self.in_room(&room, |room, base| room.came(base, &who, ranks));
@@ -83,6 +88,13 @@ impl Sink for Session {
                 Some(Pending::Rooms) => self.room_found(tag, &fields),
                 _ => {}
             },
+            Event::Past { tag, message } => {
+                if let Some(Pending::History { room }) = self.base.pending(tag)
+                    && let Some(room) = self.rooms.by_key(&room.clone())
+                {
+                    room.past(&mut self.base, &message);
+                }
+            }
             Event::Knocked { room, who, reason } => {
                 self.knocked(&room, &who, reason.as_deref());
             }
@@ -100,7 +112,7 @@ impl Sink for Session {
                 away,
             } => self.contact_seen(&contact, online, away.map(Into::into)),
             // Nothing shows these yet; the network loses nothing by it.
-            Event::Past { .. } | Event::Ask(_) | Event::Keep { .. } => {}
+            Event::Ask(_) | Event::Keep { .. } => {}
         }
     }
 }
@@ -263,7 +275,7 @@ impl Session {
             // ever on his behalf.
             self.base.link = Link::Over;
         }
-        self.rooms.offline();
+        self.rooms.offline(&mut self.base);
     }
 
     /// A command has ended. What comes for one that ended before is dropped.
@@ -324,6 +336,11 @@ impl Session {
                 origin.fault(&self.base.outbox, &fault);
             }
             (Pending::Bans { origin, found }, Ok(_)) => answer_bans(&self.base, &origin, &found),
+            (Pending::History { room }, result) => {
+                if let Some(room) = self.rooms.by_key(&room) {
+                    room.past_ended(&mut self.base, result.is_ok());
+                }
+            }
             (Pending::Inquiry(inquiry), result) => {
                 inquiry.ended(&mut self.base, result.err().as_ref());
             }

@@ -76,6 +76,11 @@ pub(crate) enum Pending {
         /// What was found so far.
         found: Vec<Ban>,
     },
+    /// What was said in a room while the network was away.
+    History {
+        /// The room's folded name.
+        room: Box<[u8]>,
+    },
     /// A question about a person.
     Inquiry(Box<super::inquiry::Inquiry>),
     /// A list of rooms.
