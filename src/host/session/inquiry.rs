@@ -71,9 +71,6 @@ impl Inquiry {
         };
         let cannot = fault.kind == FaultKind::Unsupported;
         match &self.form {
-            Form::Pong if cannot && self.origin.resource.is_none() => {
-                self.origin.result(&base.outbox, |_| {});
-            }
             Form::Pong if cannot => {
                 ping::occupant(&base.outbox, &self.origin, Some((true, true)), false);
             }
@@ -203,7 +200,8 @@ impl Session {
         let form = match (payload.name(), payload.ns()) {
             ("vCard", ns::VCARD) if get => Form::VCard(String::new()),
             ("query", ns::VERSION) if get => Form::Version,
-            ("ping", ns::PING) if get => Form::Pong,
+            // A contact's address is ours, and answers by itself: only an occupant is a person.
+            ("ping", ns::PING) if get && incoming.resource.is_some() => Form::Pong,
             ("time", ns::TIME) if get => Form::Time,
             ("command", ns::COMMANDS) if !get && payload.attr("node") == Some(WHOIS) => {
                 if payload.attr("action") == Some("cancel") {

@@ -225,6 +225,7 @@ impl Session {
             room: None,
             peer: super::heard::private_peer(&self.base, nick),
             confirm: false,
+            takes_back: None,
             reflected: true,
         };
         let command = Command::Send(Outgoing::text(to, text.to_owned()));
