@@ -49,6 +49,13 @@ pub const XEPS: &[Xep] = &[
         "host/command/adhoc.rs",
     ),
     xep(
+        54,
+        "1.3.0",
+        true,
+        "of contacts and occupants: what the network knows of them",
+        "host/session/inquiry.rs",
+    ),
+    xep(
         59,
         "1.0.1",
         true,

@@ -48,16 +48,15 @@ impl Conversation {
             let room = self.isupport.channel(target);
             return self.notice(room, text, sink);
         }
-        if self.is_me(nick) {
-            return;
-        }
+        let mine = self.is_me(nick);
         match text.strip_prefix('\u{1}') {
             Some(ctcp) => {
                 let ctcp = ctcp.trim_end_matches('\u{1}');
-                if !self.on_reply(nick, ctcp, sink) {
+                if !self.on_reply(nick, ctcp, sink) && !mine {
                     self.notice(None, &format!("{nick} answers {ctcp}"), sink);
                 }
             }
+            None if mine => {}
             None => {
                 let mut message = self.message(line, target, false, plain(text), now);
                 message.auto = true;
