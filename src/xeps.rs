@@ -121,6 +121,13 @@ pub const XEPS: &[Xep] = &[
     xep(245, "1.0", true, "", "host/chat/text.rs"),
     xep(249, "1.2", true, "", "host/session/invites.rs"),
     xep(
+        202,
+        "2.0",
+        true,
+        "of contacts and occupants, where their programs answer for machines",
+        "host/session/inquiry.rs",
+    ),
+    xep(
         297,
         "1.0",
         false,
