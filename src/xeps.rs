@@ -117,9 +117,6 @@ pub const XEPS: &[Xep] = &[
         "host/chat/act.rs",
     ),
     xep(199, "2.0.1", true, "", "host/ping.rs"),
-    xep(203, "2.0", true, "", "host/delay.rs"),
-    xep(245, "1.0", true, "", "host/chat/text.rs"),
-    xep(249, "1.2", true, "", "host/session/invites.rs"),
     xep(
         202,
         "2.0",
@@ -127,6 +124,9 @@ pub const XEPS: &[Xep] = &[
         "of contacts and occupants, where their programs answer for machines",
         "host/session/inquiry.rs",
     ),
+    xep(203, "2.0", true, "", "host/delay.rs"),
+    xep(245, "1.0", true, "", "host/chat/text.rs"),
+    xep(249, "1.2", true, "", "host/session/invites.rs"),
     xep(
         297,
         "1.0",

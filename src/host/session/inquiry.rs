@@ -170,7 +170,9 @@ fn write_vcard(xml: &mut Xml<'_>, name: &str, nick: &str, about: &str) {
 /// Says something only to the device that typed something, at the same place. It is of the moment.
 pub(super) fn whisper(base: &mut Base, origin: &Origin, text: &str) {
     let address = origin.local.as_deref().unwrap_or_default();
-    let kind = base.gateway.parse(&crate::xmpp::escape::unescape(address), "");
+    let kind = base
+        .gateway
+        .parse(&crate::xmpp::escape::unescape(address), "");
     let in_room = matches!(
         kind,
         Ok(isthmus_gateway::Parsed::Canonical(it)) if is_room(it.kind)

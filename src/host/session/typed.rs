@@ -205,10 +205,13 @@ impl Session {
             self.base.issue(command, Pending::Quiet(origin));
             return;
         };
-        let (id, pending) = (origin.id.clone(), Pending::Subject {
-            origin,
-            room: key.into(),
-        });
+        let (id, pending) = (
+            origin.id.clone(),
+            Pending::Subject {
+                origin,
+                room: key.into(),
+            },
+        );
         let tag = self.base.issue(command, pending);
         if let Some(room) = self.rooms.by_key(key) {
             room.subject_asked(tag, id);
@@ -260,10 +263,7 @@ impl Session {
     /// What is not to be sent because nobody is there to take it.
     pub(super) fn not_online(&self, origin: &Origin) {
         let text = "the connection to the network is lost and being made again; not sent";
-        origin.fault(
-            &self.base.outbox,
-            &Fault::new(FaultKind::NetworkDown, text),
-        );
+        origin.fault(&self.base.outbox, &Fault::new(FaultKind::NetworkDown, text));
     }
 }
 

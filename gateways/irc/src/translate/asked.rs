@@ -59,10 +59,7 @@ impl Want {
     /// Its labelled answer is its end. Entering and leaving are told by their own lines, which
     /// some networks let wait; history by its batch; a question by who is asked.
     pub(super) fn ends_with_label(self) -> bool {
-        !matches!(
-            self,
-            Self::Join | Self::Leave | Self::History | Self::Query
-        )
+        !matches!(self, Self::Join | Self::Leave | Self::History | Self::Query)
     }
 
     /// The network may answer it with nothing at all, and does so in order. A list of channels

@@ -340,7 +340,10 @@ impl World {
         if contact == "mute" {
             return Ok(Answer::Never);
         }
-        if !matches!(self.presence(me, contact), Event::Contact { online: true, .. }) {
+        if !matches!(
+            self.presence(me, contact),
+            Event::Contact { online: true, .. }
+        ) {
             return Err(Fault::new(FaultKind::NoSuchTarget, "nobody of that name"));
         }
         let answer = match what {
