@@ -109,6 +109,13 @@ pub const XEPS: &[Xep] = &[
         "host/form.rs",
     ),
     xep(
+        133,
+        "1.3.0",
+        false,
+        "users counted, listed, disabled, deleted, their sessions ended; lists of access; announcements",
+        "host/command/admin.rs",
+    ),
+    xep(
         184,
         "1.4.0",
         true,

@@ -5,7 +5,7 @@
 
 mod contacts;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ use isthmus_gateway::{Address, Fault, FaultKind, Gateway, Kind, Parsed};
 use tokio::sync::watch;
 use tracing::Instrument;
 
-use super::access::Access;
+use super::access::{Access, Rules};
 use super::archive;
 use super::asker::Asker;
 use super::contact::Hub;
@@ -124,6 +124,7 @@ impl Domain {
         let courier = self.courier.get().cloned();
         let desk = Desk::new(gateway, shared, outbox.clone(), hub, courier, domain);
         let _ = self.desk.set(Arc::new(desk));
+        self.read_rules(outbox.domain());
         let _ = self.outbox.set(outbox);
         tokio::spawn(archive::keep_small(Arc::downgrade(self)));
         let domain = Arc::downgrade(self);
@@ -152,8 +153,51 @@ impl Domain {
         });
     }
 
-    /// Takes new rules of access; sessions they exclude are ended.
+    /// Takes a new configuration of access; sessions it excludes are ended.
     pub fn set_access(&self, access: Access) {
+        let rules = self.rules();
+        self.admit(access.with_rules(rules));
+    }
+
+    /// What those who run the gateway have ruled beside the configuration.
+    pub(crate) fn rules(&self) -> Arc<Rules> {
+        self.access().rules()
+    }
+
+    /// Takes new rules beside the configuration; sessions they exclude are ended.
+    pub(crate) fn set_rules(&self, rules: Rules) {
+        let access = self.access().with_rules(Arc::new(rules));
+        self.admit(access);
+    }
+
+    /// Users who have sessions, as bare JIDs in order.
+    pub(crate) fn users(&self) -> BTreeSet<String> {
+        let table = self.table();
+        table.live().map(|(key, _)| key.user.to_string()).collect()
+    }
+
+    /// The networks on which a user has sessions.
+    pub(crate) fn networks_of(&self, user: &BareJid) -> Vec<String> {
+        let table = self.table();
+        let mut networks: Vec<String> = table
+            .live()
+            .filter(|(key, _)| key.user == *user)
+            .map(|(key, _)| key.network.to_string())
+            .collect();
+        networks.sort_unstable();
+        networks
+    }
+
+    /// Ends the sessions of a user; he may open others.
+    pub(crate) fn end_sessions(&self, user: &BareJid) {
+        for (key, inbox) in self.table().live() {
+            if key.user == *user {
+                inbox.notify(|notices| notices.ended = true);
+            }
+        }
+    }
+
+    fn admit(&self, access: Access) {
         let access = Arc::new(access);
         if let Some(courier) = self.courier.get() {
             courier.set_access(Arc::clone(&access));
@@ -164,6 +208,24 @@ impl Domain {
                 inbox.notify(|notices| notices.refused = true);
             }
         }
+    }
+
+    /// Takes the rules that were kept.
+    fn read_rules(self: &Arc<Self>, domain: &str) {
+        let kept = self.shared.store.kept("", domain, Rules::NAME);
+        let domain = Arc::downgrade(self);
+        tokio::spawn(async move {
+            let rules = match kept.await {
+                Ok(None) => return,
+                Ok(Some(kept)) => serde_json::from_slice(&kept).map_err(|it| it.to_string()),
+                Err(fault) => Err(fault.to_string()),
+            };
+            match (rules, domain.upgrade()) {
+                (Ok(rules), Some(domain)) => domain.set_rules(rules),
+                (Err(error), _) => tracing::error!(error, "rules of access cannot be read"),
+                (Ok(_), None) => {}
+            }
+        });
     }
 
     /// Whether this user runs the gateway.

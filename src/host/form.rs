@@ -46,6 +46,8 @@ fn field(asked: &Field) -> Element {
         FieldKind::Text | FieldKind::Number if !asked.options.is_empty() => "list-single",
         FieldKind::Text | FieldKind::Number => "text-single",
         FieldKind::Secret => "text-private",
+        // XEP-0133 names its fields so.
+        FieldKind::Lines if asked.name.ends_with("jids") => "jid-multi",
         FieldKind::Lines => "text-multi",
         FieldKind::Bool => "boolean",
         FieldKind::Choice => "list-single",
@@ -100,6 +102,19 @@ fn validated(field: Element, asked: &Field) -> Element {
         }
         _ => field,
     }
+}
+
+/// What is told by values under their names, each as many as there are.
+pub(crate) fn values(title: &str, about: &str, fields: &[(&str, Vec<String>)]) -> Element {
+    let form = Element::new("x", ns::DATA_FORMS)
+        .with_attr("type", "result")
+        .with_child(said("title", title))
+        .with_child(hidden(about));
+    fields.iter().fold(form, |form, (name, values)| {
+        let field = Element::new("field", ns::DATA_FORMS).with_attr("var", name);
+        let values = values.iter();
+        form.with_child(values.fold(field, |field, it| field.with_child(said("value", it))))
+    })
 }
 
 /// Rows below named columns: names and labels (§3.4).

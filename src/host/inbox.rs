@@ -25,6 +25,8 @@ pub(crate) struct Notices {
     pub(crate) unregistered: bool,
     /// The user's contacts on the network, or whether he is there, may have changed.
     pub(crate) contacts: bool,
+    /// Those who run the gateway end the session.
+    pub(crate) ended: bool,
     /// The user has set something.
     pub(crate) settings: bool,
     /// More can be written again.

@@ -239,6 +239,12 @@ pub trait Store: archives::Archives + contacts::Contacts + jobs::Jobs + Send + S
         name: &str,
     ) -> Later<Result<Option<Secret>, StoreFault>>;
 
+    /// Users of whom a gateway keeps secrets, accounts and settings among them, in order.
+    fn users(&self, gateway: &str) -> Later<Result<Vec<String>, StoreFault>> {
+        let _ = gateway;
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
     /// A key of this installation for one purpose: HKDF-SHA256 of the key file, the same for
     /// the same label as long as the key file lives.
     fn instance_key(&self, label: &str) -> [u8; 32];

@@ -44,6 +44,8 @@ namespaces! {
     MUC_ROOMINFO = "http://jabber.org/protocol/muc#roominfo";
     /// Direct invitations to rooms (XEP-0249).
     MUC_DIRECT_INVITE = "jabber:x:conference";
+    /// Service administration (XEP-0133).
+    ADMIN = "http://jabber.org/protocol/admin";
     /// Ad-hoc commands (XEP-0050).
     COMMANDS = "http://jabber.org/protocol/commands";
     /// vCards (XEP-0054).

@@ -314,6 +314,11 @@ impl Desk {
         {
             stage = stage.with_child(form::table(&command.name, columns, rows));
         }
+        if let Ok(Told { values, .. }) = &told
+            && !values.is_empty()
+        {
+            stage = stage.with_child(form::values(&command.name, ns::ADMIN, values));
+        }
         Ok(Done::with(Answer::Result(Some(stage))))
     }
 

@@ -178,6 +178,12 @@ fn called<'a, 'b, 'c>(
 /// What a command told, without a form.
 fn plain(told: &Told) -> String {
     let mut text = told.text.clone();
+    for (_, values) in told.values.iter().filter(|(_, values)| values.len() != 1) {
+        for value in values {
+            text.push('\n');
+            text.push_str(value);
+        }
+    }
     for row in &told.rows {
         text.push('\n');
         let cells = told.columns.iter().zip(row);

@@ -7,6 +7,7 @@
 //! it by ad-hoc command, `talk` by chat.
 
 mod adhoc;
+mod admin;
 mod archive;
 mod chat;
 mod queue;
@@ -148,6 +149,8 @@ pub(crate) struct Told {
     columns: Vec<(&'static str, &'static str)>,
     /// What stands below them.
     rows: Vec<Vec<String>>,
+    /// What is told under the names that a specification gives it.
+    values: Vec<(&'static str, Vec<String>)>,
 }
 
 impl Told {
@@ -176,6 +179,9 @@ pub(crate) fn table(gateway: &dyn Gateway, kind: Kind, admin: bool, lang: Lang) 
     }
     if itself {
         table.extend(archive::commands(lang));
+    }
+    if itself && admin {
+        table.extend(admin::commands(lang));
     }
     let offered = gateway.manifest().commands.iter();
     for command in offered.filter(|it| it.on == kind && (admin || !it.admin)) {

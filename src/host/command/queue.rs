@@ -74,6 +74,7 @@ fn list(desk: &Arc<Desk>, asker: &Asker) -> Ended {
             text,
             columns: COLUMNS.to_vec(),
             rows: jobs.iter().map(|job| row(&desk, job, now, lang)).collect(),
+            ..Told::default()
         })
     })
 }

@@ -172,6 +172,14 @@ impl Desk {
             let text = "you are not registered with this gateway";
             return Err(Fault::new(FaultKind::NotRegistered, text));
         }
+        self.erase(user).await?;
+        // XEP-0100 §4.3.1
+        let (hub, user) = (Arc::clone(&self.hub), user.clone());
+        Ok(Done::with(Answer::Result(None)).then(move |_| hub.farewell_to(&user)))
+    }
+
+    /// Forgets all that a user has here: account, settings, archives, messages that wait, sessions.
+    pub(crate) async fn erase(&self, user: &BareJid) -> Result<(), Fault> {
         let known = self.shared.user(user);
         asked(self.gateway.forget(&known)).await?;
         let _alone = self.changes.lock().await;
@@ -195,10 +203,7 @@ impl Desk {
         self.forget_archives(user).await;
         let (store, domain) = (&self.shared.store, self.outbox.domain());
         let forgotten = store.forget(user.as_str(), domain).await;
-        forgotten.map_err(|fault| store_fault(&fault))?;
-        // XEP-0100 §4.3.1
-        let (hub, user) = (Arc::clone(&self.hub), user.clone());
-        Ok(Done::with(Answer::Result(None)).then(move |_| hub.farewell_to(&user)))
+        forgotten.map_err(|fault| store_fault(&fault))
     }
 
     /// Who goes leaves nothing behind.

@@ -176,10 +176,11 @@ impl SessionTask {
             self.session.farewell(true, "the gateway is shutting down");
             self.place.close();
             self.close(Close::Drain);
-        } else if notices.refused || notices.unregistered {
-            let text = match notices.refused {
-                true => "this gateway does not serve you any more",
-                false => "you have removed your registration",
+        } else if notices.refused || notices.unregistered || notices.ended {
+            let text = match (notices.refused, notices.unregistered) {
+                (true, _) => "this gateway does not serve you any more",
+                (_, true) => "you have removed your registration",
+                _ => "those who run this gateway have ended your session",
             };
             self.session.abandon(text);
             self.session.farewell(false, text);

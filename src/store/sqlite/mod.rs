@@ -216,6 +216,11 @@ impl Store for SqliteStore {
         self.ask(move |db| sql::kept(db, &owner).map_err(|e| sql::fault(&e)))
     }
 
+    fn users(&self, gateway: &str) -> Later<Result<Vec<String>, StoreFault>> {
+        let gateway = gateway.to_owned();
+        self.ask(move |db| sql::users(db, &gateway).map_err(|e| sql::fault(&e)))
+    }
+
     fn seal(
         &self,
         user: &str,
