@@ -191,7 +191,7 @@ mod tests {
             let (en, zh) = (Lang::En.say(text), Lang::Zh.say(text));
             let gaps = |said: &str| said.matches("{}").count();
             assert_eq!(gaps(en), gaps(zh), "{text:?}");
-            assert!(!en.is_empty() && en.is_ascii() | en.contains(['\u{201c}', '\u{201d}']));
+            assert!(!en.is_empty(), "{text:?}");
             let chinese = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
             let says = en.chars().any(char::is_alphabetic);
             let said = !says || zh.chars().any(chinese);
