@@ -6,6 +6,7 @@ use crate::component::Outbox;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
 use crate::host::{caps, chat, command, desk};
+use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 use crate::xmpp::write::Xml;
@@ -163,13 +164,20 @@ fn traffic(outbox: &Outbox, gateway: &dyn Gateway, origin: &Origin) {
     });
 }
 
-/// Answers disco#items of what has none, or shows none to the asker.
-pub(crate) fn items(outbox: &Outbox, origin: &Origin, node: Option<&str>) {
-    if node.is_some() {
+/// Answers disco#items of what has none, or shows none to the asker. Who asks for a page is told
+/// that there are none (XEP-0059).
+pub(crate) fn items(outbox: &Outbox, origin: &Origin, query: &Element) {
+    if query.attr("node").is_some() {
         return origin.error(outbox, Condition::ItemNotFound, "there is no such node");
     }
+    let paged = query.child("set", ns::RSM).is_some();
     origin.result(outbox, |xml| {
-        xml.leaf("query", ns::DISCO_ITEMS);
+        xml.start_ns("query", ns::DISCO_ITEMS);
+        if paged {
+            xml.start_ns("set", ns::RSM).text_element("count", "0");
+            xml.end();
+        }
+        xml.end();
     });
 }
 

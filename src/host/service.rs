@@ -35,7 +35,7 @@ pub(crate) fn answer(
             let text = "only an occupant may ask about an occupant";
             origin.error(outbox, Condition::BadRequest, text);
         }
-        ("query", ns::DISCO_ITEMS) if get => disco::items(outbox, origin, node),
+        ("query", ns::DISCO_ITEMS) if get => disco::items(outbox, origin, payload),
         ("query", ns::VERSION) if get && matches!(to.kind, Kind::Gateway | Kind::Network) => {
             version::answer(outbox, origin);
         }

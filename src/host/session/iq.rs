@@ -182,7 +182,7 @@ impl Session {
                     .collect();
                 answer_page(&outbox, &origin, &paging, &items, |it| &it.0, |it| &it.1);
             }
-            _ => disco::items(&outbox, &origin, node),
+            _ => disco::items(&outbox, &origin, query),
         }
     }
 
