@@ -96,7 +96,10 @@ impl Room {
             let text = "one role or one affiliation, please";
             return origin.error(&base.outbox, Condition::BadRequest, text);
         };
-        if !(self.my_standing(base)).is_some_and(|me| me.role == Role::Moderator) {
+        if self
+            .my_standing(base)
+            .is_none_or(|me| me.role != Role::Moderator)
+        {
             let text = "only who runs the room may see its lists";
             return origin.error(&base.outbox, Condition::Forbidden, text);
         }

@@ -241,9 +241,9 @@ impl Session {
         let Some(room) = self.rooms.find(base, room) else {
             return;
         };
-        if !room
+        if room
             .my_standing(base)
-            .is_some_and(|me| me.role == Role::Moderator)
+            .is_none_or(|me| me.role != Role::Moderator)
         {
             return;
         }

@@ -52,17 +52,20 @@ pub struct Mail {
     pub report: Report,
 }
 
+fn parse(content: &[u8]) -> Option<Parsed<'_>> {
+    MessageParser::default().parse(content).map(Parsed)
+}
+
 /// Reads a mail with the envelope sender `envelope`. A refusal is permanent.
 pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Reply> {
     let unreadable = || Reply::new(550, "5.6.0", "the mail cannot be read");
-    let parse = |content| MessageParser::default().parse(content).map(Parsed);
-    let closed;
-    let mut parsed = parse(content).ok_or_else(unreadable)?;
-    closed = mend(content, &parsed.0);
+    let first = parse(content).ok_or_else(unreadable)?;
+    let closed = mend(content, &first.0);
+    let mut parsed = match &closed {
+        Some(closed) => parse(closed).ok_or_else(unreadable)?,
+        None => first,
+    };
     let content = closed.as_deref().unwrap_or(content);
-    if closed.is_some() {
-        parsed = parse(content).ok_or_else(unreadable)?;
-    }
     let message = &parsed.0;
     let count = |name: &str| {
         let same = |it: &&mail_parser::Header<'_>| it.name().eq_ignore_ascii_case(name);
