@@ -6,6 +6,7 @@
 pub mod component;
 pub mod config;
 pub mod host;
+pub mod import;
 pub mod queue;
 pub mod registry;
 mod run;

@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use isthmus::config::{self, Config, Problems};
-use isthmus::{RunFault, registry};
+use isthmus::{RunFault, import, registry};
 
 use crate::logging::Logging;
 
@@ -45,6 +45,11 @@ enum Command {
     },
     /// Print a configuration with every key
     Config,
+    /// Take over what another gateway kept; the daemon must not run meanwhile
+    Import {
+        #[command(subcommand)]
+        from: From,
+    },
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -54,11 +59,45 @@ enum Command {
     Man,
 }
 
+#[derive(Subcommand)]
+enum From {
+    /// Users' settings and history from the SQLite database of biboumi 9
+    Biboumi {
+        /// biboumi's database; it is read and never written
+        database: PathBuf,
+        /// The configuration file
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// biboumi's own configuration: tells which keys to set instead
+        #[arg(long, value_name = "FILE")]
+        biboumi_config: Option<PathBuf>,
+        /// The gateway's name in the configuration, where several speak IRC
+        #[arg(long, value_name = "NAME")]
+        gateway: Option<String>,
+    },
+}
+
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run { config } => run(&config),
         Command::Check { config } => check(&config),
         Command::Config => print(config::sample(registry::KINDS).as_bytes()),
+        Command::Import {
+            from:
+                From::Biboumi {
+                    database,
+                    config,
+                    biboumi_config,
+                    gateway,
+                },
+        } => import_biboumi(
+            &config,
+            &import::Biboumi {
+                database,
+                config: biboumi_config,
+                gateway,
+            },
+        ),
         Command::Completions { shell } => {
             let mut page = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "isthmus", &mut page);
@@ -78,6 +117,21 @@ fn check(path: &Path) -> ExitCode {
     match load(path) {
         Ok(config) => print(config::summary(&config).as_bytes()),
         Err(problems) => fail(EX_CONFIG, &problems),
+    }
+}
+
+fn import_biboumi(path: &Path, from: &import::Biboumi) -> ExitCode {
+    let config = match load(path) {
+        Ok(config) => config,
+        Err(problems) => return fail(EX_CONFIG, &problems),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(EX_SOFTWARE, &error),
+    };
+    match runtime.block_on(import::biboumi(&config, from)) {
+        Ok(report) => print(report.to_string().as_bytes()),
+        Err(fault) => fail(EX_IOERR, &fault),
     }
 }
 

@@ -53,4 +53,5 @@ pub use self::attachment::{FileSettings, Files, serve as serve_files};
 pub use self::chat::Corrections;
 pub use self::courier::Attachments;
 pub use self::domain::{Domain, Reader};
+pub(crate) use self::shared::user_number;
 pub use self::shared::{Archiving, Limits, Shared};

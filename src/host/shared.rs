@@ -19,6 +19,22 @@ use crate::xmpp::jid::BareJid;
 /// Bytes the store has not committed yet before sessions take no more from their networks.
 const STORE_BEHIND: usize = 8 * 1024 * 1024;
 
+/// The label of the key that messages and users are numbered with.
+const NUMBERS: &str = "message-id";
+
+/// A user's number in an installation, without the rest of the host.
+pub(crate) fn user_number(store: &dyn Store, user: &BareJid) -> i64 {
+    number_of(&store.instance_key(NUMBERS), user)
+}
+
+fn number_of(numbers: &[u8; 32], user: &BareJid) -> i64 {
+    let mut key = [0; 16];
+    key.copy_from_slice(&numbers[..16]);
+    let mut hasher = SipHasher13::new_with_key(&key);
+    hasher.write(user.as_str().as_bytes());
+    i64::from_ne_bytes(hasher.finish().to_ne_bytes())
+}
+
 /// What one user, and all of them, may make the host hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -79,7 +95,7 @@ pub struct Shared {
 impl Shared {
     /// For one run of the program.
     pub fn new(store: Arc<dyn Store>, limits: Limits) -> Self {
-        let message_key = store.instance_key("message-id");
+        let message_key = store.instance_key(NUMBERS);
         let occupant_key = store.instance_key("occupant-id");
         let mut run = [0; 8];
         // Without randomness the count of milliseconds still tells runs apart.
@@ -192,11 +208,7 @@ impl Shared {
 
     /// A user's number, the same in every run.
     pub(crate) fn user_number(&self, user: &BareJid) -> i64 {
-        let mut key = [0; 16];
-        key.copy_from_slice(&self.message_key[..16]);
-        let mut hasher = SipHasher13::new_with_key(&key);
-        hasher.write(user.as_str().as_bytes());
-        i64::from_ne_bytes(hasher.finish().to_ne_bytes())
+        number_of(&self.message_key, user)
     }
 
     /// A user as gateways see him.

@@ -20,7 +20,7 @@ use std::pin::Pin;
 
 use crate::secret::Secret;
 
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteStore, TakeOver, TakeRow, TakenOver, Tell};
 
 /// An answer that comes when it is on disk. Dropping it does not undo the call.
 pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;

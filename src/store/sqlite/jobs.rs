@@ -47,6 +47,12 @@ fn number(db: &Connection, user: i64, number: i64) -> Sql<()> {
     Ok(())
 }
 
+/// Gives a user his number.
+pub(super) fn add_user(db: &Connection, user: &str, of: i64) -> Result<(), StoreFault> {
+    let add = || number(db, user_id(db, user)?, of);
+    add().map_err(|error| sql::fault(&error))
+}
+
 const OPEN: &str = "SELECT j.id, u.jid, j.lane, j.stanza_id, j.origin, j.message, j.attempt, \
      j.due, j.created, j.expires, j.kept, j.user, j.gateway, j.fault \
      FROM job j JOIN user u ON u.id = j.user";
@@ -541,10 +547,7 @@ impl Jobs for SqliteStore {
 
     fn user_add(&self, user: &str, of: i64) -> Later<Result<(), StoreFault>> {
         let user = user.to_owned();
-        self.jobs(move |db| {
-            let user = user_id(db, &user)?;
-            number(db, user, of)
-        })
+        self.ask(move |db| add_user(db, &user, of))
     }
 
     fn user_of(&self, number: i64) -> Later<Result<Option<String>, StoreFault>> {

@@ -12,6 +12,7 @@ mod references;
 mod reports;
 mod schema;
 mod sql;
+mod takeover;
 mod writer;
 
 #[cfg(test)]
@@ -33,6 +34,8 @@ use super::{
 };
 use crate::secret::Secret;
 
+pub use takeover::{TakeOver, TakeRow, TakenOver, Tell};
+
 /// A store in one SQLite file, in WAL mode with `synchronous=FULL`.
 ///
 /// Dropping it writes what is queued (blocking for that long) and closes the file.
@@ -49,6 +52,8 @@ pub(super) struct Tuning {
     pub(super) busy: Duration,
     /// Bytes that may wait in the queue before writes are refused.
     pub(super) ceiling: usize,
+    /// Whether no other program may have the database open.
+    pub(super) alone: bool,
 }
 
 impl Default for Tuning {
@@ -56,6 +61,7 @@ impl Default for Tuning {
         Self {
             busy: Duration::from_secs(5),
             ceiling: 256 << 20,
+            alone: false,
         }
     }
 }
@@ -73,7 +79,7 @@ impl SqliteStore {
     }
 
     pub(super) fn open_tuned(path: &Path, tuning: Tuning) -> Result<Self, StoreFault> {
-        let mut db = schema::open(path, tuning.busy)?;
+        let mut db = schema::open(path, tuning)?;
         schema::upgrade(&mut db, path)?;
         let sealed = sql::sealed_count(&db).map_err(|e| sql::fault(&e))?;
         let key = Arc::new(Key::open(&key_path(path), sealed == 0)?);

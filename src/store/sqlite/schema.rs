@@ -6,11 +6,10 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::sql;
+use super::{Tuning, sql};
 use crate::store::StoreFault;
 
 /// In order; never changed once released, only added to.
@@ -24,7 +23,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0007_contacts.sql"),
 ];
 
-pub(super) fn open(path: &Path, busy: Duration) -> Result<Connection, StoreFault> {
+pub(super) fn open(path: &Path, tuning: Tuning) -> Result<Connection, StoreFault> {
     // SQLite would make it readable by all; its WAL files take the mode of the database.
     // A failure is left to SQLite to report.
     let _ = OpenOptions::new()
@@ -33,7 +32,7 @@ pub(super) fn open(path: &Path, busy: Duration) -> Result<Connection, StoreFault
         .mode(0o600)
         .open(path);
     let db = Connection::open(path).map_err(|e| sql::fault(&e))?;
-    settle(&db, busy).map_err(|e| sql::fault(&e))?;
+    settle(&db, tuning).map_err(|e| sql::fault(&e))?;
     Ok(db)
 }
 
@@ -56,8 +55,12 @@ pub(super) fn upgrade(db: &mut Connection, path: &Path) -> Result<(), StoreFault
     Ok(())
 }
 
-fn settle(db: &Connection, busy: Duration) -> rusqlite::Result<()> {
-    db.busy_timeout(busy)?;
+fn settle(db: &Connection, tuning: Tuning) -> rusqlite::Result<()> {
+    db.busy_timeout(tuning.busy)?;
+    if tuning.alone {
+        // Before the first look at the file: in WAL mode nobody else can have it open then.
+        db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    }
     db.set_prepared_statement_cache_capacity(64);
     db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     db.execute_batch(

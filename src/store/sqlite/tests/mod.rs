@@ -37,6 +37,7 @@ impl Place {
         let tuning = Tuning {
             busy: Duration::from_millis(1),
             ceiling,
+            ..Tuning::default()
         };
         SqliteStore::open_tuned(&self.db, tuning).expect("the store opens")
     }
