@@ -148,7 +148,7 @@ impl World {
 
 /// Whether a ping to the domain is answered with a result. One that the server hands to a process
 /// that was killed a moment before is answered by nobody.
-async fn answers(client: &XmppClient, domain: &str) -> bool {
+pub(crate) async fn answers(client: &XmppClient, domain: &str) -> bool {
     let id = client.fresh_id();
     client.send(&format!(
         "<iq type='get' id='{id}' to='{domain}'>{PING}</iq>"

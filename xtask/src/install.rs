@@ -62,8 +62,8 @@ const CLIENTS: [Package; 4] = [
     ("finch", &["usr/bin/finch"]),
 ];
 
-/// What only the benchmarks compare with, in the same form.
-const BENCHMARKS: [Package; 1] = [("biboumi", &["usr/bin/biboumi"])];
+/// What benchmarks and tests compare with, in the same form.
+const COMPARED: [Package; 1] = [("biboumi", &["usr/bin/biboumi"])];
 
 /// Never beside the build: the loader and the C library must be of one version.
 const SYSTEM_ONLY: [&str; 3] = ["libc6", "libc-bin", "base-files"];
@@ -81,6 +81,7 @@ type Package = (&'static str, &'static [&'static str]);
 /// Unpacks the servers unless they are there.
 pub(crate) fn servers() -> Result<(), String> {
     unpacked(&PACKAGES)?;
+    unpacked(&COMPARED)?;
     node_smpp()
 }
 
@@ -106,9 +107,9 @@ pub(crate) fn clients() -> Result<(), String> {
     unpacked(&CLIENTS)
 }
 
-/// Unpacks what the benchmarks compare with unless it is there.
+/// Unpacks what is compared with unless it is there.
 pub(crate) fn benchmarks() -> Result<(), String> {
-    unpacked(&BENCHMARKS)
+    unpacked(&COMPARED)
 }
 
 fn unpacked(packages: &[Package]) -> Result<(), String> {

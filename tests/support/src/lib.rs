@@ -8,6 +8,7 @@
 //! system. These are tools for tests: they panic, with the server's log, when something does not
 //! happen in time. Where a caller wants to go on, there is a `try_` form.
 
+pub mod biboumi;
 pub mod dictd;
 pub mod inbox;
 pub mod irc_client;
@@ -25,6 +26,7 @@ pub mod tls;
 pub mod xmpp_client;
 pub mod xmpp_server;
 
+pub use self::biboumi::Biboumi;
 pub use self::dictd::Dictd;
 pub use self::irc_client::IrcClient;
 pub use self::irc_server::{Inspircd, IrcServer, Ngircd};

@@ -1,0 +1,203 @@
+//! Probes of connections, settings and what is asked of addresses.
+
+use std::time::Duration;
+
+use isthmus_test_support::XmppClient;
+use rusqlite::{Connection, OpenFlags};
+use tokio::time::Instant;
+
+use super::Seen;
+use super::bench::{Bench, Gate, NETWORK, SERVER_PASSWORD, Which, configure, form};
+use crate::world::{IRC, PATIENCE, error_text};
+
+/// How long an answer may take.
+const SOON: Duration = Duration::from_secs(5);
+/// Longer than any back-off after the first failures.
+const LONG: Duration = Duration::from_secs(25);
+
+pub(super) async fn away(bench: &Bench) -> Seen {
+    bench.sent().await;
+    for (show, to) in [("<show>away</show>", "#marks"), ("", "#marks")] {
+        let room = bench.room(to);
+        let presence = format!("<presence to='{room}/juliet'>{show}</presence>");
+        bench.juliet.send(&presence);
+        bench.juliet.send(&format!("<presence>{show}</presence>"));
+    }
+    let lines = bench.sent().await;
+    let begin = |word: &str| {
+        lines
+            .iter()
+            .filter(|line| line.starts_with(word.as_bytes()))
+            .count()
+    };
+    let (nick, away) = (begin("NICK"), begin("AWAY"));
+    Seen::new(nick == 0, format!("{nick} x NICK, {away} x AWAY"))
+}
+
+pub(super) async fn unsubscribed(bench: &Bench) -> Seen {
+    let rosaline = bench.user("rosaline", &[]).await;
+    for kind in ["subscribe", "unsubscribe", "unsubscribed"] {
+        rosaline.send(&format!("<presence type='{kind}' to='{IRC}'/>"));
+        rosaline.collect(IRC).await;
+    }
+    let end = Instant::now() + SOON;
+    loop {
+        let rows = rows_of(&bench.gate, "rosaline@localhost");
+        if rows == 0 || Instant::now() > end {
+            return Seen::new(rows == 0, format!("{rows} rows stay"));
+        }
+        // Rows are written behind the answer.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn rows_of(gate: &Gate, user: &str) -> i64 {
+    let (path, sql) = match gate {
+        Gate::Biboumi(it) => (
+            it.database(),
+            "SELECT count(*) FROM roster WHERE remote = ?1",
+        ),
+        Gate::Isthmus(it) => (
+            it.dir().join("isthmus.db"),
+            "SELECT count(*) FROM contact c JOIN user u ON u.id = c.user WHERE u.jid = ?1",
+        ),
+    };
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("opened");
+    let table: i64 = db
+        .query_row(
+            "SELECT count(*) FROM sqlite_master WHERE name IN ('roster', 'contact')",
+            [],
+            |row| row.get(0),
+        )
+        .expect("counted");
+    // Who keeps nothing of the kind leaves nothing behind.
+    if table == 0 {
+        return 0;
+    }
+    db.query_row(sql, [user], |row| row.get(0))
+        .expect("counted")
+}
+
+pub(super) async fn no_sasl(bench: &Bench) -> Seen {
+    let user = bench.user("sasl", &[("sasl_password", "secret")]).await;
+    user.send_join(&bench.room("#login"), "sasl", "");
+    let refused = user
+        .try_expect(SOON * 3, |s| s.kind() == "presence" && s.type_() == "error")
+        .await;
+    let seen = match refused {
+        Ok(refused) => {
+            let words = format!(
+                "error {}: {}",
+                refused.error_condition(),
+                error_text(&refused)
+            );
+            Seen::new(true, words)
+        }
+        Err(_) => Seen::new(false, "no answer in 15 s"),
+    };
+    user.disconnect().await;
+    seen
+}
+
+pub(super) async fn form_with_password(bench: &Bench) -> Seen {
+    let network = format!("{NETWORK}@{IRC}");
+    configure(&bench.juliet, &network, &[("pass", SERVER_PASSWORD)]).await;
+    match form(&bench.juliet, &network).await {
+        Some(form) if form.xml.contains(SERVER_PASSWORD) => Seen::new(false, "shown"),
+        Some(_) => Seen::new(true, "not shown"),
+        None => Seen::new(true, "there is no form"),
+    }
+}
+
+pub(super) async fn asked(bench: &Bench, address: &str, payload: &str) -> Seen {
+    let answer = bench.juliet.iq("get", address, payload).await;
+    match answer.type_() {
+        "result" => Seen::new(true, "result"),
+        _ => {
+            let condition = answer.error_condition();
+            // That somebody is not there is an answer; that nobody understands is none.
+            let known = condition == "item-not-found";
+            Seen::new(known, format!("error {condition}"))
+        }
+    }
+}
+
+pub(super) async fn registration(bench: &Bench) -> Seen {
+    let answer = bench
+        .juliet
+        .iq("get", IRC, "<query xmlns='jabber:iq:register'/>")
+        .await;
+    match answer.type_() {
+        "result" => Seen::new(true, "result"),
+        _ => {
+            let (condition, text) = (answer.error_condition(), error_text(&answer));
+            let words = if text.is_empty() {
+                "no words"
+            } else {
+                text.as_str()
+            };
+            Seen::new(!text.is_empty(), format!("error {condition}: {words}"))
+        }
+    }
+}
+
+pub(super) async fn reconnect(bench: &Bench) -> Seen {
+    bench.sent().await;
+    let before = bench.ircd.accepted();
+    bench.ircd.hang_up();
+    let joined = bench.ircd.hears("JOIN #marks", LONG).await;
+    let again = bench.ircd.accepted() > before;
+    let seen = match (again, joined) {
+        (true, Some(_)) => Seen::new(true, "connected and joined again"),
+        (true, None) => Seen::new(false, "connected, not joined"),
+        (false, _) => Seen::new(false, "no new connection in 25 s"),
+    };
+    if !seen.right {
+        bench.enter("#marks").await;
+    }
+    seen
+}
+
+pub(super) async fn persistent(bench: &Bench) -> Seen {
+    let room = bench.room("#persist");
+    let settable = configure(&bench.juliet, &room, &[("persistent", "true")]).await;
+    bench.enter("#persist").await;
+    bench.juliet.leave(&room, "juliet");
+    bench.sent().await;
+    bench.gate.restart();
+    bench.attached().await;
+    let joined = bench.ircd.hears("JOIN #persist", LONG).await;
+    bench.enter("#marks").await;
+    let words = match (settable, &joined) {
+        (false, _) => "there is no such setting",
+        (true, Some(_)) => "joined again",
+        (true, None) => "not joined in 25 s",
+    };
+    Seen::new(settable && joined.is_some(), words)
+}
+
+pub(super) async fn numeric_443(bench: &Bench) -> Seen {
+    bench
+        .ircd
+        .say(":irc.probe 443 juliet bob :is already on channel");
+    let end = Instant::now() + SOON;
+    while Instant::now() < end {
+        if let Some(how) = bench.gate.ended() {
+            return Seen::new(false, format!("the whole gateway ends: {how}"));
+        }
+        if lives(&bench.juliet, bench).await {
+            return Seen::new(true, "goes on");
+        }
+    }
+    Seen::new(false, "no sign of life")
+}
+
+/// The gateway has read what the IRC server said and is still there.
+async fn lives(juliet: &XmppClient, bench: &Bench) -> bool {
+    bench.ircd.say(":irc.probe NOTICE juliet :still there");
+    bench.ircd.say("PING :are you there");
+    if bench.ircd.hears("PONG", PATIENCE / 30).await.is_none() {
+        return false;
+    }
+    bench.which == Which::Biboumi || crate::world::answers(juliet, IRC).await
+}
