@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use isthmus::store::{SqliteStore, Store};
 use isthmus_test_support::irc_server::Kind as Irc;
 use isthmus_test_support::xmpp_server::Kind as Xmpp;
-use isthmus_test_support::{Biboumi, IrcClient, IrcServer, XmppClient, XmppServer};
+use isthmus_test_support::{Biboumi, IrcClient, IrcServer, XmppClient};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -54,11 +54,21 @@ async fn lives_with_biboumi(juliet: &XmppClient, irc: &dyn IrcServer) {
         ("throttle_limit", "5"),
         ("username", "jcapulet"),
         ("realname", "Juliet Capulet"),
-        ("pass", "hunter2"),
         ("encoding_in", "koi8-r"),
         ("after_connect_commands", "AWAY\nMODE juliet +i"),
     ];
     assert!(configure(juliet, NETWORK, &server).await);
+    // ngIRCd turns away who has a password that it did not ask for.
+    let other = [
+        ("pass", "hunter2"),
+        ("nick", "jule"),
+        ("verify_cert", "1"),
+        ("ports", "6667"),
+        ("tls_ports", "6697\n6670"),
+        ("throttle_limit", "10"),
+    ];
+    let other_server = "irc.other.example@irc.localhost";
+    assert!(configure(juliet, other_server, &other).await);
     let channel = [
         ("record_history", "true"),
         ("persistent", "1"),
@@ -200,11 +210,13 @@ fn delayed(stanza: &isthmus_test_support::Stanza) -> Option<Line> {
 fn expected(port: u16) -> Value {
     json!({
         "gateway": { "max_history_length": "7" },
-        "networks": { "127.0.0.1": {
+        "networks": { "irc.other.example": {
+            "own": { "pass": "hunter2", "nick": "jule" },
+        }, "127.0.0.1": {
             "own": {
                 "ports": port.to_string(), "verify_cert": "false",
                 "throttle_limit": "5", "username": "jcapulet", "realname": "Juliet Capulet",
-                "pass": "hunter2", "encoding_in": "koi8-r",
+                "encoding_in": "koi8-r",
                 "after_connect_commands": "AWAY\nMODE juliet +i",
             },
             "rooms": { "#garden": {

@@ -1,5 +1,6 @@
 //! One gateway between one XMPP server and the scripted IRC server, and what probes need.
 
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use isthmus::secret::Secret;
@@ -43,6 +44,14 @@ impl Gate {
         match self {
             Self::Biboumi(it) => it.restart(),
             Self::Isthmus(it) => it.restart(),
+        }
+    }
+
+    /// Sends SIGTERM; how it ended, if it did in time.
+    pub(crate) fn terminate(&self, deadline: Duration) -> Option<ExitStatus> {
+        match self {
+            Self::Biboumi(it) => it.terminate(deadline),
+            Self::Isthmus(it) => it.try_terminate(deadline),
         }
     }
 
@@ -117,7 +126,7 @@ impl Bench {
     }
 
     /// biboumi is told by each user where the server's port is.
-    async fn set_up(&self, client: &XmppClient, fields: &[(&str, &str)]) {
+    pub(crate) async fn set_up(&self, client: &XmppClient, fields: &[(&str, &str)]) {
         if self.which == Which::Biboumi {
             let port = self.ircd.port().to_string();
             let mut all = vec![
@@ -128,6 +137,8 @@ impl Bench {
             all.extend_from_slice(fields);
             let done = configure(client, &format!("{NETWORK}@{IRC}"), &all).await;
             assert!(done, "biboumi took no settings");
+        } else if !fields.is_empty() {
+            configure(client, &format!("{NETWORK}@{IRC}"), fields).await;
         }
     }
 

@@ -21,7 +21,7 @@ pub(crate) struct Ircd {
     port: u16,
     /// Lines of all connections, without their ends.
     lines: Inbox<Vec<u8>>,
-    /// The connection that came last.
+    /// Juliet's connection that came last.
     newest: Arc<Mutex<Option<UnboundedSender<Out>>>>,
     accepted: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
@@ -45,8 +45,7 @@ impl Ircd {
             while let Ok((socket, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
                 let (out, rest) = unbounded_channel();
-                *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(out.clone());
-                tokio::spawn(serve(socket, to.clone(), out, rest));
+                tokio::spawn(serve(socket, to.clone(), Arc::clone(&last), (out, rest)));
             }
         });
         Self {
@@ -67,12 +66,12 @@ impl Ircd {
         self.accepted.load(Ordering::SeqCst)
     }
 
-    /// Says a line to the connection that came last.
+    /// Says a line to Juliet's connection.
     pub(crate) fn say(&self, line: &str) {
         self.out(Some([line.as_bytes(), b"\r\n"].concat()));
     }
 
-    /// Ends the connection that came last.
+    /// Ends Juliet's connection.
     pub(crate) fn hang_up(&self) {
         self.out(None);
     }
@@ -110,8 +109,8 @@ struct Registration {
 async fn serve(
     socket: TcpStream,
     lines: Inbox<Vec<u8>>,
-    out: UnboundedSender<Out>,
-    mut rest: UnboundedReceiver<Out>,
+    newest: Arc<Mutex<Option<UnboundedSender<Out>>>>,
+    (out, mut rest): (UnboundedSender<Out>, UnboundedReceiver<Out>),
 ) {
     let (from, mut to) = socket.into_split();
     let writer = tokio::spawn(async move {
@@ -135,7 +134,12 @@ async fn serve(
             line.pop();
         }
         let text = String::from_utf8_lossy(&line).into_owned();
-        for answer in state.answer(&text) {
+        let before = state.done;
+        let answers = state.answer(&text);
+        if state.done && !before && state.nick.starts_with("juliet") {
+            *newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(out.clone());
+        }
+        for answer in answers {
             let _ = out.send(Some(format!("{answer}\r\n").into_bytes()));
         }
         lines.push(line);
@@ -222,12 +226,14 @@ impl Registration {
         let echo = |line: String| vec![format!(":{nick}!u@127.0.0.1 {line}")];
         let target = said.target;
         let refused = target.strip_prefix("#e").filter(|number| number.len() == 3);
+        // Only an operator may see bans and make them.
+        let rank = if target == "#bans" { "@" } else { "" };
         match word {
             "JOIN" => match refused {
                 Some(number) => numeric(number, &format!("{target} :you may not")),
                 None => vec![
                     format!(":{nick}!u@127.0.0.1 JOIN {target}"),
-                    format!(":irc.probe 353 {nick} = {target} :{nick} @op N{{ck Alice"),
+                    format!(":irc.probe 353 {nick} = {target} :{rank}{nick} @op N{{ck Alice"),
                     format!(":irc.probe 366 {nick} {target} :End of NAMES"),
                 ],
             },

@@ -5,6 +5,7 @@
 mod bench;
 mod ircd;
 mod messages;
+mod raw;
 mod rooms;
 mod sessions;
 
@@ -29,11 +30,11 @@ impl Seen {
 }
 
 /// What should be, for each probe in the order in which they are run.
-const PROBES: [&str; 30] = [
+const PROBES: [&str; 31] = [
     "a private message needs no channel",
     "nicknames are compared by CASEMAPPING rfc1459",
     "a refused join is a presence error, for 403 405 471 473 474 477",
-    "away is AWAY, never NICK",
+    "away is never told as NICK",
     "unsubscribing leaves nothing behind",
     "a message that the network refuses (404) is an error, not shown as said",
     "a long message is shown to its sender once",
@@ -60,6 +61,7 @@ const PROBES: [&str; 30] = [
     "a lost connection is made again",
     "persistent channels are joined again after a restart",
     "numeric 443 with three parameters does no harm",
+    "SIGTERM ends it within 8 s, whatever the IRC server does",
 ];
 
 async fn probe(at: usize, bench: &Bench) -> Seen {
@@ -78,7 +80,7 @@ async fn probe(at: usize, bench: &Bench) -> Seen {
         11 => messages::correction(bench).await,
         12 => messages::reaction(bench).await,
         13 => messages::quotation(bench).await,
-        14 => messages::carriage_return(bench).await,
+        14 => raw::carriage_return(bench.which).await,
         15 => messages::time(bench).await,
         16 => rooms::ban(bench).await,
         17 => rooms::bans(bench).await,
@@ -100,7 +102,8 @@ async fn probe(at: usize, bench: &Bench) -> Seen {
         26 => sessions::registration(bench).await,
         27 => sessions::reconnect(bench).await,
         28 => sessions::persistent(bench).await,
-        _ => sessions::numeric_443(bench).await,
+        29 => sessions::numeric_443(bench).await,
+        _ => sessions::ends_in_time(bench).await,
     }
 }
 
@@ -115,7 +118,9 @@ async fn all(which: Which) -> Vec<Seen> {
             bench.attached().await;
             bench.enter("#marks").await;
         }
-        seen.push(probe(at, &bench).await);
+        let one = probe(at, &bench).await;
+        println!("{which:?}: {}: {}: {}", PROBES[at], one.right, one.words);
+        seen.push(one);
     }
     seen
 }

@@ -93,7 +93,10 @@ pub(super) async fn no_sasl(bench: &Bench) -> Seen {
             );
             Seen::new(true, words)
         }
-        Err(_) => Seen::new(false, "no answer in 15 s"),
+        Err(came) => {
+            println!("{came}");
+            Seen::new(false, "no answer in 15 s")
+        }
     };
     user.disconnect().await;
     seen
@@ -101,7 +104,9 @@ pub(super) async fn no_sasl(bench: &Bench) -> Seen {
 
 pub(super) async fn form_with_password(bench: &Bench) -> Seen {
     let network = format!("{NETWORK}@{IRC}");
-    configure(&bench.juliet, &network, &[("pass", SERVER_PASSWORD)]).await;
+    bench
+        .set_up(&bench.juliet, &[("pass", SERVER_PASSWORD)])
+        .await;
     match form(&bench.juliet, &network).await {
         Some(form) if form.xml.contains(SERVER_PASSWORD) => Seen::new(false, "shown"),
         Some(_) => Seen::new(true, "not shown"),
@@ -190,6 +195,18 @@ pub(super) async fn numeric_443(bench: &Bench) -> Seen {
         }
     }
     Seen::new(false, "no sign of life")
+}
+
+pub(super) async fn ends_in_time(bench: &Bench) -> Seen {
+    let began = Instant::now();
+    let ended = tokio::task::block_in_place(|| bench.gate.terminate(Duration::from_secs(8)));
+    match ended {
+        Some(how) => Seen::new(
+            how.success(),
+            format!("{how} after {} s", began.elapsed().as_secs()),
+        ),
+        None => Seen::new(false, "runs on after 8 s"),
+    }
 }
 
 /// The gateway has read what the IRC server said and is still there.

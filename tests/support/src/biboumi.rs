@@ -22,14 +22,17 @@ pub struct Biboumi {
 impl Biboumi {
     /// Starts one that serves `domain` at this server. It is attached a moment later.
     pub fn start(xmpp: &dyn XmppServer, domain: &str) -> Self {
+        Self::start_at(xmpp.component_port(), xmpp.secret(), domain)
+    }
+
+    /// The same at any listener for components on 127.0.0.1.
+    pub fn start_at(port: u16, secret: &str, domain: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let config = format!(
-            "hostname={domain}\npassword={}\nxmpp_server_ip=127.0.0.1\nport={}\ndb_name={}\n\
-             log_level=2\nidentd_port=0\nadmin=juliet@{}\npersistent_by_default=false\n",
-            xmpp.secret(),
-            xmpp.component_port(),
+            "hostname={domain}\npassword={secret}\nxmpp_server_ip=127.0.0.1\nport={port}\n\
+             db_name={}\nlog_level=2\nidentd_port=0\nadmin=juliet@localhost\n\
+             persistent_by_default=false\n",
             dir.path().join("biboumi.sqlite").display(),
-            xmpp.domain(),
         );
         fs::write(dir.path().join("biboumi.cfg"), config).expect("written");
         let spec = Spec::new("biboumi", paths::need("usr/bin/biboumi"), dir.path())

@@ -106,6 +106,11 @@ impl Isthmus {
         status.unwrap_or_else(|| panic!("isthmus did not end:\n{}", process.log()))
     }
 
+    /// Sends SIGTERM and returns how it ended, if it did in time.
+    pub fn try_terminate(&self, deadline: Duration) -> Option<ExitStatus> {
+        self.process().terminate(deadline)
+    }
+
     /// Waits until it ends by itself and returns how.
     ///
     /// # Panics
