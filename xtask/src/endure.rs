@@ -25,7 +25,7 @@ enum Work {
     Bench,
 }
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step {
         name: "soak",
         what: "long conversations",
@@ -55,6 +55,11 @@ const STEPS: [Step; 12] = [
         name: "kill-plugin",
         what: "killed 100 times between XMPP and a plugin's network, ids compared",
         work: Work::EndToEnd("kill_plugin"),
+    },
+    Step {
+        name: "compared",
+        what: "biboumi's defects, probed in biboumi and here",
+        work: Work::EndToEnd("compared_"),
     },
     Step {
         name: "fuzz-chunking",

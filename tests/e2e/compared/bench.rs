@@ -3,8 +3,6 @@
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use isthmus::secret::Secret;
-use isthmus::store::{SqliteStore, Store};
 use isthmus_test_support::xmpp_server::Kind as Xmpp;
 use isthmus_test_support::{Biboumi, Isthmus, Stanza, XmppClient, XmppServer};
 use tokio::time::Instant;
@@ -87,7 +85,7 @@ impl Bench {
         let xmpp = Xmpp::Prosody.start();
         let gate = match which {
             Which::Biboumi => Gate::Biboumi(Biboumi::start(&*xmpp, IRC)),
-            Which::Isthmus => Gate::Isthmus(prepared(&*xmpp, ircd.port()).await),
+            Which::Isthmus => Gate::Isthmus(served(&*xmpp, ircd.port())),
         };
         xmpp.add_user("juliet", PASSWORD);
         let juliet = XmppClient::login(&*xmpp, "juliet", PASSWORD, "one").await;
@@ -117,16 +115,17 @@ impl Bench {
     }
 
     /// Another user, who has not been on IRC.
-    pub(crate) async fn user(&self, name: &str, fields: &[(&str, &str)]) -> XmppClient {
+    pub(crate) async fn user(&self, name: &str) -> XmppClient {
         self.xmpp.add_user(name, PASSWORD);
         let client = XmppClient::login(&*self.xmpp, name, PASSWORD, "one").await;
         client.available();
-        self.set_up(&client, fields).await;
+        self.set_up(&client, &[]).await;
         client
     }
 
-    /// biboumi is told by each user where the server's port is.
-    pub(crate) async fn set_up(&self, client: &XmppClient, fields: &[(&str, &str)]) {
+    /// Sets these; biboumi is also told by each user where the server's port is. Whether there
+    /// are such settings.
+    pub(crate) async fn set_up(&self, client: &XmppClient, fields: &[(&str, &str)]) -> bool {
         if self.which == Which::Biboumi {
             let port = self.ircd.port().to_string();
             let mut all = vec![
@@ -137,9 +136,9 @@ impl Bench {
             all.extend_from_slice(fields);
             let done = configure(client, &format!("{NETWORK}@{IRC}"), &all).await;
             assert!(done, "biboumi took no settings");
-        } else if !fields.is_empty() {
-            configure(client, &format!("{NETWORK}@{IRC}"), fields).await;
+            return true;
         }
+        configure(client, &format!("{NETWORK}@{IRC}"), fields).await
     }
 
     pub(crate) fn room(&self, channel: &str) -> String {
@@ -187,20 +186,14 @@ impl Bench {
     }
 }
 
-async fn prepared(xmpp: &dyn XmppServer, port: u16) -> Isthmus {
-    let address = format!("127.0.0.1:{port}");
-    let gateway = irc_gateway_at(&address, "tls = \"off\"").replace(".local]", ".\"127.0.0.1\"]");
-    let gate = isthmus(&config(xmpp, &gateway));
-    gate.wait_for_log("brought up to date");
-    gate.terminate();
-    // A user with a password for a server that takes none.
-    let store = SqliteStore::open(&gate.dir().join("isthmus.db")).expect("the store");
-    let account = format!("{{\"fields\":{{\"sasl_password@{NETWORK}\":\"secret\"}}}}");
-    let sealed = store.seal("sasl@localhost", IRC, "account", &Secret::new(account));
-    sealed.await.expect("sealed");
-    drop(store);
-    gate.restart();
-    gate
+fn served(xmpp: &dyn XmppServer, port: u16) -> Isthmus {
+    isthmus(&config(xmpp, &gateway_at(port)))
+}
+
+/// The gateway's table, with the server at this port called as biboumi calls it.
+pub(crate) fn gateway_at(port: u16) -> String {
+    let gateway = irc_gateway_at(&format!("127.0.0.1:{port}"), "tls = \"off\"");
+    gateway.replace(".local]", &format!(".\"{NETWORK}\"]"))
 }
 
 const COMMANDS: &str = "http://jabber.org/protocol/commands";

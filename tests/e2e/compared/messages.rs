@@ -28,7 +28,7 @@ fn list(lines: &[Vec<u8>]) -> String {
 }
 
 pub(super) async fn without_a_channel(bench: &Bench) -> Seen {
-    let romeo = bench.user("romeo", &[]).await;
+    let romeo = bench.user("romeo").await;
     let id = romeo.chat(&bench.person("bob"), "are you there?");
     let refused = romeo.try_expect(SOON, |s| s.id() == id && s.type_() == "error");
     if let Ok(refused) = refused.await {
@@ -75,9 +75,8 @@ pub(super) async fn long(bench: &Bench) -> Seen {
 }
 
 pub(super) async fn cut(bench: &Bench) -> Seen {
-    bench
-        .juliet
-        .chat(&bench.person("carol"), &"\u{1f980}".repeat(300));
+    let body = format!("a{}", "\u{1f980}".repeat(300));
+    bench.juliet.chat(&bench.person("carol"), &body);
     let lines = said_to(bench, "carol").await;
     let bad = lines
         .iter()

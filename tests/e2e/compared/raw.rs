@@ -8,9 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Seen;
-use super::bench::{NETWORK, Which};
+use super::bench::{NETWORK, Which, gateway_at};
 use super::ircd::Ircd;
-use crate::world::{IRC, PATIENCE, config_at, irc_gateway_at, isthmus};
+use crate::world::{IRC, PATIENCE, config_at, isthmus};
 
 const SECRET: &str = "of-the-component";
 const USER: &str = "juliet@localhost/raw";
@@ -87,8 +87,7 @@ pub(super) async fn carriage_return(which: Which) -> Seen {
     let ircd = Ircd::start().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("bound").port();
-    let gateway = irc_gateway_at(&format!("127.0.0.1:{}", ircd.port()), "tls = \"off\"");
-    let gateway = gateway.replace(".local]", ".\"127.0.0.1\"]");
+    let gateway = gateway_at(ircd.port());
     let (_one, _other);
     match which {
         Which::Biboumi => _one = Biboumi::start_at(port, SECRET, IRC),
