@@ -191,6 +191,16 @@ async fn import_takes_over_what_a_real_biboumi_kept_and_the_user_sees_it() {
     juliet.join(ROOM, "juliet").await;
     let seen: Vec<Line> = juliet.log()[from..].iter().filter_map(delayed).collect();
     assert_eq!(seen, lines);
+    let from = juliet.log().len();
+    let query = "<query xmlns='urn:xmpp:mam:2'/>";
+    assert_eq!(juliet.iq("set", ROOM, query).await.type_(), "result");
+    let log = juliet.log();
+    let archived = log[from..]
+        .iter()
+        .filter_map(|s| s.find("result", "urn:xmpp:mam:2"));
+    let archived: Vec<&str> = archived.map(|result| result.attr("id")).collect();
+    let ids: Vec<&str> = lines.iter().map(|line| line.id.as_str()).collect();
+    assert!(archived.starts_with(&ids), "{archived:?} after {ids:?}");
 }
 
 /// A line of the history, as it was shown.

@@ -186,7 +186,9 @@ pub(super) async fn persistent(bench: &Bench) -> Seen {
 pub(super) async fn numeric_443(bench: &Bench) -> Seen {
     // What stands behind the last one in memory is chance: more than once, then.
     for _ in 0..30 {
-        bench.ircd.say(":irc.probe 443 juliet bob :is already on channel");
+        bench
+            .ircd
+            .say(":irc.probe 443 juliet bob :is already on channel");
         bench.ircd.say(":irc.probe 443 juliet bob #marks");
     }
     survives(bench).await
