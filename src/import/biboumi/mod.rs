@@ -76,6 +76,7 @@ pub async fn biboumi(config: &Config, from: &Biboumi) -> Result<Report, ImportFa
     report.count("users", done.len() as u64, 0);
     store.synced().await?;
     suggest(&mut report, gateway, &old, &seen);
+    bounds(&mut report, config);
     Ok(report)
 }
 
@@ -102,7 +103,7 @@ struct One<'a> {
 impl One<'_> {
     async fn take(&self, report: &mut Report, seen: &mut Seen) -> Result<(), ImportFault> {
         let mut settings = Settings::default();
-        let mut logs = Vec::new();
+        let (mut logs, mut contacts) = (Vec::new(), Vec::new());
         {
             let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
             let global = source.global(self.owner)?.unwrap_or_default();
@@ -116,8 +117,12 @@ impl One<'_> {
             for channel in source.channels(self.owner)? {
                 settings.channel(self.place, &channel, report);
             }
-            let roster = source.roster(self.owner)?.len();
-            report.count(target::ROSTER, roster as u64, 0);
+            for jid in source.roster(self.owner)? {
+                match self.place.contact(&jid) {
+                    Some(local) => contacts.push(local),
+                    None => report.leave("subscription to an address of another domain", 1),
+                }
+            }
             for log in source.logs(self.owner)? {
                 match self.place.peer(&log.0, &log.1) {
                     Some(peer) => logs.push((log, peer)),
@@ -132,14 +137,21 @@ impl One<'_> {
         let user = self.user.to_string();
         let domain = self.place.domain.clone();
         let rows = move |take: &mut TakeRow<'_>| tell(&source, &owner, &user, &logs, take);
+        let subscriptions = contacts.len() as u64;
         let taken = self.store.take_over(TakeOver {
             user: self.user.to_string(),
             number: self.number,
             gateway: domain,
             sealed,
+            contacts,
             rows: Box::new(rows),
         });
         let taken = taken.await?;
+        report.count(
+            "subscriptions",
+            taken.contacts,
+            subscriptions - taken.contacts,
+        );
         report.count("lines of history", taken.rows, taken.known);
         Ok(())
     }
@@ -193,6 +205,16 @@ fn chosen<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a GatewayConfi
         _ => Err(ImportFault::Gateway(
             "several gateways speak IRC: say which one with --gateway NAME".to_owned(),
         )),
+    }
+}
+
+/// What is taken over is kept as long as everything else.
+fn bounds(report: &mut Report, config: &Config) {
+    let days = config.archive.age.as_secs() / 86_400;
+    if days > 0 {
+        report.notes.push(format!(
+            "archive.days = {days}: older lines of history are removed while the gateway runs"
+        ));
     }
 }
 

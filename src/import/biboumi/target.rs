@@ -21,9 +21,6 @@ use crate::xmpp::write::{self, Head, Sender, StanzaName, Written};
 /// The name under which the document is sealed.
 const SETTINGS: &str = "settings";
 
-/// How subscriptions are called in the report.
-pub(super) const ROSTER: &str = "subscriptions (kept by the users' own server, granted as before)";
-
 /// biboumi's defaults, which are not written down.
 const PORTS: &str = "6667";
 const TLS_PORTS: &str = "6697;6670";
@@ -53,6 +50,13 @@ impl Place {
             Some(fixed) => fixed.eq_ignore_ascii_case(server).then_some(""),
             None => Some(server).filter(|server| !server.is_empty()),
         }
+    }
+
+    /// The escaped localpart of an address that a user has subscribed to.
+    pub(super) fn contact(&self, jid: &str) -> Option<String> {
+        let jid = BareJid::parse(jid).ok()?;
+        let local = jid.local().unwrap_or_default();
+        (jid.domain() == self.domain).then(|| local.to_owned())
     }
 
     /// The address of a channel, as archives know it.

@@ -11,6 +11,7 @@ use super::*;
 use crate::registry;
 use crate::secret::Secret;
 use crate::store::Page;
+use crate::store::contacts::Contacts;
 
 /// The tables as biboumi 9.0 makes them.
 const TABLES: &str = "
@@ -116,7 +117,11 @@ async fn what_biboumi_kept_is_taken_over_with_its_times_ids_and_order() {
     let report = bench.import().await.expect("taken over");
     assert_eq!(report.counted("lines of history").taken, 4);
     assert_eq!(report.counted("users").taken, 2);
+    assert_eq!(report.counted("subscriptions").taken, 1);
     let store = bench.store();
+    let contacts = store.contacts("irc.example.org").await.expect("read");
+    let contact = contacts.first().expect("one");
+    assert_eq!((contact.local.as_str(), contact.standing.to), ("", true));
     let rows = history(&store, "juliet@example.org").await;
     let seen: Vec<_> = rows
         .iter()
@@ -189,6 +194,7 @@ async fn a_second_import_changes_nothing_and_the_source_stays_as_it_was() {
     assert_eq!(second.counted("lines of history").taken, 0);
     assert_eq!(second.counted("lines of history").here, 4);
     assert_eq!(second.counted("settings").taken, 0);
+    assert_eq!(second.counted("subscriptions").taken, 0);
     let store = bench.store();
     assert_eq!(history(&store, "juliet@example.org").await, rows);
     assert_eq!(settings(&store).await, set);

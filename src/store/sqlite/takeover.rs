@@ -9,6 +9,7 @@ use rusqlite::{Connection, params};
 
 use super::{SqliteStore, Tuning, jobs, owner, sql};
 use crate::secret::Secret;
+use crate::store::contacts::Standing;
 use crate::store::{Later, Row, StoreFault};
 
 /// Takes one archived message of a conversation: the peer's address, and the row (its number is
@@ -28,6 +29,8 @@ pub struct TakeOver {
     pub gateway: String,
     /// Secrets that are sealed for him, by name.
     pub sealed: Vec<(String, Secret)>,
+    /// Addresses of the gateway whose presence he has: escaped localparts.
+    pub contacts: Vec<String>,
     /// His messages.
     pub rows: Tell,
 }
@@ -39,6 +42,8 @@ pub struct TakenOver {
     pub rows: u64,
     /// Messages that were here already.
     pub known: u64,
+    /// Subscriptions that are new here.
+    pub contacts: u64,
 }
 
 /// The conversation that rows are being taken for.
@@ -84,7 +89,9 @@ impl SqliteStore {
                 for (owner, sealed) in &boxes {
                     sql::set_sealed(db, owner, Some(sealed)).map_err(|e| sql::fault(&e))?;
                 }
-                take_rows(db, &from.user, &from.gateway, from.rows)
+                let contacts = take_contacts(db, &from).map_err(|e| sql::fault(&e))?;
+                let taken = take_rows(db, &from.user, &from.gateway, from.rows)?;
+                Ok(TakenOver { contacts, ..taken })
             })
         })
     }
@@ -103,6 +110,28 @@ fn savepoint<T>(
     }
     say("RELEASE takeover")?;
     done
+}
+
+/// Subscriptions that are known here stay as they are.
+fn take_contacts(db: &Connection, from: &TakeOver) -> rusqlite::Result<u64> {
+    let (user, gateway) = (
+        sql::user_id(db, &from.user)?,
+        sql::gateway_id(db, &from.gateway)?,
+    );
+    let standing = Standing {
+        to: true,
+        ..Standing::default()
+    };
+    let mut taken = 0;
+    for local in &from.contacts {
+        taken += db
+            .prepare_cached(
+                "INSERT OR IGNORE INTO contact (user, gateway, local, standing) \
+                 VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![user, gateway, local, standing.to_number()])?;
+    }
+    Ok(taken as u64)
 }
 
 fn take_rows(
