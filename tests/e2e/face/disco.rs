@@ -2,11 +2,13 @@
 
 use isthmus_test_support::XmppClient;
 
-use super::{COMMANDS, Cast, ECHO, ROOM, RSM, refused, result};
+use super::{COMMANDS, Cast, ECHO, ROMEO, ROOM, RSM, refused, result};
 use crate::world::{DISCO_INFO, LOOP, features};
 
 const ITEMS: &str = "http://jabber.org/protocol/disco#items";
 const HALL: &str = "#hall%net@loop.localhost";
+const VCARD: &str = "<vCard xmlns='vcard-temp'/>";
+const VERSION: &str = "<query xmlns='jabber:iq:version'/>";
 const NET: &str = "%net@loop.localhost";
 
 fn has(features: &[String], wanted: &[&str]) {
@@ -58,6 +60,7 @@ pub(super) async fn shown(cast: &Cast) {
     let occupant = format!("{ROOM}/romeo");
     result(juliet, "get", &occupant, DISCO_INFO).await;
     refused(&cast.tybalt, "get", &occupant, DISCO_INFO, "bad-request").await;
+    people(cast).await;
     let nowhere = "<query xmlns='http://jabber.org/protocol/disco#info' node='nowhere'/>";
     refused(juliet, "get", ROOM, nowhere, "item-not-found").await;
 }
@@ -86,4 +89,19 @@ async fn items(cast: &Cast) {
         (0, "0"),
         "of whom outsiders hear nothing"
     );
+}
+
+/// What somebody is called (XEP-0054), by the room and at his own address, and what program he has
+/// (XEP-0092); of an occupant only those in the room are told.
+async fn people(cast: &Cast) {
+    let occupant = format!("{ROOM}/romeo");
+    for address in [&*occupant, ROMEO] {
+        let card = result(&cast.juliet, "get", address, VCARD).await;
+        let nick = card.find("NICKNAME", "vcard-temp").map(|it| &*it.text);
+        assert_eq!(nick, Some("romeo"), "{card:?}");
+    }
+    refused(&cast.tybalt, "get", &occupant, VCARD, "service-unavailable").await;
+    let program = result(&cast.juliet, "get", &occupant, VERSION).await;
+    let name = program.find("name", "jabber:iq:version");
+    assert!(name.is_some_and(|it| it.text.starts_with("Loopback")));
 }

@@ -108,6 +108,7 @@ pub(super) async fn out_and_in(cast: &Cast) {
     let invite = invited.find("invite", MUC_USER).expect("just found");
     assert_eq!(invite.attr("from"), juliet.bare_jid(), "{invited:?}");
     assert_eq!(invite.text_of("reason"), "peace");
+    declined(cast).await;
     configured(cast).await;
     romeo.join(ROOM, "romeo").await;
     juliet.expect(presence_of(&from, "")).await;
@@ -120,6 +121,33 @@ pub(super) async fn out_and_in(cast: &Cast) {
     let direct = romeo.expect(direct).await;
     let x = direct.child_ns("x", conference).expect("just found");
     assert_eq!((x.attr("jid"), x.attr("reason")), (ROOM, "again"));
+}
+
+/// Tybalt is invited and would rather not; to invite nobody is refused.
+async fn declined(cast: &Cast) {
+    let (juliet, tybalt) = (&cast.juliet, &cast.tybalt);
+    let invite = |id: &str, to: &str| {
+        juliet.send(&format!(
+            "<message id='{id}' to='{ROOM}'><x xmlns='{MUC_USER}'><invite to='{to}'/></x></message>"
+        ));
+    };
+    invite("ask", tybalt.bare_jid());
+    tybalt
+        .expect(|s| s.find("invite", MUC_USER).is_some())
+        .await;
+    tybalt.send(&format!(
+        "<message id='no' to='{ROOM}'><x xmlns='{MUC_USER}'><decline to='{}'>\
+         <reason>villain</reason></decline></x></message>",
+        juliet.bare_jid()
+    ));
+    let no = juliet
+        .expect(|s| s.find("decline", MUC_USER).is_some())
+        .await;
+    let decline = no.find("decline", MUC_USER).expect("just found");
+    assert_eq!((no.from(), decline.attr("from")), (ROOM, tybalt.bare_jid()));
+    assert_eq!(decline.text_of("reason"), "villain");
+    invite("ghost", "ghost%net@loop.localhost");
+    bounced(juliet, "ghost", "item-not-found").await;
 }
 
 /// The form is asked for, cancelled, wrong, and at last sent: who is in is told, and disco says so.

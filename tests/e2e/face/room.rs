@@ -1,11 +1,14 @@
 //! A room as its occupants see it: the order of an entry, codes, talk, private messages.
 
+use std::collections::BTreeSet;
+
 use isthmus_test_support::{Stanza, XmppClient};
 
 use super::{Cast, JULIET, MUC_USER, ROOM, bounced, occupant, stanza_id};
 use crate::world::{PING, presence_of, standing};
 
 const DELAY: &str = "urn:xmpp:delay";
+const HINTS: &str = "urn:xmpp:hints";
 
 /// What came from a room, in order: `+nick` for presence, `self`, a body, or `subject`.
 fn course(stanzas: &[Stanza]) -> Vec<String> {
@@ -106,9 +109,10 @@ pub(super) async fn by_the_room(cast: &Cast) {
     assert_eq!(heard.from(), JULIET, "{heard:?}");
 }
 
-/// Everything that ever came from an occupant names him by one id (XEP-0421), different for each.
+/// Everything that ever came from an occupant names him by one id (XEP-0421), different for each;
+/// what he said to all has the room's id, the same when it is shown again, and no other's.
 pub(super) fn occupants_are_named(client: &XmppClient) {
-    let mut known: Vec<(String, String)> = Vec::new();
+    let (mut known, mut said) = (Vec::<(String, String)>::new(), BTreeSet::new());
     for stanza in client.log() {
         let occupied = stanza.from().strip_prefix(ROOM);
         let Some(nick) = occupied.and_then(|rest| rest.strip_prefix('/')) else {
@@ -116,6 +120,13 @@ pub(super) fn occupants_are_named(client: &XmppClient) {
         };
         if stanza.kind() == "iq" || stanza.type_() == "error" {
             continue;
+        }
+        // Typing is of the moment, and the subject at an entrance is no message of its own.
+        let again = stanza.child_ns("delay", DELAY).is_some();
+        let typing = stanza.child_ns("no-store", HINTS).is_some();
+        if stanza.type_() == "groupchat" && !typing && !(again && stanza.subject().is_some()) {
+            let new = said.insert(stanza_id(&stanza, ROOM));
+            assert_ne!(new, again, "{stanza:?}");
         }
         let id = occupant(&stanza);
         assert!(!id.is_empty(), "{}: no id: {stanza:?}", client.jid());
@@ -127,6 +138,7 @@ pub(super) fn occupants_are_named(client: &XmppClient) {
             }
         }
     }
+    assert!(said.len() > 5, "{said:?}");
     for nick in ["juliet", "romeo", "echo"] {
         assert!(known.iter().any(|(of, _)| of == nick), "{nick}: {known:?}");
     }
