@@ -74,6 +74,12 @@ async fn a_flood_of_requests_is_answered_one_by_one_and_held_in_little_memory() 
     };
     ping("before");
     double.expect(&["id='before'", "type='result'"]).await;
+    // With a session of his own: what is asked of it waits in its queue, and there it can be full.
+    double.send(format!(
+        "<presence from='mallory@localhost/x' to='#r0%net@{LOOP}/mallory'>\
+         <x xmlns='http://jabber.org/protocol/muc'/></presence>"
+    ));
+    double.expect(&["<presence", "'110'"]).await;
     let before = isthmus.rss();
     let endure = std::env::var("ISTHMUS_ENDURE").is_ok_and(|value| value == "1");
     let many = MANY[usize::from(endure)];
