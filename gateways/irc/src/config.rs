@@ -81,6 +81,8 @@ pub struct Config {
     pub proxy: Option<Proxy>,
     /// Where servers may ask who a user is (RFC 1413).
     pub identd: Option<SocketAddr>,
+    /// Users may switch the verification of certificates off.
+    pub unverified: bool,
     /// Lines that go out at once.
     pub throttle_burst: u32,
     /// Lines a second after that.
@@ -106,6 +108,7 @@ impl Default for Config {
             bind: None,
             proxy: None,
             identd: None,
+            unverified: false,
             throttle_burst: 10,
             throttle_rate: 1.0,
             queue: 200,
@@ -146,6 +149,8 @@ impl Config {
         if let Some(tls) = tls(reader, "tls", table.get("tls")) {
             self.tls = tls;
         }
+        let unverified = reader.flag("unverified", table.get("unverified"));
+        self.unverified = unverified.unwrap_or(false);
         self.network = reader.text("network", table.get("network"));
         if let Some(network) = &self.network
             && crate::address::parse(network, None).is_err()

@@ -1,7 +1,7 @@
 //! The IRC gateway.
 //!
 //! `transport` moves bytes, [`translate`] is the state machine between the contract and IRC,
-//! [`address`] maps names; `identity` keeps client certificates, `policy` who has promised TLS, and
+//! [`address`] maps names; `setting` says what users may set, `profile` what holds of it; `identity` keeps client certificates, `policy` who has promised TLS, and
 //! `identd` tells servers who is who. From the `irc` package only the names of numerics are used.
 
 pub mod address;
@@ -11,6 +11,8 @@ mod identd;
 mod identity;
 pub mod line;
 mod policy;
+mod profile;
+mod setting;
 #[cfg(test)]
 mod testing;
 pub mod translate;

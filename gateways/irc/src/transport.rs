@@ -27,6 +27,7 @@ pub(crate) use self::connect::{Candidate, Common, Connector, Route};
 
 use self::connect::{About, Connected};
 use self::inbox::{Counted, Inbox};
+use crate::profile::Profile;
 use crate::translate::{Conversation, Settings, Sts};
 
 type Dialing = Later<Result<Connected, Fault>>;
@@ -59,6 +60,8 @@ pub(crate) struct IrcSession {
     talk: Conversation,
     route: Result<Arc<Route>, Fault>,
     connector: Arc<Connector>,
+    /// What holds for the user; none where nothing can be set.
+    profile: Option<Profile>,
     backoff: Backoff,
     link: Link,
     /// The server has asked for TLS, and this is where it has it (IRCv3 sts).
@@ -102,6 +105,7 @@ impl IrcSession {
             talk: Conversation::new(settings, now),
             route: route.map(Arc::new),
             connector: Arc::new(connector),
+            profile: None,
             backoff: Backoff::new(seed),
             link: Link::Waiting { until: None },
             upgrade: None,
@@ -112,6 +116,12 @@ impl IrcSession {
             now,
             unflushed: false,
         }
+    }
+
+    /// The session, following what the user sets.
+    pub(crate) fn following(mut self, profile: Profile) -> Self {
+        self.profile = Some(profile);
+        self
     }
 
     /// The connection is gone, or there never was one.
@@ -206,12 +216,12 @@ impl IrcSession {
     /// Hands over what was read before the connection broke; false: there is more of it than the
     /// host takes now.
     fn hand_over_rest(&mut self, now: Instant, credit: Credit, sink: &mut dyn Sink) -> bool {
-        let (Ok(route), Credit::Events(left)) = (&self.route, credit) else {
-            return credit != Credit::Hold;
+        let Credit::Events(left) = credit else {
+            return false;
         };
         let mut sink = Counted { sink, left };
         let (talk, inbox) = (&mut self.talk, &mut self.inbox);
-        inbox.drain_rest(talk, route.encoding, now, &mut sink);
+        inbox.drain_rest(talk, now, &mut sink);
         memchr::memchr(b'\n', &inbox.bytes).is_none()
     }
 
@@ -224,10 +234,6 @@ impl IrcSession {
         credit: Credit,
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
-        let Ok(route) = &self.route else {
-            return Ok(());
-        };
-        let encoding = route.encoding;
         let mut sink = Counted {
             sink,
             left: match credit {
@@ -237,7 +243,7 @@ impl IrcSession {
         };
         self.talk.tick(now, &mut sink);
         loop {
-            self.inbox.drain(&mut self.talk, encoding, now, &mut sink);
+            self.inbox.drain(&mut self.talk, now, &mut sink);
             flush(cx, stream, self.talk.wire())?;
             if self.talk.ending() {
                 return Ok(());
@@ -269,8 +275,7 @@ impl IrcSession {
                 Poll::Ready(Ok(())) => {
                     self.talk.heard(now);
                     let talk = &mut self.talk;
-                    self.inbox
-                        .take(chunk.filled(), talk, encoding, now, &mut sink);
+                    self.inbox.take(chunk.filled(), talk, now, &mut sink);
                 }
             }
         }
@@ -413,6 +418,20 @@ impl Session for IrcSession {
             Link::Up { .. } => self.talk.deadline(now),
             Link::Parting { until, .. } => Some(*until),
         }
+    }
+
+    fn settings(&mut self, settings: &isthmus_gateway::Settings, _now: Instant) {
+        let Some(profile) = &self.profile else {
+            return;
+        };
+        self.route = profile.route(settings).map(Arc::new);
+        let ours = profile.settings(settings);
+        if ours.username != self.connector.ident {
+            let mut connector = Connector::clone(&self.connector);
+            connector.ident.clone_from(&ours.username);
+            self.connector = Arc::new(connector);
+        }
+        self.talk.set(ours);
     }
 
     fn close(&mut self, why: Close) {

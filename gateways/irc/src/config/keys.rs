@@ -17,6 +17,12 @@ pub const KEYS: &[Key] = &[
         example: "tls = \"required\"",
     },
     Key {
+        key: "unverified",
+        default: "false",
+        doc: "Users may switch the verification of certificates off (verify_cert).",
+        example: "unverified = true",
+    },
+    Key {
         key: "network",
         default: "",
         doc: "Serve this one network, with addresses like #room@domain and nick@domain.",

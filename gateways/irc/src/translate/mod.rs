@@ -16,6 +16,7 @@ mod batch;
 mod caps;
 mod command;
 mod ctcp;
+mod encoding;
 mod format;
 mod isupport;
 mod lookup;
@@ -52,18 +53,21 @@ use self::sasl::Sasl;
 use self::send::OpenSend;
 use self::tags::Aside;
 
+pub use self::encoding::{Encodings, Own};
 pub(crate) use self::register::caps;
 pub use self::sasl::Login;
 pub use self::sts::Sts;
 use crate::line::Line;
 
-/// What does not change while a session lives.
+/// What holds for the conversation, until it is told otherwise ([`Conversation::set`]).
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The network's name in addresses.
     pub network: String,
     /// The wished nickname.
     pub nick: String,
+    /// The one the user has set for the network: entering rooms does not change it.
+    pub set_nick: Option<String>,
     /// The user name (ident).
     pub username: String,
     /// The real name; `None`: the nickname.
@@ -78,6 +82,8 @@ pub struct Settings {
     pub after_connect: Vec<String>,
     /// The user is a bot and says so where the network has a mode for it (IRCv3 bot-mode).
     pub bot: bool,
+    /// How lines are read and written.
+    pub encodings: Encodings,
     /// Lines that go out at once.
     pub throttle_burst: u32,
     /// Lines a second after that.
@@ -185,9 +191,9 @@ impl Conversation {
                 Bucket::new(settings.throttle_burst, settings.throttle_rate),
                 settings.queue,
             ),
+            chosen: settings.set_nick.is_some(),
             settings,
             phase: Phase::Connecting,
-            chosen: false,
             handle_len: 0,
             isupport: Isupport::default(),
             caps: Capabilities::default(),
@@ -211,6 +217,28 @@ impl Conversation {
             end: None,
             key: Vec::new(),
         }
+    }
+
+    /// What holds from now on; who the user is and what he says first, from the next connection.
+    pub fn set(&mut self, mut settings: Settings) {
+        let old = &mut self.settings;
+        if settings.set_nick == old.set_nick {
+            // The nickname he took meanwhile.
+            settings.nick = std::mem::take(&mut old.nick);
+        } else {
+            self.chosen = settings.set_nick.is_some();
+        }
+        settings.epoch = old.epoch;
+        if settings.throttle_burst != old.throttle_burst {
+            let bucket = Bucket::new(settings.throttle_burst, settings.throttle_rate);
+            self.queue.throttle(bucket);
+        }
+        self.settings = settings;
+    }
+
+    /// The encodings of the network.
+    pub fn encodings(&self) -> &Encodings {
+        &self.settings.encodings
     }
 
     /// A new attempt to connect has begun: commands wait for it.

@@ -10,6 +10,7 @@ use isthmus_gateway::Tag;
 use isthmus_kit::Bucket;
 
 use super::caps::Cap;
+use super::encoding::Encodings;
 use super::{Conversation, Phase};
 
 /// Parameter of the PING that asks whether the connection lives.
@@ -32,6 +33,14 @@ impl Wire {
             let clean = part.bytes().filter(|b| !matches!(b, b'\r' | b'\n' | b'\0'));
             self.bytes.extend(clean);
         }
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// Adds one line that is encoded as the network wants it.
+    fn encoded(&mut self, line: &str, encodings: &Encodings) {
+        let bytes = encodings.write(line);
+        let clean = bytes.iter().filter(|b| !matches!(b, b'\r' | b'\n' | b'\0'));
+        self.bytes.extend(clean);
         self.bytes.extend_from_slice(b"\r\n");
     }
 }
@@ -107,6 +116,11 @@ impl Queue {
         self.waiting.push_back(Waiting { line, owner });
     }
 
+    /// Lines go out as this bucket allows from now on.
+    pub(super) fn throttle(&mut self, full: Bucket) {
+        (self.bucket, self.full) = (full.clone(), full);
+    }
+
     /// Forgets everything: the connection is gone, and the next one begins with a full bucket.
     pub(super) fn clear(&mut self) {
         self.wire = Wire::default();
@@ -132,7 +146,12 @@ impl Queue {
 
     /// Puts the first waiting line on the wire and takes its token. Returns whose it was and its
     /// place in the order of all lines.
-    fn send_first(&mut self, label: bool, now: Instant) -> Option<(Owner, u64)> {
+    fn send_first(
+        &mut self,
+        label: bool,
+        encodings: &Encodings,
+        now: Instant,
+    ) -> Option<(Owner, u64)> {
         let waiting = self.waiting.pop_front()?;
         self.bucket.debit(now);
         self.seq += 1;
@@ -145,12 +164,13 @@ impl Queue {
             Some(tag) => {
                 let label = format!("@label={}.{}", tag.0, self.seq);
                 let line = waiting.line.as_str();
-                match line.strip_prefix('@') {
-                    Some(tagged) => self.wire.line(&[&label, ";", tagged]),
-                    None => self.wire.line(&[&label, " ", line]),
-                }
+                let line = match line.strip_prefix('@') {
+                    Some(tagged) => format!("{label};{tagged}"),
+                    None => format!("{label} {line}"),
+                };
+                self.wire.encoded(&line, encodings);
             }
-            None => self.wire.line(&[&waiting.line]),
+            None => self.wire.encoded(&waiting.line, encodings),
         }
         Some((waiting.owner, self.seq))
     }
@@ -186,7 +206,8 @@ impl Conversation {
                 continue;
             }
             let label = self.can(Cap::LabeledResponse);
-            if let Some((owner, seq)) = self.queue.send_first(label, now) {
+            if let Some((owner, seq)) = self.queue.send_first(label, &self.settings.encodings, now)
+            {
                 self.has_gone(owner, seq, now);
             }
         }

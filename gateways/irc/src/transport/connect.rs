@@ -29,8 +29,6 @@ pub(crate) struct Route {
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) reach: Reach,
     pub(crate) trust: Trust,
-    /// For incoming bytes that are not UTF-8.
-    pub(crate) encoding: &'static encoding_rs::Encoding,
 }
 
 /// What all sessions of the gateway share.
@@ -44,6 +42,7 @@ pub(crate) struct Common {
 }
 
 /// Connects one user to one network.
+#[derive(Clone)]
 pub(crate) struct Connector {
     pub(crate) dial: Arc<dyn Dial>,
     pub(crate) common: Arc<Common>,

@@ -24,17 +24,16 @@ impl Inbox {
         &mut self,
         chunk: &[u8],
         talk: &mut Conversation,
-        encoding: &'static encoding_rs::Encoding,
         now: Instant,
         sink: &mut Counted<'_>,
     ) {
         let chunk = self.unskipped(chunk);
         if self.bytes.is_empty() {
-            let used = hand_over(chunk, 0, talk, encoding, now, sink);
+            let used = hand_over(chunk, 0, talk, now, sink);
             self.bytes.extend_from_slice(&chunk[used..]);
         } else {
             self.bytes.extend_from_slice(chunk);
-            self.drain(talk, encoding, now, sink);
+            self.drain(talk, now, sink);
         }
         let tail = memchr::memrchr(b'\n', &self.bytes).map_or(0, |end| end + 1);
         if self.bytes.len() - tail > LONGEST_LINE {
@@ -43,22 +42,16 @@ impl Inbox {
             self.skipping = true;
         }
         if sink.left == 0 {
-            self.peek(talk, encoding);
+            self.peek(talk);
         }
     }
 
     /// Hands over the lines that wait, as far as the sink takes them.
-    pub(super) fn drain(
-        &mut self,
-        talk: &mut Conversation,
-        encoding: &'static encoding_rs::Encoding,
-        now: Instant,
-        sink: &mut Counted<'_>,
-    ) {
+    pub(super) fn drain(&mut self, talk: &mut Conversation, now: Instant, sink: &mut Counted<'_>) {
         if self.bytes.is_empty() {
             return;
         }
-        let used = hand_over(&self.bytes, self.peeked, talk, encoding, now, sink);
+        let used = hand_over(&self.bytes, self.peeked, talk, now, sink);
         self.bytes.drain(..used);
         self.peeked = self.peeked.saturating_sub(used);
     }
@@ -68,7 +61,6 @@ impl Inbox {
     pub(super) fn drain_rest(
         &mut self,
         talk: &mut Conversation,
-        encoding: &'static encoding_rs::Encoding,
         now: Instant,
         sink: &mut Counted<'_>,
     ) {
@@ -76,7 +68,7 @@ impl Inbox {
         while sink.left > 0
             && let Some(end) = memchr::memchr(b'\n', &self.bytes[used..])
         {
-            let line = text(&self.bytes[used..used + end], encoding);
+            let line = text(&self.bytes[used..used + end], talk);
             used += end + 1;
             talk.line(&line, now, sink);
         }
@@ -84,14 +76,10 @@ impl Inbox {
     }
 
     /// Answers the PINGs among the lines that wait.
-    pub(super) fn peek(
-        &mut self,
-        talk: &mut Conversation,
-        encoding: &'static encoding_rs::Encoding,
-    ) {
+    pub(super) fn peek(&mut self, talk: &mut Conversation) {
         while let Some(end) = memchr::memchr(b'\n', &self.bytes[self.peeked..]) {
             let line = &self.bytes[self.peeked..self.peeked + end];
-            talk.peek(&text(line, encoding));
+            talk.peek(&text(line, talk));
             self.peeked += end + 1;
         }
     }
@@ -124,7 +112,6 @@ fn hand_over(
     bytes: &[u8],
     peeked: usize,
     talk: &mut Conversation,
-    encoding: &'static encoding_rs::Encoding,
     now: Instant,
     sink: &mut Counted<'_>,
 ) -> usize {
@@ -133,7 +120,7 @@ fn hand_over(
         let Some(end) = memchr::memchr(b'\n', &bytes[used..]) else {
             break;
         };
-        let line = text(&bytes[used..used + end], encoding);
+        let line = text(&bytes[used..used + end], talk);
         used += end + 1;
         let answered = used <= peeked && crate::line::is_ping(&line);
         if !answered {
@@ -144,12 +131,9 @@ fn hand_over(
 }
 
 /// A line as text, without its end.
-fn text<'a>(line: &'a [u8], encoding: &'static encoding_rs::Encoding) -> std::borrow::Cow<'a, str> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    match std::str::from_utf8(line) {
-        Ok(text) => text.into(),
-        Err(_) => encoding.decode_without_bom_handling(line).0,
-    }
+fn text<'a>(line: &'a [u8], talk: &Conversation) -> std::borrow::Cow<'a, str> {
+    talk.encodings()
+        .read(line.strip_suffix(b"\r").unwrap_or(line))
 }
 
 /// Counts events against the host's credit.

@@ -52,7 +52,6 @@ fn route() -> Route {
         candidates: vec![candidate(false)],
         reach: Reach::Any,
         trust: Trust::Native,
-        encoding: encoding_rs::WINDOWS_1252,
     }
 }
 
@@ -60,6 +59,7 @@ fn settings() -> Settings {
     Settings {
         network: "irc.example".to_owned(),
         nick: "ferris".to_owned(),
+        set_nick: None,
         username: "crab".to_owned(),
         realname: None,
         password: None,
@@ -67,6 +67,7 @@ fn settings() -> Settings {
         login: None,
         after_connect: Vec::new(),
         bot: false,
+        encodings: Default::default(),
         throttle_burst: 10,
         throttle_rate: 1.0,
         queue: 100,

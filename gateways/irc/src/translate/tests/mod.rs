@@ -49,6 +49,7 @@ impl Desk {
         let mut settings = Settings {
             network: "irc.example".to_owned(),
             nick: "ferris".to_owned(),
+            set_nick: None,
             username: "crab".to_owned(),
             realname: None,
             password: None,
@@ -56,6 +57,7 @@ impl Desk {
             login: None,
             after_connect: Vec::new(),
             bot: false,
+            encodings: Default::default(),
             throttle_burst: 10,
             throttle_rate: 1.0,
             queue: 20,

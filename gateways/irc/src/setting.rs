@@ -1,0 +1,185 @@
+//! What users may set: the tables of the gateway, its networks and its channels.
+//!
+//! The names are those that people's scripts know from other IRC gateways. What the operator has
+//! decided bounds what can be chosen: where a network's servers are is a choice among his where he
+//! named them, encryption is never less than he demands, and an unverified certificate is accepted
+//! only if he lets users decide. With one network for all, its table stands at the gateway.
+
+use isthmus_gateway::{Field, FieldKind, SettingTables};
+
+use crate::config::{Config, Hosts, Network, TlsMode};
+use crate::gateway::{PLAIN_PORT, TLS_PORT};
+
+/// Names of encodings that can be chosen. Left out are those in which ASCII is not ASCII, and those
+/// that change state within a line.
+const ENCODINGS: &[&str] = &[
+    "UTF-8",
+    "ISO-8859-1",
+    "ISO-8859-2",
+    "ISO-8859-3",
+    "ISO-8859-4",
+    "ISO-8859-5",
+    "ISO-8859-6",
+    "ISO-8859-7",
+    "ISO-8859-8",
+    "ISO-8859-10",
+    "ISO-8859-13",
+    "ISO-8859-14",
+    "ISO-8859-15",
+    "ISO-8859-16",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-1253",
+    "windows-1254",
+    "windows-1255",
+    "windows-1256",
+    "windows-1257",
+    "windows-1258",
+    "windows-874",
+    "KOI8-R",
+    "KOI8-U",
+    "IBM866",
+    "macintosh",
+    "Big5",
+    "EUC-JP",
+    "Shift_JIS",
+    "EUC-KR",
+    "GBK",
+    "gb18030",
+];
+
+/// Nicknames that most networks take (RFC 2812 §2.3.1).
+const NICK: &str = r"[A-Za-z\[\]\\`_^{|}][A-Za-z0-9\[\]\\`_^{|}-]{0,29}";
+/// Ports, with `;`, `,` or spaces between them.
+const PORTS: &str = "[0-9]{1,5}([;, ]+[0-9]{1,5}){0,7}";
+
+/// The tables of a gateway with this configuration; of networks, as one that is not named has it.
+pub(crate) fn tables(config: &Config) -> SettingTables {
+    let fixed = config.network.as_deref();
+    SettingTables {
+        gateway: fixed.map(|name| network(config, name)).unwrap_or_default(),
+        network: network(config, fixed.unwrap_or_default()),
+        room: encodings("", ""),
+    }
+}
+
+/// The table of one network.
+pub(crate) fn network(config: &Config, name: &str) -> Vec<Field> {
+    let named = config.named(name);
+    let text = |name, label| Field::new(name, label, FieldKind::Text);
+    let secret = |name, label| Field::new(name, label, FieldKind::Secret);
+    let mut fields = reach(config, name, named);
+    let hex = "([0-9A-Fa-f]{2}:?){32}";
+    fields.push(text("fingerprint", "SHA-256 of the only certificate to accept").pattern(hex));
+    fields.push(text(
+        "sasl_user",
+        "Account to log in with; empty: the nickname",
+    ));
+    fields.push(secret("sasl_password", "Password of the account (SASL)"));
+    let nick = text("nick", "Nickname, whatever rooms are entered with").pattern(NICK);
+    fields.push(nick);
+    fields.push(secret("pass", "Password of the server"));
+    fields.push(Field::new(
+        "after_connect_commands",
+        "Lines to send after connecting",
+        FieldKind::Lines,
+    ));
+    fields.push(text("username", "User name (ident)").pattern("[A-Za-z0-9._-]{1,10}"));
+    fields.push(text("realname", "Real name"));
+    let throttle = "Lines that may go out at once";
+    let burst = config.throttle_burst;
+    let throttle = Field::new("throttle_limit", throttle, FieldKind::Number);
+    fields.push(throttle.range(1, burst.into()).value(&burst.to_string()));
+    let reads = named.map_or(config.encoding, |network| network.encoding);
+    fields.extend(encodings(reads.name(), "UTF-8"));
+    fields.push(Field::new("bot", "I am a bot", FieldKind::Bool).value("false"));
+    fields
+}
+
+/// Where a network's servers are, and how sure one wants to be of them.
+fn reach(config: &Config, name: &str, named: Option<&Network>) -> Vec<Field> {
+    let text = |name, label| Field::new(name, label, FieldKind::Text);
+    let hosts: Option<Vec<&str>> = match (named, &config.hosts) {
+        (Some(network), _) => Some(network.hosts.iter().map(|it| it.host.as_str()).collect()),
+        (None, Hosts::Listed(hosts)) => Some(hosts.iter().map(String::as_str).collect()),
+        (None, Hosts::Named) => Some(vec![name]),
+        (None, Hosts::Any) => None,
+    };
+    let mut fields = Vec::new();
+    let address = "Server; empty: as the network's address says";
+    fields.push(match hosts {
+        Some(hosts) => {
+            let options: Vec<_> = hosts.iter().map(|&host| (host, host)).collect();
+            Field::new("address", address, FieldKind::Choice).options(&options)
+        }
+        None => text("address", address).pattern(r"[^ /@%?#]{1,253}"),
+    });
+    let ports = |key: &str, label: &str, tls: bool| {
+        let field = Field::new(key, label, FieldKind::Text);
+        match named {
+            None => field.pattern(PORTS),
+            Some(network) => {
+                let known = known_ports(network, tls).into_iter();
+                let known: Vec<String> = known.map(|port| port.to_string()).collect();
+                let known = known.join("|");
+                field.pattern(&format!("({known})([;, ]+({known})){{0,7}}"))
+            }
+        }
+    };
+    fields.push(ports("tls_ports", "Ports with TLS", true));
+    fields.push(ports("ports", "Ports without TLS", false));
+    let mode = named.map_or(config.tls, |network| network.tls);
+    let choices = [
+        ("required", "Always", TlsMode::Required),
+        ("preferred", "Where the server can", TlsMode::Preferred),
+        ("off", "Never", TlsMode::Off),
+    ];
+    let of = |mode: TlsMode| choices.iter().find(|it| it.2 == mode).map_or("", |it| it.0);
+    let open = choices.iter().filter(|it| may(mode, it.2));
+    let open: Vec<_> = open.map(|it| (it.0, it.1)).collect();
+    let tls = Field::new("tls", "Encryption", FieldKind::Choice);
+    fields.push(tls.options(&open).value(of(mode)));
+    if config.unverified {
+        let verify = "Verify the server's certificate";
+        let holds = named.is_none_or(|it| it.trust != isthmus_kit::Trust::Insecure);
+        let verify = Field::new("verify_cert", verify, FieldKind::Bool);
+        fields.push(verify.value(if holds { "true" } else { "false" }));
+    }
+    fields
+}
+
+/// Whether a user may choose `wish` where the operator has said `mode`.
+pub(crate) fn may(mode: TlsMode, wish: TlsMode) -> bool {
+    mode != TlsMode::Required || wish == TlsMode::Required
+}
+
+/// The ports of a network the operator named.
+pub(crate) fn known_ports(network: &Network, tls: bool) -> Vec<u16> {
+    let usual = if tls { TLS_PORT } else { PLAIN_PORT };
+    let own = network.hosts.iter().filter_map(|host| host.port);
+    let mut known: Vec<u16> = own.chain([usual]).collect();
+    known.sort_unstable();
+    known.dedup();
+    known
+}
+
+/// The encodings of a network or a channel, with these defaults.
+fn encodings(reads: &str, writes: &str) -> Vec<Field> {
+    let names = ENCODINGS.iter().map(|&name| (name, name));
+    let mut options: Vec<_> = names.collect();
+    if writes.is_empty() {
+        options.insert(0, ("", "As the network"));
+    }
+    let field = |name, label, value: &str| {
+        let field = Field::new(name, label, FieldKind::Choice).options(&options);
+        match value {
+            "" => field,
+            value => field.value(value),
+        }
+    };
+    vec![
+        field("encoding_out", "Encoding of what I write", writes),
+        field("encoding_in", "Encoding of what is not UTF-8", reads),
+    ]
+}
