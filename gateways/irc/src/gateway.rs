@@ -12,6 +12,7 @@ use isthmus_gateway::{
 use isthmus_kit::{Dial, Path};
 
 use crate::address;
+use crate::command;
 use crate::config::{Config, Secret};
 use crate::identd::Book;
 use crate::profile::Profile;
@@ -67,6 +68,7 @@ impl Irc {
                     .to_owned(),
                 idempotent: false,
                 settings: setting::tables(&config),
+                commands: command::offered(config.network.is_some()),
                 ..Manifest::default()
             },
             config: Arc::new(config),
@@ -175,9 +177,9 @@ impl Gateway for Irc {
         Box::new(session.following(profile))
     }
 
-    fn dialog(&self, _user: &User, _step: Dialog) -> Later<Result<Step, Fault>> {
-        let fault = Fault::new(FaultKind::Unsupported, "the IRC gateway asks nothing");
-        Box::pin(std::future::ready(Err(fault)))
+    fn dialog(&self, user: &User, step: Dialog) -> Later<Result<Step, Fault>> {
+        let step = command::step(user.id, self.fixed(), &self.common.ledger, &step);
+        Box::pin(std::future::ready(step))
     }
 
     fn forget(&self, _user: &User) -> Later<Result<(), Fault>> {

@@ -201,7 +201,13 @@ pub(crate) fn any(gateway: &dyn Gateway, kind: Kind) -> bool {
 }
 
 fn named(gateway: &dyn Gateway, asker: &Asker, node: &str) -> Option<Command> {
-    table(gateway, asker.at.kind, asker.admin, asker.lang)
-        .into_iter()
-        .find(|command| command.node == node)
+    let table = table(gateway, asker.at.kind, asker.admin, asker.lang);
+    let also = gateway.home().is_some() && settings::ALSO.contains(&node);
+    let meant = if also { settings::NODE } else { node };
+    let found = table.into_iter().find(|command| command.node == meant);
+    found.map(|command| Command {
+        // It is answered by the name it was called by.
+        node: node.to_owned(),
+        ..command
+    })
 }

@@ -12,6 +12,8 @@ use crate::host::words::{Lang, Text};
 
 /// The node of the command.
 pub(super) const NODE: &str = "configure";
+/// What scripts call it where one address has the settings of the gateway and of its one network.
+pub(super) const ALSO: &[&str] = &["server-configure", "global-configure"];
 
 /// Whether an address of this kind has settings.
 pub(super) fn has(gateway: &dyn Gateway, kind: Kind) -> bool {

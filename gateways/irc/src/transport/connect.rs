@@ -11,6 +11,7 @@ use isthmus_kit::{BoxedStream, Dial, Identity, Reach, Tls, Trust};
 use super::words;
 use crate::identd::{self, Book};
 use crate::identity::Vault;
+use crate::ledger::{Ledger, Listed};
 use crate::policy::Policies;
 use crate::translate::Safety;
 
@@ -37,6 +38,7 @@ pub(crate) struct Common {
     pub(crate) path: Path,
     pub(crate) vault: Vault,
     pub(crate) policies: Policies,
+    pub(crate) ledger: Ledger,
     /// Who is behind which connection, where there is an identd.
     pub(crate) book: Option<Book>,
 }
@@ -67,6 +69,7 @@ pub(crate) struct About {
     /// The server's certificate was verified.
     verified: bool,
     _ident: Option<identd::Entry>,
+    _listed: Listed,
 }
 
 /// For the TLS handshake.
@@ -104,9 +107,13 @@ impl Connector {
                         (false, true) => Safety::Plain,
                         (false, false) => Safety::Fallback,
                     };
+                    let verified = at.tls && route.trust != Trust::Insecure;
+                    let words = told_of(&at, verified, at.tls && identity.is_some());
+                    let ledger = &self.common.ledger;
                     let about = About {
+                        _listed: ledger.enter(self.user, &self.network, words),
                         certificate: at.tls && identity.is_some(),
-                        verified: at.tls && route.trust != Trust::Insecure,
+                        verified,
                         at,
                         safety,
                         _ident: ident,
@@ -191,6 +198,21 @@ impl Connector {
         };
         told.unwrap_or_else(|fault| fault.text)
     }
+}
+
+/// A connection in words.
+fn told_of(at: &Candidate, verified: bool, certificate: bool) -> String {
+    let Candidate { host, port, tls } = at;
+    let safety = match (tls, verified) {
+        (false, _) => "in plain text",
+        (true, false) => "encrypted, but nobody verified the server's certificate",
+        (true, true) => "encrypted",
+    };
+    let shown = match certificate {
+        true => ", and shows your certificate",
+        false => "",
+    };
+    format!("Your connection goes to {host} port {port}, is {safety}{shown}.")
 }
 
 /// Seconds since 1970.
