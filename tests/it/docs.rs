@@ -78,11 +78,8 @@ fn every_extension_a_host_file_is_about_is_listed() {
     }
 }
 
-/// `docs/verification.md` has one row for each promise; its last cell names tests, each in
-/// backquotes as `function_name` or as a scenario's file name.
-#[test]
-fn every_test_named_in_the_verification_page_exists() {
-    let page = fs::read_to_string(root().join("docs/verification.md")).expect("the page");
+/// The names of all tests: functions, files of code, scenarios.
+fn tests_there_are() -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     for folder in [
         "src",
@@ -120,6 +117,15 @@ fn every_test_named_in_the_verification_page_exists() {
             .to_owned();
         known.insert(path.to_string_lossy().into_owned());
     }
+    known
+}
+
+/// `docs/verification.md` has one row for each promise; its last cell names tests, each in
+/// backquotes as `function_name` or as a scenario's file name.
+#[test]
+fn every_test_named_in_the_verification_page_exists() {
+    let page = fs::read_to_string(root().join("docs/verification.md")).expect("the page");
+    let known = tests_there_are();
     let mut named = 0;
     for row in page
         .lines()
@@ -144,4 +150,42 @@ fn every_test_named_in_the_verification_page_exists() {
         }
     }
     assert!(named > 20, "the page names only {named} tests");
+}
+
+/// `docs/mapping/irc-rows.txt` lists what users of IRC gateways know and ask for; the page says of
+/// each, once, what becomes of it, and what shows that.
+#[test]
+fn everything_known_of_irc_gateways_is_done_refused_or_told_as_missing() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).expect(path);
+    let listed = read("docs/mapping/irc-rows.txt");
+    let page = read("docs/mapping/irc.md");
+    let (_, table) = page
+        .split_once("\n## Beside other gateways\n")
+        .expect("the section");
+    let rows = table.lines().filter(|line| line.starts_with("| "));
+    let rows: Vec<Vec<&str>> = rows
+        .skip(2)
+        .map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let keys: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    assert_eq!(keys, listed.lines().collect::<Vec<_>>());
+    assert!(keys.len() >= 100, "only {} rows", keys.len());
+    let known = tests_there_are();
+    for row in rows {
+        let [key, verdict, _, shown] = row[..] else {
+            panic!("not four cells: {row:?}");
+        };
+        let tests: Vec<&str> = shown.split('`').skip(1).step_by(2).collect();
+        match verdict {
+            "the same" | "better" => assert!(!tests.is_empty(), "nothing shows {key}"),
+            "refused" | "not yet" => {}
+            _ => panic!("{key}: {verdict} is no answer"),
+        }
+        for test in tests {
+            assert!(
+                known.contains(test),
+                "{key} names {test}, which does not exist"
+            );
+        }
+    }
 }

@@ -205,14 +205,14 @@ fn told_of(at: &Candidate, verified: bool, certificate: bool) -> String {
     let Candidate { host, port, tls } = at;
     let safety = match (tls, verified) {
         (false, _) => "in plain text",
-        (true, false) => "encrypted, but nobody verified the server's certificate",
+        (true, false) => "encrypted to a server that was not verified",
         (true, true) => "encrypted",
     };
     let shown = match certificate {
-        true => ", and shows your certificate",
+        true => ", with your certificate",
         false => "",
     };
-    format!("Your connection goes to {host} port {port}, is {safety}{shown}.")
+    format!("Your connection goes to {host} port {port}, {safety}{shown}.")
 }
 
 /// Seconds since 1970.
