@@ -27,7 +27,7 @@ pub(crate) fn offered(fixed: bool) -> Vec<Offered> {
             "ping gateway",
             Kind::Gateway,
         ),
-        one("hello", "Say hello", "hello", Kind::Gateway),
+        one("hello", "Say hello", "say hello", Kind::Gateway),
         one(CONNECTION, "My connection to the network", "connection", on),
     ]
 }

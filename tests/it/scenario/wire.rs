@@ -149,11 +149,15 @@ async fn irc(
     lines: mpsc::UnboundedSender<String>,
 ) {
     let (read, mut write) = tokio::io::split(io);
-    let mut read = BufReader::new(read).lines();
+    // Not every network speaks UTF-8: what is none is shown as U+FFFD.
+    let mut read = BufReader::new(read).split(b'\n');
     loop {
         tokio::select! {
-            line = read.next_line() => match line {
-                Ok(Some(line)) => { let _ = lines.send(line); }
+            line = read.next_segment() => match line {
+                Ok(Some(line)) => {
+                    let line = line.strip_suffix(b"\r").unwrap_or(&line);
+                    let _ = lines.send(String::from_utf8_lossy(line).into_owned());
+                }
                 _ => return,
             },
             text = out.recv() => {
