@@ -103,8 +103,8 @@ fn reach(config: &Config, name: &str, named: Option<&Network>) -> Vec<Field> {
     let hosts: Option<Vec<&str>> = match (named, &config.hosts) {
         (Some(network), _) => Some(network.hosts.iter().map(|it| it.host.as_str()).collect()),
         (None, Hosts::Listed(hosts)) => Some(hosts.iter().map(String::as_str).collect()),
-        (None, Hosts::Named) => Some(vec![name]),
-        (None, Hosts::Any) => None,
+        (None, Hosts::Any) if config.network.as_deref() != Some(name) => None,
+        (None, _) => Some(vec![name]),
     };
     let mut fields = Vec::new();
     let address = "Server; empty: as the network's address says";

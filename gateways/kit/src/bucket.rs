@@ -23,6 +23,11 @@ impl Bucket {
         }
     }
 
+    /// From now on so many tokens (at least one) fill it; what was taken stays taken.
+    pub fn resize(&mut self, burst: u32) {
+        self.burst = burst.max(1);
+    }
+
     /// Takes one token, if there is one.
     pub fn take(&mut self, now: Instant) -> bool {
         if self.ready(now) > now {
@@ -51,6 +56,18 @@ impl Bucket {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_size_gives_no_token_back() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(3, 1.0);
+        assert_eq!((0..5).filter(|_| bucket.take(start)).count(), 3);
+        bucket.resize(2);
+        bucket.resize(4);
+        assert_eq!((0..5).filter(|_| bucket.take(start)).count(), 1);
+        bucket.resize(1);
+        assert_eq!(bucket.ready(start), start + Duration::from_secs(4));
+    }
 
     #[test]
     fn a_burst_passes_and_the_rest_comes_one_a_second() {

@@ -229,10 +229,7 @@ impl Conversation {
             self.chosen = settings.set_nick.is_some();
         }
         settings.epoch = old.epoch;
-        if settings.throttle_burst != old.throttle_burst {
-            let bucket = Bucket::new(settings.throttle_burst, settings.throttle_rate);
-            self.queue.throttle(bucket);
-        }
+        self.queue.throttle(settings.throttle_burst);
         self.settings = settings;
     }
 

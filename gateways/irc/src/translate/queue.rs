@@ -116,9 +116,10 @@ impl Queue {
         self.waiting.push_back(Waiting { line, owner });
     }
 
-    /// Lines go out as this bucket allows from now on.
-    pub(super) fn throttle(&mut self, full: Bucket) {
-        (self.bucket, self.full) = (full.clone(), full);
+    /// So many lines may go out at once from now on.
+    pub(super) fn throttle(&mut self, burst: u32) {
+        self.bucket.resize(burst);
+        self.full.resize(burst);
     }
 
     /// Forgets everything: the connection is gone, and the next one begins with a full bucket.
