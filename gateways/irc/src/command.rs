@@ -7,6 +7,9 @@ use crate::ledger::Ledger;
 /// What is told of the connection to a network.
 const CONNECTION: &str = "get-irc-connection-info";
 
+/// Ends a connection.
+const DISCONNECT: &str = "disconnect-from-irc-server";
+
 /// The commands there are; with one network for all, those of networks are the gateway's.
 pub(crate) fn offered(fixed: bool) -> Vec<Offered> {
     let one = |node: &str, name: &str, words: &str, on| Offered {
@@ -28,6 +31,12 @@ pub(crate) fn offered(fixed: bool) -> Vec<Offered> {
             Kind::Gateway,
         ),
         one("hello", "Say hello", "say hello", Kind::Gateway),
+        one(
+            DISCONNECT,
+            "Disconnect from a network",
+            "disconnect",
+            Kind::Gateway,
+        ),
         one(CONNECTION, "My connection to the network", "connection", on),
     ]
 }
@@ -53,6 +62,19 @@ pub(crate) fn step(
         ("hello", Some(name)) => {
             format!("Hello, {}!", name.value.as_deref().unwrap_or_default())
         }
+        (DISCONNECT, None) => return Ok(Step::Next(which(&ledger.networks(user)))),
+        (DISCONNECT, Some(_)) => {
+            let answer = |name: &str| {
+                let field = step.fields.iter().find(|field| field.name == name);
+                field.and_then(|field| field.value.as_deref())
+            };
+            let network = answer("irc-server").unwrap_or_default();
+            let words = answer("quit-message").unwrap_or("left");
+            match ledger.leave(user, network, words) {
+                true => format!("You are no longer connected to {network}."),
+                false => format!("There is no connection to {network}."),
+            }
+        }
         (CONNECTION, _) => {
             let at = step.at.as_ref().map(|at| at.network.as_str());
             let network = fixed.or(at).unwrap_or_default();
@@ -68,4 +90,22 @@ pub(crate) fn step(
         account: None,
         text,
     })
+}
+
+/// Which of these connections is to end.
+fn which(networks: &[String]) -> Dialog {
+    let options: Vec<_> = networks
+        .iter()
+        .map(|it| (it.as_str(), it.as_str()))
+        .collect();
+    let network = Field::new("irc-server", "Network", FieldKind::Choice);
+    Dialog {
+        name: DISCONNECT.to_owned(),
+        title: "Disconnect".to_owned(),
+        fields: vec![
+            network.options(&options).required(),
+            Field::new("quit-message", "Parting words", FieldKind::Text),
+        ],
+        ..Dialog::default()
+    }
 }

@@ -1,21 +1,34 @@
-//! Which connections there are: what a user is told when he asks for his own.
+//! Which connections there are: what a user is told when he asks for his own, and how he ends one.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use isthmus_gateway::UserId;
+use tokio::sync::oneshot;
 
 type Key = (UserId, String);
 
+/// A connection as it is listed.
+struct Entry {
+    number: u64,
+    words: String,
+    /// Ends it, with these parting words.
+    leave: oneshot::Sender<String>,
+}
+
 /// The connections of all users, each in words.
 #[derive(Clone, Default)]
-pub(crate) struct Ledger(Arc<Mutex<HashMap<Key, (u64, String)>>>);
+pub(crate) struct Ledger(Arc<Mutex<HashMap<Key, Entry>>>);
 
 /// A connection that is listed until this is dropped.
 pub(crate) struct Listed {
     ledger: Ledger,
     key: Key,
     number: u64,
+    /// Comes when the user wants it to end.
+    leave: Option<oneshot::Receiver<String>>,
 }
 
 impl Ledger {
@@ -28,13 +41,36 @@ impl Ledger {
         let key = Self::key(user, network);
         // Nothing leaves the table half-changed.
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = table.get(&key).map_or(0, |(number, _)| number + 1);
-        table.insert(key.clone(), (number, words));
+        let number = table.get(&key).map_or(0, |entry| entry.number + 1);
+        let (sender, leave) = oneshot::channel();
+        let entry = Entry {
+            number,
+            words,
+            leave: sender,
+        };
+        table.insert(key.clone(), entry);
         Listed {
             ledger: self.clone(),
             key,
             number,
+            leave: Some(leave),
         }
+    }
+
+    /// The networks a user is connected to.
+    pub(crate) fn networks(&self, user: UserId) -> Vec<String> {
+        let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = table.keys().filter(|(whose, _)| *whose == user);
+        let mut networks: Vec<String> = own.map(|(_, network)| network.clone()).collect();
+        networks.sort_unstable();
+        networks
+    }
+
+    /// Ends a connection with these parting words; false: there is none.
+    pub(crate) fn leave(&self, user: UserId, network: &str, words: &str) -> bool {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = table.remove(&Self::key(user, network));
+        entry.is_some_and(|entry| entry.leave.send(words.to_owned()).is_ok())
     }
 
     /// What is known of a user's connection.
@@ -42,7 +78,19 @@ impl Ledger {
         let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         table
             .get(&Self::key(user, network))
-            .map(|(_, words)| words.clone())
+            .map(|entry| entry.words.clone())
+    }
+}
+
+impl Listed {
+    /// The parting words, once the user wants the connection to end.
+    pub(crate) fn poll_leave(&mut self, cx: &mut Context<'_>) -> Option<String> {
+        let leave = self.leave.as_mut()?;
+        let Poll::Ready(words) = Pin::new(leave).poll(cx) else {
+            return None;
+        };
+        self.leave = None;
+        words.ok()
     }
 }
 
@@ -51,7 +99,7 @@ impl Drop for Listed {
         let mut table = self.ledger.0.lock().unwrap_or_else(PoisonError::into_inner);
         if table
             .get(&self.key)
-            .is_some_and(|(number, _)| *number == self.number)
+            .is_some_and(|entry| entry.number == self.number)
         {
             table.remove(&self.key);
         }
@@ -61,6 +109,7 @@ impl Drop for Listed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::task::Waker;
 
     #[test]
     fn a_connection_is_known_as_long_as_it_stands_and_to_its_user_only() {
@@ -70,6 +119,12 @@ mod tests {
         drop(first);
         assert_eq!(ledger.find(UserId(1), "NET").as_deref(), Some("the second"));
         assert_eq!(ledger.find(UserId(2), "net"), None);
+        assert_eq!(ledger.networks(UserId(1)), ["net"]);
+        assert!(!ledger.leave(UserId(2), "net", "bye"));
+        assert!(ledger.leave(UserId(1), "Net", "bye"));
+        let (mut second, mut cx) = (second, Context::from_waker(Waker::noop()));
+        assert_eq!(second.poll_leave(&mut cx).as_deref(), Some("bye"));
+        assert_eq!(second.poll_leave(&mut cx), None);
         drop(second);
         assert_eq!(ledger.find(UserId(1), "net"), None);
     }

@@ -281,6 +281,20 @@ impl IrcSession {
         }
     }
 
+    /// The user ends this connection; the next need of the network makes another.
+    fn leave(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut BoxedStream,
+        words: &str,
+        sink: &mut dyn Sink,
+    ) {
+        self.talk.quit(words, sink);
+        // What cannot be written at once is not waited for: the server sees the connection end.
+        let _ = flush(cx, stream, self.talk.wire());
+        self.inbox = Inbox::default();
+    }
+
     /// Waits for the server to close after our QUIT, so that the QUIT is not lost to a reset.
     fn poll_parting(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
         let Link::Parting { stream, until } = &mut self.link else {
@@ -381,12 +395,18 @@ impl Session for IrcSession {
                     let link = std::mem::replace(&mut self.link, Link::Down);
                     let Link::Up {
                         mut stream,
-                        about,
+                        mut about,
                         since,
                     } = link
                     else {
                         return Poll::Pending;
                     };
+                    if let Some(words) = about.listed.poll_leave(cx) {
+                        self.leave(cx, &mut stream, &words, sink);
+                        let reason = Fault::new(FaultKind::NotAllowed, "you have disconnected");
+                        self.link = Link::Broken { reason, since };
+                        continue;
+                    }
                     let result = self.pump(cx, &mut stream, now, credit, sink);
                     self.follow(&about);
                     let reason = match result {

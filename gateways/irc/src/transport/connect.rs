@@ -69,7 +69,7 @@ pub(crate) struct About {
     /// The server's certificate was verified.
     verified: bool,
     _ident: Option<identd::Entry>,
-    _listed: Listed,
+    pub(crate) listed: Listed,
 }
 
 /// For the TLS handshake.
@@ -111,7 +111,7 @@ impl Connector {
                     let words = told_of(&at, verified, at.tls && identity.is_some());
                     let ledger = &self.common.ledger;
                     let about = About {
-                        _listed: ledger.enter(self.user, &self.network, words),
+                        listed: ledger.enter(self.user, &self.network, words),
                         certificate: at.tls && identity.is_some(),
                         verified,
                         at,
