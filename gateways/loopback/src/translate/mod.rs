@@ -15,6 +15,7 @@
 
 mod client;
 mod foreign;
+mod govern;
 mod magic;
 mod room;
 mod talk;
