@@ -385,6 +385,9 @@ impl Domain {
                 self.refuse_rest(outbox, self.offer(outbox, &key, stanza, Want::Open));
             }
             Route::Tell | Route::End => {
+                if let (Route::End, Some(courier)) = (route, self.courier.get()) {
+                    courier.returned(&user, &stanza);
+                }
                 let key = Key {
                     user,
                     network: network.into(),

@@ -7,6 +7,7 @@ use isthmus_loopback::{Config, Control, Loopback};
 use tempfile::TempDir;
 
 use crate::component::{Inbound, Outbox, Tap};
+use crate::host::courier::CourierHost;
 use crate::host::{Access, Domain, Limits, Reader, Shared};
 use crate::queue::Tuning;
 use crate::store::jobs::NewJob;
@@ -141,6 +142,12 @@ impl Scene {
     pub(crate) async fn hand_out(&self, job: NewJob) {
         let courier = self.reader.0.courier().expect("a gateway with a queue");
         courier.take(job).await.expect("taken");
+    }
+
+    /// The store-and-forward face.
+    pub(crate) fn courier(&self) -> Arc<CourierHost> {
+        let courier = self.reader.0.courier();
+        Arc::clone(courier.expect("a gateway with a queue"))
     }
 
     pub(crate) fn send(&self, to: &str, id: &str, payload: &str) {

@@ -235,6 +235,8 @@ pub struct Inward {
     pub peer: String,
     /// What the gateway keeps for user and peer; `None` leaves it.
     pub peer_kept: Option<Vec<u8>>,
+    /// Whom to tell if it comes back; `None`: nobody.
+    pub returns: Option<String>,
 }
 
 /// Stanzas with their numbers.
@@ -255,6 +257,15 @@ pub struct Reference {
     pub part: u16,
     /// What the gateway keeps for the job.
     pub kept: Option<Vec<u8>>,
+}
+
+/// A stanza for a user that came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// The foreign id.
+    pub key: String,
+    /// Whom to tell, as in [`Inward::returns`].
+    pub to: String,
 }
 
 /// A message that waits.
@@ -396,6 +407,15 @@ pub trait Jobs: Send + Sync {
         gateway: &str,
         stanza_id: &str,
     ) -> Later<Result<Vec<String>, StoreFault>>;
+
+    /// Whom to tell that this stanza for a user came back, and its foreign id: told once, then
+    /// forgotten.
+    fn returned(
+        &self,
+        user: &str,
+        gateway: &str,
+        stanza_id: &str,
+    ) -> Later<Result<Option<Returned>, StoreFault>>;
 
     /// Makes a user's number known; the number is derived from the JID by the caller.
     fn user_add(&self, user: &str, number: i64) -> Later<Result<(), StoreFault>>;

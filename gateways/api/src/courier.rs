@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, Address, Fault, Gateway, Later, Outgoing, Uplink, User};
+use crate::{Account, Address, Fault, Gateway, Key, Later, Outgoing, Uplink, User};
 
 /// A durable row of the host's queue; an idempotency key for the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -111,4 +111,19 @@ pub trait Courier: Gateway {
 
     /// Takes a job back that has not begun; true: it will not be sent.
     fn recall(&self, job: JobId) -> Later<bool>;
+
+    /// The user's server has returned a message that was delivered inward, for good. `peer` is
+    /// whom the delivery named for that, `key` the message's, `fault` begins with the XMPP
+    /// condition. Called at most once for a message and user, and never for one with
+    /// [`crate::Message::auto`]. The default tells nobody.
+    fn undeliverable(
+        &self,
+        user: User,
+        peer: &Address,
+        key: Key<'static>,
+        fault: Fault,
+        up: Arc<dyn Uplink>,
+    ) {
+        let _ = (user, peer, key, fault, up);
+    }
 }

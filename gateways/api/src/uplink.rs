@@ -38,6 +38,10 @@ pub struct Delivery<'a> {
     /// What the gateway keeps for this user and peer, in the same transaction; `None` leaves it as
     /// it is.
     pub peer_kept: Option<Vec<u8>>,
+    /// Whom [`crate::Courier::undeliverable`] names if the user's server does not take it; `None`:
+    /// the peer. Of a message without a key or with `auto` nobody is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returns: Option<Address>,
 }
 
 /// The message is on disk.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use isthmus_gateway::{
-    Address, Courier, Fault, FaultKind, Job, JobId, Kind, Later, Preview, Uplink,
+    Address, Courier, Fault, FaultKind, Job, JobId, Key, Kind, Later, Preview, Uplink, User,
 };
 
 use crate::Exec;
@@ -66,5 +66,18 @@ impl Courier for Exec {
             }
             recalled
         })
+    }
+
+    /// Told to a plugin that runs; to one that is down, nothing.
+    fn undeliverable(
+        &self,
+        user: User,
+        peer: &Address,
+        key: Key<'static>,
+        fault: Fault,
+        _up: Arc<dyn Uplink>,
+    ) {
+        let params = serde_json::json!({ "user": user, "peer": peer, "key": key, "fault": fault });
+        self.hub.with(|machine| machine.undeliverable(&params));
     }
 }

@@ -1,7 +1,7 @@
 //! The foreign side in the hands of a test. Everything happens before a call returns: sessions are
 //! woken and find the events at their next `poll`.
 
-use isthmus_gateway::{Event, JobId, Ranks, RoomFlags, Why};
+use isthmus_gateway::{Event, Fault, JobId, Ranks, RoomFlags, Why};
 
 use crate::courier::Ledger;
 use crate::transport::Wire;
@@ -112,6 +112,11 @@ impl Control {
     /// Jobs at hand that the host has taken back.
     pub fn recalled(&self) -> Vec<JobId> {
         self.ledger.recalled()
+    }
+
+    /// Messages that users' servers have returned, in order: whom they named, key and why.
+    pub fn returned(&self) -> Vec<(String, String, Fault)> {
+        self.ledger.returned()
     }
 
     /// What a room is at this moment; `None`: there is no such room.

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use isthmus_gateway::{
-    Address, Courier, Delivery, Fault, FaultKind, Job, JobId, Kind, Later, Message, Place, Preview,
-    Refusal, Report, State, Uplink, UserId, Who,
+    Address, Courier, Delivery, Fault, FaultKind, Job, JobId, Key, Kind, Later, Message, Place,
+    Preview, Refusal, Report, State, Uplink, User, UserId, Who,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -39,11 +39,16 @@ pub(crate) struct Jobs {
 pub(crate) struct Ledger {
     open: Arc<Mutex<BTreeMap<JobId, Phase>>>,
     sent: Arc<Mutex<Vec<(JobId, u16)>>>,
+    returned: Arc<Mutex<Vec<(String, String, Fault)>>>,
 }
 
 impl Ledger {
     pub(crate) fn sent(&self) -> Vec<(JobId, u16)> {
         lock(&self.sent).clone()
+    }
+
+    pub(crate) fn returned(&self) -> Vec<(String, String, Fault)> {
+        lock(&self.returned).clone()
     }
 
     pub(crate) fn recalled(&self) -> Vec<JobId> {
@@ -165,6 +170,18 @@ impl Courier for Loopback {
             Some(Phase::Begun) | None => false,
         };
         Box::pin(std::future::ready(recalled))
+    }
+
+    fn undeliverable(
+        &self,
+        _: User,
+        peer: &Address,
+        key: Key<'static>,
+        fault: Fault,
+        _: Arc<dyn Uplink>,
+    ) {
+        let returned = (peer.id.clone(), key.0.into_owned(), fault);
+        lock(&self.jobs.ledger.returned).push(returned);
     }
 }
 
@@ -288,6 +305,7 @@ impl Copy {
             peer: self.address.clone(),
             message,
             peer_kept: None,
+            returns: None,
         };
         // A refusal concerns the answer alone: the job itself is done.
         let _ = self.up.deliver(vec![delivery], true).await;

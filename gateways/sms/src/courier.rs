@@ -7,10 +7,12 @@
 mod copy;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use isthmus_gateway::{
-    Address, Courier, Fault, FaultKind, Job, JobId, Kind, Later, Preview, Report, State, Uplink,
+    Address, Courier, Fault, FaultKind, Job, JobId, Key, Kind, Later, Preview, Report, State,
+    Uplink, User,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -297,6 +299,27 @@ impl Courier for Sms {
             Some(Phase::Begun) | None => false,
         };
         Box::pin(std::future::ready(recalled))
+    }
+
+    /// The carrier was told that it is delivered and cannot be told otherwise: the operator is.
+    fn undeliverable(
+        &self,
+        user: User,
+        _peer: &Address,
+        key: Key<'static>,
+        fault: Fault,
+        _up: Arc<dyn Uplink>,
+    ) {
+        let returned = self.returned.fetch_add(1, Ordering::Relaxed) + 1;
+        let user = format!("{}@{}", user.local, user.domain);
+        let (key, why) = (key.0.as_ref(), fault.text.as_str());
+        tracing::warn!(
+            user,
+            key,
+            why,
+            returned,
+            "a user's server returned a message"
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use isthmus_gateway::{
@@ -30,6 +31,8 @@ const INBOUND: usize = 1024;
 pub struct Sms {
     pub(crate) config: Arc<Config>,
     pub(crate) jobs: Jobs,
+    /// Messages that users' servers have returned.
+    pub(crate) returned: AtomicU64,
     manifest: Manifest,
     dial: Arc<dyn Dial>,
     drained: watch::Sender<Option<Instant>>,
@@ -47,6 +50,7 @@ impl Sms {
             manifest: manifest(&config),
             config: Arc::new(config),
             jobs: Jobs::new(),
+            returned: AtomicU64::new(0),
             dial,
             drained: watch::Sender::new(None),
         }

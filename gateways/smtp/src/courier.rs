@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use isthmus_gateway::{
-    Courier, Fault, FaultKind, Job, JobId, Kind, Later, Preview, Refusal, Report, State, Uplink,
+    Courier, Fault, FaultKind, Job, JobId, Key, Kind, Later, Preview, Refusal, Report, State,
+    Uplink, User,
 };
 use lettre::Address;
 use tokio::sync::{mpsc, watch};
@@ -19,10 +20,12 @@ use tokio::task::JoinSet;
 
 use crate::address;
 use crate::gateway::Smtp;
+use crate::returns::Returns;
 use crate::translate::compose::{self, Attached, Composed};
 use crate::translate::kept::Kept;
 use crate::translate::status;
 use crate::translate::token::{Sealer, Token};
+use crate::translate::undelivered::Undelivered;
 use crate::transport::send::{Sender, Sent};
 
 /// How often a report is tried that the host cannot take yet, and the wait between.
@@ -41,6 +44,8 @@ pub(crate) struct Jobs {
     /// Taken by the one `run`.
     submitted: Mutex<Option<mpsc::UnboundedReceiver<Submitted>>>,
     open: Arc<Mutex<BTreeMap<JobId, Phase>>>,
+    /// Mails that go back.
+    returns: Returns,
     drained: watch::Sender<bool>,
 }
 
@@ -62,6 +67,7 @@ impl Jobs {
             submit,
             submitted: Mutex::new(Some(submitted)),
             open: Arc::default(),
+            returns: Returns::new(),
             drained: watch::Sender::new(false),
         }
     }
@@ -69,6 +75,9 @@ impl Jobs {
     /// Works jobs off until drained. Tasks that still run then are stopped.
     pub(crate) async fn run(&self, outward: Option<Arc<Outward>>) {
         let Some(mut submitted) = lock(&self.submitted).take() else {
+            return;
+        };
+        let Some(mut returned) = self.returns.take() else {
             return;
         };
         let mut tasks = JoinSet::new();
@@ -80,6 +89,9 @@ impl Jobs {
                     if let Some(outward) = outward.clone() {
                         tasks.spawn(async move { outward.sender.sweep().await });
                     }
+                }
+                Some(back) = returned.recv() => {
+                    tasks.spawn(back.send(outward.clone()));
                 }
                 job = submitted.recv() => match job {
                     Some((job, up)) => {
@@ -156,6 +168,22 @@ impl Courier for Smtp {
             Some(Phase::Begun) | None => false,
         };
         Box::pin(std::future::ready(recalled))
+    }
+
+    fn undeliverable(
+        &self,
+        user: User,
+        peer: &isthmus_gateway::Address,
+        key: Key<'static>,
+        fault: Fault,
+        _up: Arc<dyn Uplink>,
+    ) {
+        self.jobs.returns.add(Undelivered {
+            user,
+            to: peer.id.clone(),
+            key: key.0.into_owned(),
+            fault,
+        });
     }
 }
 
@@ -242,7 +270,7 @@ impl Copy<'_> {
         };
         let sent = outward
             .sender
-            .send(&from, &to, &mail.content, || self.begin())
+            .send(Some(&from), &to, &mail.content, || self.begin())
             .await;
         let (state, kept) = match sent {
             Sent::Recalled => return,

@@ -9,6 +9,7 @@ pub mod address;
 pub mod config;
 mod courier;
 mod gateway;
+mod returns;
 pub mod translate;
 mod transport;
 

@@ -6,12 +6,14 @@
 //! * `handout`: a job is handed to the gateway, and what is not reported on in time.
 //! * `uplink`: what the gateway asks of the host.
 //! * `blob`: attachments from the network, kept as files; `files`: their links.
+//! * `returned`: a message inward that the user's server does not take.
 //! * `told`: receipts (XEP-0184) and errors, written once and kept until they have arrived.
 
 mod blob;
 mod files;
 mod handout;
 mod outward;
+mod returned;
 mod told;
 mod uplink;
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use isthmus_gateway::{Address, JobId, Kind, Uplink};
+use isthmus_gateway::{
+    Address, Delivery, Fault, FaultKind, Handle, JobId, Key, Kind, Message, Place, Stored, Uplink,
+    Who,
+};
 use isthmus_loopback::{Config, Loopback};
 
 use super::CourierHost;
@@ -232,4 +235,80 @@ async fn what_was_taken_back_in_time_is_a_tombstone() {
     assert!(said[0].contains("<retracted"), "{said:?}");
     assert!(!said.concat().contains("a secret"), "{said:?}");
     assert!(said[1].contains("<retract "), "{said:?}");
+}
+
+/// Something arrives from the network for `nobody`; the stanza's id.
+async fn delivered(scene: &mut Scene, key: &str, auto: bool) -> String {
+    let up = HostUplink(scene.courier());
+    let peer = Address::new(Kind::Contact, "ok", "queue");
+    let (local, domain) = ("nobody".to_owned(), "example.org".to_owned());
+    let users = up.find(Handle::Jid { local, domain }, &peer).await;
+    let mut message = Message::text(Place::Contact("ok".into()), Who::nick("ok"), key.to_owned());
+    message.key = Some(Key(key.to_owned().into()));
+    message.auto = auto;
+    let delivery = Delivery {
+        user: users.expect("his domain is admitted")[0],
+        dedup: key.to_owned(),
+        peer,
+        message,
+        peer_kept: None,
+        returns: None,
+    };
+    assert_eq!(up.deliver(vec![delivery], true).await, [Ok(Stored::Fresh)]);
+    let said = |stanza: &Element| {
+        let body = stanza.child("body", ns::COMPONENT);
+        body.is_some_and(|body| body.text() == key)
+    };
+    let stanza = scene.expect("delivery", said).await;
+    stanza.attr("id").expect("an id").to_owned()
+}
+
+/// A stanza comes back.
+fn comes_back(scene: &Scene, from: &str, id: &str, kind: &str, condition: &str) {
+    scene.give(&format!(
+        "<message from='{from}' to='ok%queue@loop.example.org' id='{id}' type='error'>\
+         <error type='{kind}'><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>\
+         </message>"
+    ));
+}
+
+#[tokio::test]
+async fn what_a_users_server_returns_is_told_once_and_of_no_machine() {
+    let mut scene = Scene::open();
+    let auto = delivered(&mut scene, "auto", true).await;
+    let gone = delivered(&mut scene, "gone", false).await;
+    let last = delivered(&mut scene, "last", false).await;
+    let nobody = "nobody@example.org";
+    for (from, id, kind, condition) in [
+        (nobody, auto.as_str(), "cancel", "service-unavailable"),
+        (nobody, "unknown", "cancel", "service-unavailable"),
+        // It may pass.
+        (nobody, &gone, "wait", "service-unavailable"),
+        (nobody, &gone, "cancel", "remote-server-timeout"),
+        // Not the server of the one it was for.
+        ("nobody@example.org/phone", &gone, "cancel", "not-allowed"),
+        ("tybalt@example.org", &gone, "cancel", "not-allowed"),
+        (nobody, &gone, "cancel", "service-unavailable"),
+        (nobody, &gone, "cancel", "service-unavailable"),
+        (nobody, &last, "cancel", "item-not-found"),
+    ] {
+        comes_back(&scene, from, id, kind, condition);
+    }
+    // The store answers in order: what comes before the last has been told before it.
+    let all = tokio::time::timeout(std::time::Duration::from_secs(10), async {
+        loop {
+            let returned = scene.control.returned();
+            if returned.iter().any(|(_, key, _)| key == "last") {
+                return returned;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    let told =
+        |key: &str, kind, text: &str| ("ok".to_owned(), key.to_owned(), Fault::new(kind, text));
+    let expected = [
+        told("gone", FaultKind::Offline, "service-unavailable"),
+        told("last", FaultKind::NoSuchTarget, "item-not-found"),
+    ];
+    assert_eq!(all.await.expect("it is told"), expected);
 }

@@ -284,6 +284,7 @@ impl CourierHost {
         let answered = self.answered(number, &user, &by, &message).await;
         let peer = serde_json::to_string(&delivery.peer)
             .map_err(|error| Refusal::Unwanted(error.to_string()))?;
+        let returns = returns(&delivery, message.auto)?;
         let mut rows = Vec::new();
         for (part, message) in split(&message).iter().enumerate() {
             let dedup = match part {
@@ -319,6 +320,7 @@ impl CourierHost {
                 key: message.key.as_ref().map(|Key(key)| key.to_string()),
                 peer: peer.clone(),
                 peer_kept: delivery.peer_kept.take(),
+                returns: returns.clone(),
             };
             rows.push((inward, file));
         }
@@ -499,6 +501,16 @@ impl Words {
             fault: why,
         })
     }
+}
+
+/// Whom to tell if a delivery comes back: nobody, where no person wrote it.
+fn returns(delivery: &Delivery<'_>, auto: bool) -> Result<Option<String>, Refusal> {
+    if auto {
+        return Ok(None);
+    }
+    let whom = delivery.returns.as_ref().unwrap_or(&delivery.peer);
+    let whom = serde_json::to_string(whom).map_err(|fault| Refusal::Unwanted(fault.to_string()))?;
+    Ok(Some(whom))
 }
 
 /// The name under which the users of a line are kept.

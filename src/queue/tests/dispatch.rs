@@ -184,6 +184,9 @@ impl Jobs for Rows {
     fn keys_of(&self, _: &str, _: &str, _: &str) -> Later<Result<Vec<String>, StoreFault>> {
         unused()
     }
+    fn returned(&self, _: &str, _: &str, _: &str) -> Later<Result<Option<Returned>, StoreFault>> {
+        unused()
+    }
     fn user_add(&self, _: &str, _: i64) -> Later<Result<(), StoreFault>> {
         unused()
     }

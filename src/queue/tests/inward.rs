@@ -67,6 +67,7 @@ impl Scene {
             key: None,
             peer: "echo".to_owned(),
             peer_kept: None,
+            returns: None,
         });
         let taken = self.store.deliver(DOMAIN, batch.collect()).await;
         taken.expect("taken");

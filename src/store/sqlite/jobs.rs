@@ -4,10 +4,10 @@
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
 use super::sql::{self, gateway_id, user_id};
-use super::{SqliteStore, lanes, reports};
+use super::{SqliteStore, lanes, references, reports};
 use crate::store::jobs::{
     CopyState, Inward, Jobs, LanePage, Lanes, MakeReport, NewJob, Next, Numbered, OpenJob, Recall,
-    Reference, Reported, Sweep,
+    Reference, Reported, Returned, Sweep,
 };
 use crate::store::{Later, StoreFault};
 
@@ -332,10 +332,17 @@ fn deliver_one(db: &Connection, gateway: i64, inward: &Inward) -> Sql<Option<u64
     if let Some(key) = &inward.key {
         db.prepare_cached(
             "INSERT OR REPLACE INTO reference \
-             (gateway, key, user, stanza, job, copy, part, until) \
-             VALUES (?1, ?2, ?3, ?4, NULL, 0, 0, ?5)",
+             (gateway, key, user, stanza, job, copy, part, until, returns) \
+             VALUES (?1, ?2, ?3, ?4, NULL, 0, 0, ?5, ?6)",
         )?
-        .execute(params![gateway, key, user, inward.stanza_id, inward.until])?;
+        .execute(params![
+            gateway,
+            key,
+            user,
+            inward.stanza_id,
+            inward.until,
+            inward.returns
+        ])?;
     }
     inbound_add(db, gateway, &inward.stanza).map(Some)
 }
@@ -543,6 +550,16 @@ impl Jobs for SqliteStore {
     ) -> Later<Result<Vec<String>, StoreFault>> {
         let (user, gateway, id) = (user.to_owned(), gateway.to_owned(), stanza_id.to_owned());
         self.jobs(move |db| keys_of(db, &user, &gateway, &id))
+    }
+
+    fn returned(
+        &self,
+        user: &str,
+        gateway: &str,
+        stanza_id: &str,
+    ) -> Later<Result<Option<Returned>, StoreFault>> {
+        let (user, gateway, id) = (user.to_owned(), gateway.to_owned(), stanza_id.to_owned());
+        self.jobs(move |db| references::returned(db, &user, &gateway, &id))
     }
 
     fn user_add(&self, user: &str, of: i64) -> Later<Result<(), StoreFault>> {

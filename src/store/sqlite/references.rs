@@ -6,6 +6,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::sql::{gateway_id, user_id};
+use crate::store::jobs::Returned;
 use crate::store::{ConversationId, Known, NewReference};
 
 type Sql<T> = rusqlite::Result<T>;
@@ -89,6 +90,34 @@ pub(super) fn known_by_key(
     )?
     .query_row(params![gateway, key, user, peer], private)
     .optional()
+}
+
+pub(super) fn returned(
+    db: &Connection,
+    user: &str,
+    gateway: &str,
+    stanza: &str,
+) -> Sql<Option<Returned>> {
+    let (user, gateway) = (user_id(db, user)?, gateway_id(db, gateway)?);
+    let found = db
+        .prepare_cached(
+            "SELECT key, returns FROM reference \
+             WHERE gateway = ?1 AND user = ?2 AND stanza = ?3 AND returns IS NOT NULL",
+        )?
+        .query_row(params![gateway, user, stanza], |row| {
+            Ok(Returned {
+                key: row.get(0)?,
+                to: row.get(1)?,
+            })
+        })
+        .optional()?;
+    if let Some(found) = &found {
+        db.prepare_cached(
+            "UPDATE reference SET returns = NULL WHERE gateway = ?1 AND key = ?2 AND user = ?3",
+        )?
+        .execute(params![gateway, found.key, user])?;
+    }
+    Ok(found)
 }
 
 fn private(row: &Row<'_>) -> Sql<Known> {

@@ -21,6 +21,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0005_copies.sql"),
     include_str!("../migrations/0006_open_jobs.sql"),
     include_str!("../migrations/0007_contacts.sql"),
+    include_str!("../migrations/0008_returns.sql"),
 ];
 
 pub(super) fn open(path: &Path, tuning: Tuning) -> Result<Connection, StoreFault> {

@@ -1,7 +1,7 @@
-//! Mail that no person wrote, and what clients and servers say of their own accord: neither is
-//! ever answered by a mail.
+//! Mail that no person wrote, and what clients say of their own accord: neither is ever answered
+//! by a mail. What a person writes to nobody comes back once.
 
-use super::{ALICE, JULIET, Scene, letter};
+use super::{ALICE, JULIET, Scene, header, letter};
 use crate::world::RECEIPT;
 
 /// Rosaline, who may use the gateway and has no account: the XMPP server sends back what comes for
@@ -31,9 +31,26 @@ pub(super) async fn are_not_answered(scene: &Scene) {
         let heard = scene.hears(body).await;
         client_answers(scene, heard.id());
     }
-    let lost = letter("<rosaline@peer.example>", "hello", "", "Is she there?");
-    let sent = scene.postfix.submit("alice@peer.example", ROSALINE, &lost);
-    sent.expect("Postfix takes it");
+    // She is admitted and has no account: who wrote to her himself is told so, a machine is not.
+    for (id, fields) in [
+        ("<away@peer.example>", "Auto-Submitted: auto-replied\n"),
+        ("<rosaline@peer.example>", ""),
+    ] {
+        let lost = letter(id, "hello", fields, "Is she there?");
+        let sent = scene.postfix.submit("alice@peer.example", ROSALINE, &lost);
+        sent.expect("Postfix takes it");
+    }
+    let back = scene
+        .postfix
+        .wait_for_mail(|mail| mail.contains(&format!("Final-Recipient: rfc822; {ROSALINE}")));
+    for (name, value) in [
+        ("Return-Path", "<>"),
+        ("Auto-Submitted", "auto-replied"),
+        ("In-Reply-To", "<rosaline@peer.example>"),
+    ] {
+        assert_eq!(header(&back, name), value, "{back}");
+    }
+    assert!(back.contains("could not be delivered"), "{back}");
 
     // Mails to one mailbox go in order: what would have been answered has been when this is here.
     let id = scene
@@ -47,7 +64,7 @@ pub(super) async fn are_not_answered(scene: &Scene) {
         .postfix
         .wait_for_mail(|mail| mail.contains("After them all."));
     let mails = scene.postfix.mails();
-    assert_eq!(mails.len(), before + 1, "{mails:#?}");
+    assert_eq!(mails.len(), before + 2, "{mails:#?}");
 }
 
 /// What juliet's client says without her: receipt, marker, chat state, and an error.

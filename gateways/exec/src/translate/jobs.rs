@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use isthmus_gateway::{Fault, FaultKind, Job, JobId, Report, State};
 
-use super::rpc::WireError;
+use super::rpc::{self, WireError};
 use super::{Machine, Phase, What, fault, millis};
 
 /// Jobs the plugin may have at once.
@@ -97,6 +97,15 @@ impl Machine {
     pub(crate) fn can_recall(&self, job: JobId) -> bool {
         let waits = |copies: &Vec<Copy>| copies.iter().all(|copy| *copy == Copy::Waiting);
         self.jobs.0.get(&job).is_some_and(waits)
+    }
+
+    /// Tells the plugin of a message inward that came back from the user's server.
+    pub(crate) fn undeliverable(&mut self, params: &serde_json::Value) {
+        if matches!(self.phase, Phase::Up) {
+            self.push_urgent(rpc::notice("undeliverable", params));
+        } else {
+            tracing::warn!("a message came back and the program that could be told is down");
+        }
     }
 
     /// The plugin has taken a job back.

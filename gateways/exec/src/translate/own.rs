@@ -10,6 +10,7 @@ pub(crate) fn delivery(delivery: Delivery<'_>) -> Delivery<'static> {
         peer: delivery.peer,
         message: delivery.message.into_owned(),
         peer_kept: delivery.peer_kept,
+        returns: delivery.returns,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Whole messages to the users of the line they were sent to.
 
-use isthmus_gateway::{Address, Delivery, Handle, Message, Place, Refusal, Stored, UserId, Who};
+use isthmus_gateway::{
+    Address, Delivery, Handle, Key, Message, Place, Refusal, Stored, UserId, Who,
+};
 
 use super::{AGAIN, Inward, TIDY, Waiting, answer, now};
 use crate::address::{self, Peer};
@@ -106,8 +108,13 @@ async fn deliveries(
         user: *user,
         dedup: dedup.clone(),
         peer: from.clone(),
-        message: message(&peer, &from, &whole.text),
+        message: Message {
+            // Carriers name none; a message that comes back is known by it.
+            key: Some(Key(dedup.clone().into())),
+            ..message(&peer, &from, &whole.text)
+        },
         peer_kept: Some(number.as_bytes().to_vec()),
+        returns: None,
     };
     Ok((looks, users.iter().map(delivery).collect()))
 }

@@ -28,7 +28,6 @@ pub fn delivery(
     who.name = mail.name.clone().map(Into::into);
     let mut message = Message::text(Place::Contact(peer.clone().into()), who, mail.text.clone());
     message.auto = mail.auto;
-    message.key = some(&mail.message_id).map(|id| Key(id.into()));
     message.time = mail
         .date
         .and_then(|seconds| seconds.checked_mul(1000))
@@ -63,12 +62,16 @@ pub fn delivery(
         "" => hash(&[content]),
         id => hash(&[peer.as_bytes(), b"\0", id.as_bytes()]),
     };
+    // A mail without an id has a key all the same: it may have to be returned.
+    let key = some(&mail.message_id).unwrap_or_else(|| dedup.clone());
+    message.key = Some(Key(key.into()));
     Some(Delivery {
         user,
         dedup,
         peer: Address::new(Kind::Contact, peer, ""),
         message,
         peer_kept: kept.to_bytes(),
+        returns: None,
     })
 }
 
@@ -168,7 +171,8 @@ mod tests {
             ..mail()
         };
         assert_eq!(made(&nameless).dedup, hash(&[b"content"]));
-        assert_eq!(made(&nameless).message.key, None);
+        let key = made(&nameless).message.key.map(|key| key.0.into_owned());
+        assert_eq!(key, Some(hash(&[b"content"])));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Outward: [`compose`] with [`subject`] and [`kept`], [`status`] for answers. Inward: [`server`]
 //! is the state machine of a listener's connection, [`mime`] reads a mail ([`html`], [`bounce`]),
-//! [`inward`] makes deliveries of it. [`token`] ties what comes back to the job it is about.
+//! [`inward`] makes deliveries of it. [`token`] ties what comes back to the job it is about;
+//! [`undelivered`] tells a sender that his mail came back from the user's server.
 
 pub mod bounce;
 pub mod compose;
@@ -14,6 +15,7 @@ pub mod server;
 pub mod status;
 pub mod subject;
 pub mod token;
+pub mod undelivered;
 pub mod wire;
 
 /// `text` cut to at most `most` bytes, on a character boundary.

@@ -314,7 +314,9 @@ impl Shared {
             }
         }
         let files = std::mem::take(&mut mail.files);
-        let results = self.deliver(&mail, files, &content, &users, protocol).await;
+        let results = self
+            .deliver((&mail, &from), files, &content, &users, protocol)
+            .await;
         for (at, user) in wanted {
             let result = users
                 .iter()
@@ -412,10 +414,10 @@ impl Shared {
         None
     }
 
-    /// The reply for each user.
+    /// The reply for each user. What cannot be delivered goes back to the envelope's sender.
     async fn deliver(
         &self,
-        mail: &Mail,
+        (mail, from): (&Mail, &str),
         files: Vec<File>,
         content: &[u8],
         users: &[UserId],
@@ -439,6 +441,7 @@ impl Shared {
             return vec![Reply::new(550, "5.1.7", "From is not a mail address"); users.len()];
         };
         for delivery in &mut batch {
+            delivery.returns = Some(Address::new(Kind::Contact, from, ""));
             if let Some(thread) = self.thread(mail, delivery.user).await {
                 delivery.message.thread = Some(thread.into());
             }

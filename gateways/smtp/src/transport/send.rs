@@ -83,10 +83,10 @@ impl Sender {
         }
     }
 
-    /// One transaction. `begin` is asked right before the point of no return.
+    /// One transaction; `from` nobody: a report (RFC 5321 §4.5.5). `begin` is asked right before the point of no return.
     pub(crate) async fn send<B: Future<Output = bool>>(
         &self,
-        from: &Address,
+        from: Option<&Address>,
         to: &Address,
         content: &[u8],
         begin: impl FnOnce() -> B,
@@ -113,7 +113,7 @@ impl Sender {
 
     /// A connection on which the sender has been accepted. A kept one may have died meanwhile:
     /// then a new one is made.
-    async fn ready(&self, from: &Address, to: &Address) -> Result<Link, Sent> {
+    async fn ready(&self, from: Option<&Address>, to: &Address) -> Result<Link, Sent> {
         let plain = <Address as AsRef<str>>::as_ref(to).is_ascii();
         loop {
             let kept = self.take_idle();
@@ -134,7 +134,7 @@ impl Sender {
                 }
                 parameters.push(MailParameter::SmtpUtfEight);
             }
-            let mail = Mail::new(Some(from.clone()), parameters);
+            let mail = Mail::new(from.cloned(), parameters);
             match self.command(&mut link, mail, Stage::Sender).await {
                 Ok(_) => return Ok(link),
                 Err(Trouble::Said { code: 421, .. } | Trouble::Broken(_)) if !fresh => {}

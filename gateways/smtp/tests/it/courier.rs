@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use isthmus_gateway::{Courier, FaultKind, JobId, State};
+use isthmus_gateway::{Address, Courier, Fault, FaultKind, JobId, Key, Kind, State};
 use isthmus_test_support::DEADLINE;
 use isthmus_test_support::tls::Certificate;
 use rustls::pki_types::pem::PemObject;
@@ -71,6 +71,29 @@ async fn an_accepted_mail_is_reported_with_its_id_and_what_is_kept() {
         1,
         "one connection does for both"
     );
+    running.drain().await;
+}
+
+#[tokio::test]
+async fn what_the_users_server_returned_goes_back_from_nobody() {
+    let (double, running) = with(None).await;
+    let whom = Address::new(Kind::Contact, "Alice@peer.example", "");
+    let why = Fault::new(FaultKind::Offline, "service-unavailable");
+    let user = job(1, &["alice@peer.example"], "").user;
+    let courier = running.gateway.courier().expect("mail is sent by jobs");
+    let key = Key("lost@peer.example".into());
+    courier.undeliverable(user, &whom, key, why, running.host.clone());
+    let heard = &double.heard;
+    let mail = heard.take(DEADLINE, |it| it.contains('\n')).await;
+    let mail = mail.expect("a mail");
+    assert!(
+        mail.contains("In-Reply-To: <lost@peer.example>\r\n"),
+        "{mail}"
+    );
+    assert!(mail.contains("Auto-Submitted: auto-replied\r\n"), "{mail}");
+    let said = |line: &str| heard.log().iter().any(|it| it.starts_with(line));
+    assert!(said("MAIL FROM:<>"), "{:?}", heard.log());
+    assert!(said("RCPT TO:<Alice@peer.example>"), "{:?}", heard.log());
     running.drain().await;
 }
 

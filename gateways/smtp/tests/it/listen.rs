@@ -93,6 +93,8 @@ async fn a_mail_is_delivered_once() {
         (delivery.user, delivery.peer.id.as_str()),
         (UserId(1), "alice@peer.example")
     );
+    let returns = delivery.returns.map(|to| to.id);
+    assert_eq!(returns.as_deref(), Some("alice@peer.example"));
     assert_eq!(delivery.message.body, "hi");
     assert_eq!(delivery.message.subject.as_deref(), Some("hello"));
     assert_eq!(delivery.message.who.name.as_deref(), Some("Alice"));

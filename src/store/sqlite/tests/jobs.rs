@@ -57,6 +57,7 @@ fn inward(dedup: &str) -> Inward {
         key: Some(format!("key-{dedup}")),
         peer: "peer".to_owned(),
         peer_kept: None,
+        returns: None,
     }
 }
 

@@ -157,3 +157,22 @@ fn a_job_that_is_not_answered_frees_the_window_and_stays() {
     assert!(reports(&mut bench).is_empty());
     assert!(bench.machine.can_recall(JOB));
 }
+
+#[test]
+fn a_plugin_that_runs_is_told_of_a_message_that_came_back() {
+    let mut bench = Bench::new(10, false);
+    let params = json!({ "key": "m1" });
+    bench.machine.undeliverable(&params);
+    let told = bench.read();
+    assert_eq!(
+        (&told["method"], &told["params"]),
+        (&json!("undeliverable"), &params)
+    );
+    assert!(
+        told.get("id").is_none(),
+        "nothing is to be answered: {told}"
+    );
+    bench.down();
+    bench.machine.undeliverable(&params);
+    assert!(!bench.machine.has_work());
+}
