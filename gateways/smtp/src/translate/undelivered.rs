@@ -11,7 +11,7 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Body, Mailbox, Message, SinglePart};
 use ring::digest::{SHA256, digest};
 
-use super::one_line;
+use super::{clip, one_line};
 use crate::address;
 
 /// A mail that came back.
@@ -30,6 +30,9 @@ pub struct Undelivered {
 /// Stands between the parts. No part has a line that begins with it: those of words are indented,
 /// and in quoted-printable a `=` is followed by digits.
 const BOUNDARY: &str = "=_isthmus_report";
+
+/// Longest words of a server, in octets.
+const LONGEST: usize = 600;
 
 impl Undelivered {
     /// To whom the report goes, and its content, all ASCII with CRLF, from a gateway at `domain`.
@@ -57,8 +60,11 @@ impl Undelivered {
         let internal = |words: String| Fault::new(FaultKind::Internal, words);
         let kind = ContentType::parse(&kind).map_err(|fault| internal(fault.to_string()))?;
         let parts = self.parts(&whom, domain)?;
-        let body = Body::new_with_encoding(parts, ContentTransferEncoding::SevenBit)
-            .map_err(|_| internal("the report is not ASCII".to_owned()))?;
+        if !parts.is_ascii() {
+            return Err(internal("the report is not ASCII".to_owned()));
+        }
+        // All its lines are shorter than 998 octets, and lettre takes longer than 76 for too long.
+        let body = Body::dangerous_pre_encoded(parts.into(), ContentTransferEncoding::SevenBit);
         let whole = SinglePart::builder().header(kind).body(body);
         let message = builder.singlepart(whole);
         let message = message.map_err(|fault| internal(fault.to_string()))?;
@@ -81,7 +87,7 @@ impl Undelivered {
 
     /// For people, for machines, and what it is about.
     fn parts(&self, whom: &str, domain: &str) -> Result<String, Fault> {
-        let why = one_line(&self.fault.text);
+        let why = one_line(clip(&self.fault.text, LONGEST));
         let words = format!(
             "This is the mail gateway at {domain}.\n\n\
              Your message could not be delivered to\n\n    {whom}\n\n\

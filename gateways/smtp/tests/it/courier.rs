@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use isthmus_gateway::{Address, Courier, Fault, FaultKind, JobId, Key, Kind, State};
+use isthmus_gateway::{Address, Courier, Fault, FaultKind, Gateway, JobId, Key, Kind, State};
 use isthmus_test_support::DEADLINE;
 use isthmus_test_support::tls::Certificate;
 use rustls::pki_types::pem::PemObject;
