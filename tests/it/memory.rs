@@ -11,7 +11,7 @@ use isthmus::store::archives::{Archives, Bounds, Filed, Kept, Looked, Stretch};
 use isthmus::store::contacts::{Contact, Contacts, Item};
 use isthmus::store::jobs::{
     Inward, Jobs, LanePage, Lanes, MakeReport, NewJob, Next, Numbered, OpenJob, Recall, Reference,
-    Reported, Sweep,
+    Reported, Returned, Sweep,
 };
 use isthmus::store::{
     Conversation, ConversationId, Known, Later, NewReference, Page, Row, SpoolEntry, Store,
@@ -353,6 +353,10 @@ impl Jobs for MemoryStore {
     }
 
     fn keys_of(&self, _: &str, _: &str, _: &str) -> Later<Result<Vec<String>, StoreFault>> {
+        none()
+    }
+
+    fn returned(&self, _: &str, _: &str, _: &str) -> Later<Result<Option<Returned>, StoreFault>> {
         none()
     }
 

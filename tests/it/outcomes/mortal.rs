@@ -8,7 +8,7 @@ use isthmus::store::archives::{Archives, Bounds, Filed, Kept, Looked, Stretch};
 use isthmus::store::contacts::{Contact, Contacts, Item};
 use isthmus::store::jobs::{
     Inward, Jobs, LanePage, Lanes, MakeReport, NewJob, Next, Numbered, OpenJob, Recall, Reference,
-    Reported, Sweep,
+    Reported, Returned, Sweep,
 };
 use isthmus::store::{
     Conversation, ConversationId, Known, Later, NewReference, Page, Row, SpoolEntry, SqliteStore,
@@ -183,6 +183,15 @@ impl Jobs for Mortal {
         id: &str,
     ) -> Later<Result<Vec<String>, StoreFault>> {
         self.read(|store| store.keys_of(user, gateway, id))
+    }
+
+    fn returned(
+        &self,
+        user: &str,
+        gateway: &str,
+        id: &str,
+    ) -> Later<Result<Option<Returned>, StoreFault>> {
+        self.commit(|store| store.returned(user, gateway, id))
     }
 
     fn user_add(&self, user: &str, number: i64) -> Later<Result<(), StoreFault>> {
