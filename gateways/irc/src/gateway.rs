@@ -69,7 +69,6 @@ impl Irc {
                 idempotent: false,
                 settings: setting::tables(&config),
                 commands: command::offered(config.network.is_some()),
-                ..Manifest::default()
             },
             config: Arc::new(config),
             random: RandomState::new(),

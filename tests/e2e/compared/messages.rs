@@ -99,7 +99,7 @@ pub(super) async fn to_nobody(bench: &Bench) -> Seen {
 }
 
 pub(super) async fn colours(bench: &Bench) -> Seen {
-    let line = format!("PRIVMSG #marks :\u{4}ff0000red\u{4} \u{3}52deep\u{3} end");
+    let line = "PRIVMSG #marks :\u{4}ff0000red\u{4} \u{3}52deep\u{3} end";
     bench.ircd.say(&format!(":op!o@{NETWORK} {line}"));
     let told = bench.told().await;
     let body = told.iter().find(|s| s.body().ends_with(" end"));

@@ -120,7 +120,7 @@ async fn probe(at: usize, bench: &Bench) -> Seen {
 async fn all(which: Which) -> Vec<Seen> {
     let bench = Bench::start(which).await;
     let mut seen = Vec::new();
-    for at in 0..PROBES.len() {
+    for (at, name) in PROBES.iter().enumerate() {
         // Whatever the one before did: the gateway is to be there for the next.
         if bench.gate.ended().is_some() {
             bench.gate.restart();
@@ -128,7 +128,7 @@ async fn all(which: Which) -> Vec<Seen> {
             bench.enter("#marks").await;
         }
         let one = probe(at, &bench).await;
-        println!("{which:?}: {}: {}: {}", PROBES[at], one.right, one.words);
+        println!("{which:?}: {name}: {}: {}", one.right, one.words);
         seen.push(one);
     }
     seen
