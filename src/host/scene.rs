@@ -17,6 +17,9 @@ use crate::xmpp::jid::BareJid;
 use crate::xmpp::ns;
 use crate::xmpp::stream::{Frame, Limits as StreamLimits, Splitter, Stanza};
 
+/// What nobody said by then is taken for never said; a busy machine takes its time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A served domain whose XMPP server is the test.
 pub(crate) struct Scene {
     reader: Reader,
@@ -173,7 +176,7 @@ impl Scene {
         what: &str,
         wanted: impl Fn(&Element) -> bool,
     ) -> Element {
-        let found = tokio::time::timeout(Duration::from_secs(10), async {
+        let found = tokio::time::timeout(PATIENCE, async {
             loop {
                 if let Some(at) = self.seen.iter().position(&wanted) {
                     return self.seen.remove(at);
