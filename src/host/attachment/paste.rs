@@ -25,21 +25,35 @@ impl Files {
         shared: &Arc<Shared>,
         text: &str,
     ) -> Later<Option<String>> {
-        let mut writer = Writer::new(Arc::clone(shared), "paste.txt", "text/plain");
-        let written = writer.write(text.as_bytes());
         let first = text.lines().map(str::trim).find(|line| !line.is_empty());
         let first: String = first.unwrap_or_default().chars().take(LONGEST).collect();
         let lines = text.lines().count();
+        let kept = self.keep(shared, "paste.txt", "text/plain", text);
+        Box::pin(async move {
+            let url = kept.await?;
+            Some(format!("{first} [{lines} lines: {url}]"))
+        })
+    }
+
+    /// Keeps a text as a file at our own server; its URL. `None`: it cannot be kept.
+    pub(crate) fn keep(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        name: &'static str,
+        mime: &str,
+        text: &str,
+    ) -> Later<Option<String>> {
+        let mut writer = Writer::new(Arc::clone(shared), name, mime);
+        let written = writer.write(text.as_bytes());
         let files = Arc::clone(self);
         Box::pin(async move {
             written.ok()?;
             let token = Box::new(writer).finish().await;
             let token = token.inspect_err(|fault| {
-                tracing::warn!(%fault, "a paste cannot be kept: it is sent line by line");
+                tracing::warn!(%fault, name, "a text cannot be kept as a file");
             });
             let token = token.ok()?;
-            let url = files.own_url(id_of(&token)?, "paste.txt")?;
-            Some(format!("{first} [{lines} lines: {url}]"))
+            files.own_url(id_of(&token)?, name)
         })
     }
 }

@@ -314,10 +314,14 @@ impl Desk {
         {
             stage = stage.with_child(form::table(&command.name, columns, rows));
         }
-        if let Ok(Told { values, .. }) = &told
+        if let Ok(Told { values, about, .. }) = &told
             && !values.is_empty()
         {
-            stage = stage.with_child(form::values(&command.name, ns::ADMIN, values));
+            stage = stage.with_child(form::values(
+                &command.name,
+                about.unwrap_or(ns::ADMIN),
+                values,
+            ));
         }
         Ok(Done::with(Answer::Result(Some(stage))))
     }

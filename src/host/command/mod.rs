@@ -10,6 +10,7 @@ mod adhoc;
 mod admin;
 mod archive;
 mod chat;
+mod export;
 mod queue;
 mod settings;
 mod steps;
@@ -149,6 +150,8 @@ pub(crate) struct Told {
     columns: Vec<(&'static str, &'static str)>,
     /// What stands below them.
     rows: Vec<Vec<String>>,
+    /// The `FORM_TYPE` of the values; absent: that of XEP-0133.
+    about: Option<&'static str>,
     /// What is told under the names that a specification gives it.
     values: Vec<(&'static str, Vec<String>)>,
 }
@@ -179,6 +182,7 @@ pub(crate) fn table(gateway: &dyn Gateway, kind: Kind, admin: bool, lang: Lang) 
     }
     if itself {
         table.extend(archive::commands(lang));
+        table.push(export::command(lang));
     }
     if itself && admin {
         table.extend(admin::commands(lang));

@@ -81,6 +81,19 @@ impl Kept {
             .retain(|_, it| !it.own.is_empty() || !it.rooms.is_empty());
     }
 
+    /// What is set for the gateway as a whole.
+    pub(crate) fn gateway(&self) -> &Values {
+        &self.gateway
+    }
+
+    /// What is set for each network: its name, its own values, and those of its rooms.
+    pub(crate) fn networks(
+        &self,
+    ) -> impl Iterator<Item = (&str, &Values, &BTreeMap<String, Values>)> {
+        let networks = self.networks.iter();
+        networks.map(|(name, network)| (name.as_str(), &network.own, &network.rooms))
+    }
+
     /// What of it concerns one network.
     pub(crate) fn of(&self, network: &str) -> Settings {
         let own = self.networks.get(network).cloned().unwrap_or_default();
