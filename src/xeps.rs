@@ -53,7 +53,7 @@ pub const XEPS: &[Xep] = &[
         "1.3.0",
         true,
         "of contacts and occupants: what the network knows of them",
-        "host/session/inquiry.rs",
+        "host/card.rs",
     ),
     xep(
         59,
@@ -134,6 +134,13 @@ pub const XEPS: &[Xep] = &[
     xep(203, "2.0", true, "", "host/delay.rs"),
     xep(245, "1.0", true, "", "host/chat/text.rs"),
     xep(249, "1.2", true, "", "host/session/invites.rs"),
+    xep(
+        292,
+        "0.10",
+        false,
+        "of contacts and occupants, by iq",
+        "host/card.rs",
+    ),
     xep(
         297,
         "1.0",

@@ -17,6 +17,7 @@ mod archive;
 mod asker;
 mod attachment;
 mod caps;
+mod card;
 mod chat;
 mod command;
 mod contact;

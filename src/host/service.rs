@@ -6,7 +6,7 @@ use isthmus_gateway::{Address, Gateway, Kind};
 use crate::component::Outbox;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
-use crate::host::{disco, ping, version};
+use crate::host::{card, disco, ping, version};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
@@ -23,6 +23,12 @@ pub(crate) fn answer(
 ) {
     let node = payload.attr("node");
     let full = origin.resource.is_some();
+    if get
+        && let Some(four) = card::asked(payload)
+        && card::answer(outbox, origin, to, four)
+    {
+        return;
+    }
     match (payload.name(), payload.ns()) {
         ("ping", ns::PING) if get && full && is_room(to.kind) => {
             ping::occupant(outbox, origin, None, false);

@@ -17,7 +17,7 @@ use crate::host::attachment::Files;
 use crate::host::delay::stamp;
 use crate::host::desk::{Desk, store_fault};
 use crate::host::form::Answers;
-use crate::host::setting::fields;
+use crate::host::setting::{Kept, fields};
 use crate::host::shared::now_ms;
 use crate::host::words::{Lang, Text};
 use crate::store::archives::Stretch;
@@ -189,7 +189,10 @@ impl Desk {
         let account = self.account(user).await?;
         let asked = &self.gateway.manifest().register;
         let account = account.map(|account| open_values(&account.fields, asked));
-        let settings = self.settings_about(user).await?;
+        let kept = self.kept_settings(user).await?;
+        let settings = self.settings_about(&kept);
+        let blocked = kept.blocked().iter();
+        let blocked: Vec<_> = blocked.map(|local| format!("{local}@{domain}")).collect();
         let all = self.shared.store.all_of(user.as_str(), domain, MOST).await;
         let all = all.map_err(|fault| store_fault(&fault))?;
         let mut things: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
@@ -205,6 +208,7 @@ impl Desk {
             "at": stamp(now_ms()),
             "account": account,
             "settings": settings,
+            "blocked": blocked,
             "contacts": of("contact"),
             "kept": of("setting"),
             "messages": of("job"),
@@ -213,8 +217,7 @@ impl Desk {
         }))
     }
 
-    async fn settings_about(&self, user: &BareJid) -> Result<Value, Fault> {
-        let kept = self.kept_settings(user).await?;
+    fn settings_about(&self, kept: &Kept) -> Value {
         let known = |kind| fields(&*self.gateway, &Address::new(kind, "", ""), Lang::En);
         let (gateway, network) = (known(Kind::Gateway), known(Kind::Network));
         let mut room = known(Kind::Room);
@@ -227,10 +230,10 @@ impl Desk {
             (name.to_owned(), json!({"settings": own, "rooms": rooms}))
         });
         let networks = Value::Object(networks.collect());
-        Ok(json!({
+        json!({
             "gateway": open_values(kept.gateway(), &gateway),
             "networks": networks,
-        }))
+        })
     }
 
     async fn archives_about(&self, user: &BareJid) -> Result<Vec<Value>, Fault> {

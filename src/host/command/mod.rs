@@ -9,6 +9,7 @@
 mod adhoc;
 mod admin;
 mod archive;
+mod block;
 mod chat;
 mod export;
 mod queue;
@@ -183,6 +184,7 @@ pub(crate) fn table(gateway: &dyn Gateway, kind: Kind, admin: bool, lang: Lang) 
     if itself {
         table.extend(archive::commands(lang));
         table.push(export::command(lang));
+        table.extend(block::commands(lang));
     }
     if itself && admin {
         table.extend(admin::commands(lang));

@@ -216,6 +216,17 @@ impl Hub {
         }
     }
 
+    /// Nothing is told of a contact any more: who is there goes.
+    pub(crate) fn hide(&self, user: &BareJid, local: &str) {
+        let mut book = self.book();
+        let mood = book.entry_mut(user, local).map(|entry| &mut entry.mood);
+        let mood = mood.and_then(Option::take);
+        drop(book);
+        if mood.is_some_and(|mood| mood.online) {
+            self.say(local, user, Some("unavailable"));
+        }
+    }
+
     /// A session has lost its network, or has ended.
     pub(crate) fn network_lost(&self, user: &BareJid, network: &str) {
         let gone = self.book().lost(user, network);

@@ -22,7 +22,7 @@ mod tests;
 
 pub(crate) use self::uplink::line_name;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use self::blob::Attachments;
@@ -33,6 +33,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::access::Access;
 use super::asker::Asker;
+use super::setting;
 use super::shared::{Shared, now_ms};
 use crate::component::Outbox;
 use crate::queue::{Dispatch, Inwards, Tuning, Windows};
@@ -70,6 +71,8 @@ pub(crate) struct CourierHost {
     inwards: Inwards,
     /// Credentials that were looked up; emptied for a user when he registers anew.
     accounts: Mutex<Accounts>,
+    /// Whom users have blocked, as far as it was looked up.
+    blocked: Mutex<HashMap<String, Arc<BTreeSet<String>>>>,
     /// Users by number, as they are on disk, where they stay.
     users: Mutex<HashMap<i64, String>>,
     waiting: Arc<Semaphore>,
@@ -104,6 +107,7 @@ impl CourierHost {
             dispatch,
             inwards,
             accounts: Mutex::default(),
+            blocked: Mutex::default(),
             users: Mutex::default(),
             waiting: Arc::new(Semaphore::new(WAITING)),
             fetching: Arc::new(Semaphore::new(files::FETCHING)),
@@ -175,6 +179,37 @@ impl CourierHost {
             users.clear();
         }
         users.insert(number, user.to_owned());
+    }
+
+    /// Whether a user has blocked the sender of a delivery.
+    async fn is_blocked(&self, user: &str, local: &str) -> Result<bool, StoreFault> {
+        let known = {
+            let blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+            blocked.get(user).cloned()
+        };
+        if let Some(known) = known {
+            return Ok(known.contains(local));
+        }
+        let Ok(jid) = BareJid::parse(user) else {
+            return Ok(false);
+        };
+        let (store, domain) = (self.shared.store(), self.outbox.domain().to_owned());
+        let kept = setting::kept(store, jid, domain).await?;
+        let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+        if blocked.len() >= MOST_USERS {
+            blocked.clear();
+        }
+        // What was changed meanwhile stands.
+        let known = blocked
+            .entry(user.to_owned())
+            .or_insert_with(|| Arc::new(kept.blocked().clone()));
+        Ok(known.contains(local))
+    }
+
+    /// A user blocks these.
+    pub(crate) fn has_blocked(&self, user: &BareJid, locals: &BTreeSet<String>) {
+        let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+        blocked.insert(user.to_string(), Arc::new(locals.clone()));
     }
 
     /// Gives up waiting for receipts that do not come, where the network has any.

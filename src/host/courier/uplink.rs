@@ -235,7 +235,7 @@ impl CourierHost {
                 }
                 let mut taken = taken.into_iter();
                 let good = results.iter_mut().filter(|result| result.is_ok());
-                for (result, count) in good.zip(counts) {
+                for (result, count) in good.zip(counts).filter(|&(_, count)| count > 0) {
                     // The first stands for all.
                     let first = taken.next().flatten();
                     taken.by_ref().take(count.saturating_sub(1)).for_each(drop);
@@ -278,6 +278,14 @@ impl CourierHost {
         let local = escape(&local).into_owned();
         let by = self.address_of(&delivery.peer);
         let by = by.unwrap_or_else(|| format!("{local}@{}", self.outbox.domain()));
+        let blocked = self.is_blocked(&user, by.split('@').next().unwrap_or_default());
+        if blocked
+            .await
+            .map_err(|fault| Refusal::Later(fault.to_string()))?
+        {
+            // Taken, and nothing comes of it: who is blocked is not told.
+            return Ok(Vec::new());
+        }
         let sums = self.show_files(&user, &mut delivery.message).await;
         let nothing = Message::text(Place::Network, Who::nick(""), "");
         let message = std::mem::replace(&mut delivery.message, nothing);

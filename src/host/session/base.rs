@@ -1,6 +1,6 @@
 //! What every part of a session works with: whose it is, where its stanzas go, what is open.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -83,6 +83,8 @@ pub(crate) struct Base {
     pub(crate) desk: Option<Arc<Desk>>,
     /// What the user has set; `None`: nothing.
     pub(crate) settings: Option<Box<Settings>>,
+    /// Localparts of those the user has blocked.
+    pub(crate) blocked: BTreeSet<String>,
     /// Tells apart sessions and runs of the program in ids.
     pub(crate) number: u64,
     /// The time of this turn.
@@ -167,6 +169,7 @@ impl Base {
             link: Link::Connecting,
             desk,
             settings: None,
+            blocked: BTreeSet::new(),
             number,
             now,
             now_ms,
@@ -320,6 +323,12 @@ impl Base {
                 fault.to_string(),
             )),
         }
+    }
+
+    /// Whether the user has blocked somebody.
+    pub(crate) fn is_blocked(&self, kind: Kind, id: &str) -> bool {
+        let listed = |local: String| self.blocked.contains(&local);
+        !self.blocked.is_empty() && self.local(kind, id).is_ok_and(listed)
     }
 
     /// What the user has set of a room, else of its network, else of all networks.

@@ -75,6 +75,9 @@ impl Session {
             return;
         };
         let base = &self.base;
+        if base.blocked.contains(&local) {
+            return;
+        }
         let mood = Mood { online, away };
         base.hub
             .seen(&base.user, &base.network, (&local, contact), mood);

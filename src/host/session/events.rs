@@ -475,6 +475,10 @@ impl Session {
 
     /// A direct invitation (XEP-0249 §2) in the network's name.
     pub(super) fn invited(&mut self, room: &str, by: &str, reason: Option<&str>) {
+        let blocked = |kind, id| self.base.is_blocked(kind, id);
+        if blocked(Kind::Contact, by) || blocked(Kind::Room, room) || blocked(Kind::Group, room) {
+            return;
+        }
         let local = self.base.local(Kind::Room, room);
         let local = local.or_else(|_| self.base.local(Kind::Group, room));
         let Ok(local) = local else {

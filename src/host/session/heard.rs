@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use isthmus_gateway::{Key, Message, Place, Text, Time, Who};
+use isthmus_gateway::{Key, Kind, Message, Place, Text, Time, Who};
 
 use super::{Base, Session};
 use crate::component::Class;
@@ -68,6 +68,9 @@ pub(crate) struct Held {
 impl Session {
     /// Tells something private in its turn.
     pub(super) fn private(&mut self, event: Private) {
+        if self.base.is_blocked(Kind::Contact, event.nick()) {
+            return;
+        }
         let peer = private_peer(&self.base, event.nick());
         let about = event.about();
         let own = about.and_then(|key| self.recent.by_key(&peer, key));
@@ -179,7 +182,7 @@ impl Session {
 
     /// Somebody types privately, or no longer.
     pub(super) fn typing_privately(&mut self, nick: &str, on: bool) {
-        if !self.typing.other("", nick, on) {
+        if !self.typing.other("", nick, on) || self.base.is_blocked(Kind::Contact, nick) {
             return;
         }
         if let Some(way) = chat::way(&self.base, &mut self.rooms, &self.peers, nick) {

@@ -1,4 +1,4 @@
-//! Questions about people that only the network can answer: who somebody is (XEP-0054 1.3 vCard, a
+//! Questions about people that only the network can answer: who somebody is (a vCard, see `card`, a
 //! command, `/whois`), and what his program says (XEP-0092 1.1 version, XEP-0199 2.0 ping,
 //! XEP-0202 2.0 time).
 //!
@@ -11,6 +11,7 @@ use isthmus_gateway::{Command, Fault, FaultKind, Kind, Text};
 use super::stanzas::Incoming;
 use super::{Base, Pending, Session};
 use crate::component::Class;
+use crate::host::card::Card;
 use crate::host::delay::{from_stamp, stamp};
 use crate::host::ping;
 use crate::host::post::head;
@@ -19,7 +20,7 @@ use crate::host::room::is_room;
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
-use crate::xmpp::write::{StanzaName, Xml};
+use crate::xmpp::write::StanzaName;
 
 /// The node of the command that tells who somebody is.
 const WHOIS: &str = "whois";
@@ -33,8 +34,8 @@ const MOST_FOUND: usize = 64;
 /// In which form the answer goes to who asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// A vCard; of the person with this nickname.
-    VCard(String),
+    /// A vCard, of the person with this nickname; whether it is a vCard4.
+    VCard(String, bool),
     /// The end of a command.
     Command,
     /// The version of a program.
@@ -74,7 +75,7 @@ impl Inquiry {
             Form::Pong if cannot => {
                 ping::occupant(&base.outbox, &self.origin, Some((true, true)), false);
             }
-            Form::Version | Form::Time | Form::VCard(_) if cannot => {
+            Form::Version | Form::Time | Form::VCard(..) if cannot => {
                 let text = "nothing here understands this";
                 let condition = Condition::ServiceUnavailable;
                 self.origin.error(&base.outbox, condition, text);
@@ -91,13 +92,18 @@ impl Inquiry {
         let outbox = base.outbox.clone();
         let answer = value("answer").unwrap_or_default();
         match &self.form {
-            Form::VCard(nick) => {
+            Form::VCard(nick, four) => {
                 let about = self.found.iter();
                 let about = about.filter(|(label, _)| !matches!(label.as_str(), "nick" | "name"));
                 let about = lines(about);
                 let name = value("name").unwrap_or(nick);
-                self.origin
-                    .result(&outbox, |xml| write_vcard(xml, name, nick, &about));
+                let card = Card {
+                    name,
+                    nick,
+                    about: &about,
+                    ..Card::default()
+                };
+                self.origin.result(&outbox, |xml| card.write(xml, *four));
             }
             Form::Command => {
                 let form = self.as_form();
@@ -157,16 +163,6 @@ fn lines<'f>(found: impl Iterator<Item = &'f (String, String)>) -> String {
     lines.join("\n")
 }
 
-/// XEP-0054 §3.
-fn write_vcard(xml: &mut Xml<'_>, name: &str, nick: &str, about: &str) {
-    xml.start_ns("vCard", ns::VCARD);
-    xml.text_element("FN", name).text_element("NICKNAME", nick);
-    if !about.is_empty() {
-        xml.text_element("DESC", about);
-    }
-    xml.end();
-}
-
 /// Says something only to the device that typed something, at the same place. It is of the moment.
 pub(super) fn whisper(base: &mut Base, origin: &Origin, text: &str) {
     let address = origin.local.as_deref().unwrap_or_default();
@@ -200,7 +196,8 @@ impl Session {
         payload: &Element,
     ) -> bool {
         let form = match (payload.name(), payload.ns()) {
-            ("vCard", ns::VCARD) if get => Form::VCard(String::new()),
+            ("vCard", ns::VCARD) if get => Form::VCard(String::new(), false),
+            ("vcard", ns::VCARD4) if get => Form::VCard(String::new(), true),
             ("query", ns::VERSION) if get => Form::Version,
             // A contact's address is ours, and answers by itself: only an occupant is a person.
             ("ping", ns::PING) if get && incoming.resource.is_some() => Form::Pong,
@@ -217,13 +214,20 @@ impl Session {
             return false;
         };
         let form = match form {
-            Form::VCard(_) => Form::VCard(nick.clone()),
+            Form::VCard(_, four) => Form::VCard(nick.clone(), four),
             form => form,
         };
-        if matches!(form, Form::VCard(_)) && is_room(incoming.to.kind) && self.many_inquiries() {
+        if let Form::VCard(_, four) = form
+            && is_room(incoming.to.kind)
+            && self.many_inquiries()
+        {
             // A client that wants the card of everybody in a room makes no flood of questions.
-            let outbox = &self.base.outbox;
-            origin.result(outbox, |xml| write_vcard(xml, &nick, &nick, ""));
+            let card = Card {
+                name: &nick,
+                nick: &nick,
+                ..Card::default()
+            };
+            origin.result(&self.base.outbox, |xml| card.write(xml, four));
             return true;
         }
         self.inquire(origin.clone(), nick, form);
@@ -257,7 +261,7 @@ impl Session {
             Form::Version => "version",
             Form::Pong => "ping",
             Form::Time => "time",
-            Form::VCard(_) | Form::Command | Form::Words(_) => "",
+            Form::VCard(..) | Form::Command | Form::Words(_) => "",
         };
         self.inquire_what(origin, nick, what.to_owned(), form);
     }

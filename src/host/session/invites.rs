@@ -234,6 +234,9 @@ impl Session {
     /// Somebody asks to be let in or for a voice: the user's resources are asked, if he runs the
     /// room.
     pub(super) fn knocked(&mut self, room: &str, who: &Who<'_>, reason: Option<&str>) {
+        if self.base.is_blocked(Kind::Contact, &who.nick) {
+            return;
+        }
         let contact = self.base.local(Kind::Contact, &who.nick).ok();
         let domain = self.base.outbox.domain();
         let jid = contact.map(|local| format!("{local}@{domain}"));

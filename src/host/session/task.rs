@@ -205,6 +205,7 @@ impl SessionTask {
             }
         };
         let settings = kept.of(&self.session.base.network);
+        self.session.base.blocked = kept.blocked().clone();
         if let Some(network) = &mut self.network {
             network.settings(&settings, now);
         }

@@ -5,7 +5,7 @@
 //! `muc#owner`); here it is read, checked and kept. What a user has set behind one gateway is one
 //! sealed document; a value that equals its default is not in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use isthmus_gateway::{
@@ -26,6 +26,8 @@ use crate::xmpp::jid::BareJid;
 const SETTINGS: &str = "settings";
 /// The most one user may have set behind one gateway, in bytes.
 const MOST: usize = 256 * 1024;
+/// Addresses one user may block behind one gateway.
+const MOST_BLOCKED: usize = 1000;
 /// The most messages that can be asked for.
 const MOST_HISTORY: i64 = 1000;
 
@@ -44,6 +46,8 @@ pub(crate) const PERSISTENT: &str = "persistent";
 pub(crate) struct Kept {
     gateway: Values,
     networks: BTreeMap<String, Network>,
+    /// Whom he has blocked: localparts.
+    blocked: BTreeSet<String>,
 }
 
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +83,11 @@ impl Kept {
         }
         self.networks
             .retain(|_, it| !it.own.is_empty() || !it.rooms.is_empty());
+    }
+
+    /// Localparts of those he has blocked.
+    pub(crate) fn blocked(&self) -> &BTreeSet<String> {
+        &self.blocked
     }
 
     /// What is set for the gateway as a whole.
@@ -331,6 +340,32 @@ impl Desk {
         Ok(changed)
     }
 
+    /// Blocks somebody or no longer; false: it was so before.
+    pub(crate) async fn set_blocked(
+        &self,
+        user: &BareJid,
+        local: &str,
+        on: bool,
+        lang: Lang,
+    ) -> Result<bool, Fault> {
+        let _alone = self.changes.lock().await;
+        let mut kept = self.kept_settings(user).await?;
+        let changed = match on {
+            true if kept.blocked.len() >= MOST_BLOCKED => {
+                return Err(Fault::new(FaultKind::Full, lang.say(Text::SettingsFull)));
+            }
+            true => kept.blocked.insert(local.to_owned()),
+            false => kept.blocked.remove(local),
+        };
+        if changed {
+            self.keep_settings(user, &kept, lang).await?;
+            if let Some(domain) = self.domain.upgrade() {
+                domain.settings_changed(user, None);
+            }
+        }
+        Ok(changed)
+    }
+
     async fn keep_settings(&self, user: &BareJid, kept: &Kept, lang: Lang) -> Result<(), Fault> {
         let sealed = match *kept == Kept::default() {
             true => String::new(),
@@ -344,8 +379,12 @@ impl Desk {
         let user_number = self.shared.user_number(user);
         let added = store.user_add(user.as_str(), user_number);
         added.await.map_err(|fault| store_fault(&fault))?;
-        let kept = store.seal(user.as_str(), domain, SETTINGS, &Secret::new(sealed));
-        kept.await.map_err(|fault| store_fault(&fault))
+        let sealing = store.seal(user.as_str(), domain, SETTINGS, &Secret::new(sealed));
+        sealing.await.map_err(|fault| store_fault(&fault))?;
+        if let Some(courier) = &self.courier {
+            courier.has_blocked(user, kept.blocked());
+        }
+        Ok(())
     }
 
     /// Forgets what a user has set. To be called by one task at a time, with `changes` held.
