@@ -4,6 +4,7 @@
 //! hand.
 
 mod contacts;
+mod lasting;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
@@ -127,6 +128,7 @@ impl Domain {
         self.read_rules(outbox.domain());
         let _ = self.outbox.set(outbox);
         tokio::spawn(archive::keep_small(Arc::downgrade(self)));
+        tokio::spawn(lasting::restore(Arc::downgrade(self)));
         let domain = Arc::downgrade(self);
         tokio::spawn(async move {
             // Ends with the outbox.

@@ -221,6 +221,10 @@ pub trait Store: archives::Archives + contacts::Contacts + jobs::Jobs + Send + S
         name: &str,
     ) -> Later<Result<Option<Vec<u8>>, StoreFault>>;
 
+    /// Everything kept behind a gateway under a name that begins like this, with whose it is:
+    /// user, name, value.
+    fn kept_under(&self, gateway: &str, prefix: &str) -> Later<Result<Vec<KeptValue>, StoreFault>>;
+
     /// Keeps a secret, encrypted (ChaCha20-Poly1305, bound to user, gateway and name). An empty
     /// secret removes it.
     fn seal(
@@ -249,6 +253,9 @@ pub trait Store: archives::Archives + contacts::Contacts + jobs::Jobs + Send + S
     /// the same label as long as the key file lives.
     fn instance_key(&self, label: &str) -> [u8; 32];
 }
+
+/// A user, a name, and the value he keeps under it.
+pub type KeptValue = (String, String, Vec<u8>);
 
 /// What [`Store::spool_next`] answers: a number and its blob, or that there is none.
 pub type SpoolEntry = Result<Option<(u64, Vec<u8>)>, StoreFault>;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use isthmus::secret::Secret;
+use isthmus::store::KeptValue;
 use isthmus::store::archives::{Archives, Bounds, Filed, Kept, Looked, Stretch};
 use isthmus::store::contacts::{Contact, Contacts, Item};
 use isthmus::store::jobs::{
@@ -248,6 +249,19 @@ impl Store for MemoryStore {
         let key = format!("{user} {gateway} {name}");
         let value = self.state().kept.get(&key).cloned();
         self.later(Ok(value))
+    }
+
+    fn kept_under(&self, gateway: &str, prefix: &str) -> Later<Result<Vec<KeptValue>, StoreFault>> {
+        let state = self.state();
+        let kept = state.kept.iter().filter_map(|(key, value)| {
+            let mut words = key.splitn(3, ' ');
+            let (user, of, name) = (words.next()?, words.next()?, words.next()?);
+            let fits = of == gateway && name.starts_with(prefix);
+            fits.then(|| (user.to_owned(), name.to_owned(), value.clone()))
+        });
+        let kept = kept.collect();
+        drop(state);
+        self.later(Ok(kept))
     }
 
     fn seal(&self, _: &str, _: &str, _: &str, _: &Secret) -> Later<Result<(), StoreFault>> {

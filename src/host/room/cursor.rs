@@ -222,6 +222,9 @@ impl Room {
 
     /// Rows of the archive have come for a resource that enters.
     pub(crate) fn loaded(&mut self, base: &mut Base, jid: &str, until: i64, rows: &[Row]) {
+        if jid.is_empty() {
+            return self.looked_back(rows);
+        }
         let Some(at) = self
             .resources
             .iter()

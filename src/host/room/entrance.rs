@@ -68,10 +68,10 @@ impl Room {
         if !self.archive_known || base.link != crate::host::session::Link::Online {
             return;
         }
-        let nick = self
-            .resources
-            .first()
-            .map_or(base.facts.me.as_str(), |r| r.wished.as_str());
+        let wished = self.restored.as_ref().map(|it| it.nick.as_str());
+        let wished = wished.unwrap_or(base.facts.me.as_str());
+        let nick = self.resources.first();
+        let nick = nick.map_or(wished, |r| r.wished.as_str());
         let command = Command::Join {
             room: self.name.clone().into(),
             nick: nick.to_owned().into(),
@@ -132,7 +132,9 @@ impl Room {
             None => self.early = Vec::new(),
         }
         self.open_door();
-        if self.phase == Phase::Wanted && !self.resources.is_empty() {
+        self.look_back(base);
+        let wanted = !self.resources.is_empty() || self.leave_at.is_some();
+        if self.phase == Phase::Wanted && wanted {
             self.ask(base);
         }
     }
@@ -141,6 +143,7 @@ impl Room {
     /// was lost is told that he is out.
     pub(crate) fn refused(&mut self, base: &Base, fault: &Fault) {
         self.phase = Phase::Wanted;
+        self.not_let_in(fault);
         for resource in std::mem::take(&mut self.resources) {
             if resource.cursor == Cursor::Waiting {
                 self.turn_away(base, resource, fault);

@@ -14,7 +14,7 @@ use crate::host::session::{Base, Pending};
 const VANISHED: Duration = Duration::from_secs(300);
 
 /// How long a room is kept in which the user wants to stay without any resource: for good.
-const STAYS: Duration = Duration::from_secs(10 * 365 * 86_400);
+pub(super) const STAYS: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// The most of what was missed is as much as is shown.
 const MOST_MISSED: i64 = PAGE as i64;
@@ -74,6 +74,7 @@ impl Room {
             reason: reason.map(|reason| reason.to_owned().into()),
         };
         self.phase = Phase::Leaving;
+        self.entered = false;
         base.issue(
             command,
             Pending::Leave {
@@ -189,6 +190,7 @@ impl Room {
         }
         // Else they came back while we were leaving: they are asked for again.
         self.phase = Phase::Wanted;
+        self.entered &= matches!(left.why, Why::Quit | Why::Split);
         self.shadow = None;
         self.occupants = super::occupants::Occupants::new(base.names.clone());
     }

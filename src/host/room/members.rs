@@ -271,6 +271,7 @@ impl Room {
             self.tell_present(base, occupant);
         }
         self.phase = Phase::Inside;
+        self.entered = true;
     }
 
     /// The stream is up again: tells anew what may not have arrived.

@@ -23,6 +23,7 @@ mod entrance;
 mod exit;
 mod gap;
 mod identity;
+mod lasting;
 mod lists;
 mod members;
 mod occupants;
@@ -44,6 +45,7 @@ pub(crate) use self::admin::person;
 pub(crate) use self::cursor::{Cursor, HistoryWish};
 pub(crate) use self::entrance::Entrance;
 pub(crate) use self::identity::{Identity, OccupantId};
+use self::lasting::Restored;
 pub(crate) use self::lists::{Ban, answer_bans};
 use self::occupants::Occupants;
 pub(crate) use self::presence::{code, turn_stranger_out};
@@ -167,6 +169,10 @@ pub(crate) struct Room {
     asked_subjects: Vec<subject::Asked>,
     /// The newest messages, to find what bounced and what had arrived when the stream was cut.
     recent: std::collections::VecDeque<Recent>,
+    /// The network has let the user in and nobody put him out.
+    entered: bool,
+    /// What of its archive was shown before the program was started.
+    restored: Option<Restored>,
     /// When the last message was said, in milliseconds since 1970; 0: none is known of.
     last_said: i64,
     /// The network was away: what was said since this time was missed.
@@ -212,6 +218,8 @@ impl Room {
             identity,
             asked_subjects: Vec::new(),
             recent: std::collections::VecDeque::new(),
+            entered: false,
+            restored: None,
             last_said: 0,
             missed_since: None,
             gap: None,

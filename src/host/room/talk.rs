@@ -17,7 +17,7 @@ use crate::xmpp::ns;
 use crate::xmpp::write::{self, Head, Sender, StanzaName, Written, Xml};
 
 /// How many of the newest messages can be recognised when they bounce.
-const RECENT: usize = 256;
+pub(super) const RECENT: usize = 256;
 
 /// How much of what is said waits for an archive that is being opened.
 const EARLY: usize = 1000;

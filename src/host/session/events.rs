@@ -36,7 +36,10 @@ impl Sink for Session {
                 let altered = altered.as_deref();
                 self.echoed(tag, &keys, &Echo { key, altered });
             }
-            Event::Joined { room, asked, .. } => self.joined(&room, asked),
+            Event::Joined { room, asked, .. } => {
+                self.unsettled = true;
+                self.joined(&room, asked);
+            }
             Event::Names { room, some, last } => {
                 self.in_room(&room, |room, base| {
                     room.named(base, &some, last);
@@ -44,12 +47,14 @@ impl Sink for Session {
                         room.fill_gap(base);
                     }
                 });
+                self.unsettled |= last;
             }
             Event::Came { room, who, ranks } => {
                 self.in_room(&room, |room, base| room.came(base, &who, ranks));
             }
             Event::Left(left) => {
                 self.answer_for(left.room.as_deref(), left.by.as_deref(), &left.nicks);
+                self.unsettled |= left.nicks.iter().any(|nick| self.base.is_me(nick));
                 self.rooms.left(&self.base, &left);
             }
             Event::Renamed { from, to } => self.renamed(&from, &to),
@@ -238,6 +243,8 @@ impl Session {
     }
 
     fn online(&mut self, facts: Facts) {
+        self.nothing_told_of_moods();
+        self.unsettled = true;
         let before = std::mem::replace(&mut self.base.facts, facts);
         self.base.link = Link::Online;
         let me = self.base.facts.me.clone();
@@ -251,7 +258,10 @@ impl Session {
     }
 
     fn offline(&mut self, fault: &Fault, again: bool) {
-        let first = self.base.link == Link::Connecting;
+        self.unsettled = true;
+        // Where he stays in rooms it is not the first time.
+        let lasts = self.rooms.iter().any(|room| room.lasts(&self.base));
+        let first = self.base.link == Link::Connecting && !(lasts && again);
         self.base.link = if again { Link::Away } else { Link::Over };
         for tag in self.base.all_open() {
             let entrance = matches!(self.base.pending(tag), Some(Pending::Join { .. }));
@@ -299,6 +309,7 @@ impl Session {
                 }
             }
             (Pending::Join { room }, Err(fault)) => {
+                self.unsettled = true;
                 if let Some(room) = self.rooms.by_key(&room) {
                     room.refused(&self.base, &fault);
                 }
@@ -453,6 +464,7 @@ impl Session {
     }
 
     fn left_room(&mut self, key: &[u8]) {
+        self.unsettled = true;
         let Some(room) = self.rooms.by_key(key) else {
             return;
         };
@@ -466,6 +478,7 @@ impl Session {
     fn renamed(&mut self, from: &str, to: &str) {
         let mine = self.base.is_me(from);
         if mine {
+            self.unsettled = true;
             to.clone_into(&mut self.base.facts.me);
         }
         for room in self.rooms.iter_mut() {

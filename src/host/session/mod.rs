@@ -9,6 +9,7 @@
 //! `Online`: a lost connection, a restart and a first start are one path.
 
 mod acts;
+mod away;
 mod base;
 mod batch;
 mod clock;
@@ -18,6 +19,7 @@ mod heard;
 mod inquiry;
 mod invites;
 mod iq;
+pub(crate) mod lasting;
 mod listing;
 mod messages;
 mod pending;
@@ -64,6 +66,11 @@ pub(crate) struct Session {
     listing: Listing,
     /// Whom the gateway watches.
     watching: contacts::Watching,
+    /// What lasts, as it is on disk; `None`: not read yet.
+    lasting: Option<lasting::Wanted>,
+    /// What lasts, or whether the user is away, may have changed.
+    unsettled: bool,
+    moods: away::Moods,
     /// Private messages were exchanged: the session outlives its rooms.
     private: bool,
     /// When the session had a room last.
@@ -84,6 +91,9 @@ impl Session {
             held: heard::Held::default(),
             listing: Listing::default(),
             watching: contacts::Watching::default(),
+            lasting: None,
+            unsettled: false,
+            moods: away::Moods::default(),
             private: false,
             roomless: None,
         }
@@ -94,11 +104,22 @@ impl Session {
         let nothing = settings == Settings::default();
         self.base.settings = (!nothing).then(|| Box::new(settings));
         self.rooms.settings(&mut self.base);
+        self.unsettled = true;
     }
 
     /// The stream is up again: what may not have arrived is told anew.
     pub(crate) fn stream_up(&mut self, confirmed: Mark) {
         self.rooms.stream_up(&self.base, confirmed);
+    }
+
+    /// Does what follows from who is in which room now. Whether anything did.
+    fn settle(&mut self) -> bool {
+        let unsettled = std::mem::take(&mut self.unsettled);
+        if unsettled {
+            self.keep_wanted();
+            self.tell_mood();
+        }
+        unsettled
     }
 
     /// Gives memory back that is not in use: the session waits.

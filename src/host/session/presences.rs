@@ -48,6 +48,7 @@ impl Session {
                 "a nickname is needed: room@service/nickname",
             );
         };
+        self.shows(&incoming);
         let entrance = incoming.stanza.child("x", ns::MUC);
         let inside = self
             .rooms

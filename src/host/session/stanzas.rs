@@ -42,7 +42,10 @@ impl Session {
         }
         match stanza.kind() {
             StanzaKind::Message => self.message(incoming),
-            StanzaKind::Presence => self.presence(incoming),
+            StanzaKind::Presence => {
+                self.unsettled = true;
+                self.presence(incoming);
+            }
             StanzaKind::Iq => self.iq(incoming),
             _ => {}
         }

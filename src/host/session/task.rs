@@ -22,7 +22,7 @@ use isthmus_gateway::{Account, Close, Credit, Event, Settings, Sink, User};
 use tokio::time::Sleep;
 
 use super::messages::IN_FLIGHT;
-use super::{Base, Link, Session};
+use super::{Base, Link, Session, lasting};
 use crate::component::Level;
 use crate::host::contact::account_of;
 use crate::host::domain::{Domain, Place};
@@ -98,6 +98,8 @@ pub(crate) struct SessionTask {
     account: Registered,
     /// Stanzas wait until they are known: who sets something and then acts finds it set.
     settings: Setting,
+    /// What lasts on this network, until it has been read.
+    wanted: Option<Later<Result<Option<Vec<u8>>, StoreFault>>>,
     inbox: Arc<Inbox>,
     place: Place,
     stage: Stage,
@@ -111,12 +113,17 @@ impl SessionTask {
     pub(crate) fn new(session: Session, user: User, inbox: Arc<Inbox>, place: Place) -> Self {
         let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
         let settings = Setting::Asked(asked(&session.base));
+        let base = &session.base;
+        let name = lasting::document(&base.network);
+        let domain = base.outbox.domain();
+        let wanted = base.shared.store.kept(base.user.as_str(), domain, &name);
         Self {
             session,
             network: None,
             user,
             account: Registered::Unasked,
             settings,
+            wanted: Some(wanted),
             inbox,
             place,
             stage: Stage::Open,
@@ -132,6 +139,7 @@ impl SessionTask {
         self.session.base.now_ms = now_ms();
         self.notices();
         self.settings(cx, now);
+        self.restore(cx);
         let mut progress = self.stanzas(cx);
         self.session.tick();
         progress |= self.drive(cx, now)?;
@@ -141,6 +149,9 @@ impl SessionTask {
         progress |= self.session.rooms.advance(&mut self.session.base);
         // The last room may be gone by now: from here on the session's own end is a deadline.
         self.session.tick();
+        if self.stage == Stage::Open {
+            progress |= self.session.settle();
+        }
         match self.stage {
             Stage::Closing { until } if until <= now => None,
             Stage::Closing { .. } if self.network.is_none() => None,
@@ -182,6 +193,9 @@ impl SessionTask {
                 (_, true) => "you have removed your registration",
                 _ => "those who run this gateway have ended your session",
             };
+            if notices.unregistered {
+                self.session.forget_wanted();
+            }
             self.session.abandon(text);
             self.session.farewell(false, text);
             self.place.close();
@@ -212,6 +226,18 @@ impl SessionTask {
         self.session.settings(settings);
     }
 
+    /// Takes up again what lasts, when it and the settings have been read.
+    fn restore(&mut self, cx: &mut Context<'_>) {
+        let known = matches!(self.settings, Setting::Known);
+        let Some(wanted) = self.wanted.as_mut().filter(|_| known) else {
+            return;
+        };
+        if let Poll::Ready(kept) = wanted.as_mut().poll(cx) {
+            self.wanted = None;
+            self.session.restore(&lasting::read(kept));
+        }
+    }
+
     fn close(&mut self, why: Close) {
         self.stage = Stage::Closing {
             until: self.session.base.now + CLOSING,
@@ -222,7 +248,10 @@ impl SessionTask {
     }
 
     fn stanzas(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.stage != Stage::Open || matches!(self.settings, Setting::Asked(_)) {
+        if self.stage != Stage::Open
+            || matches!(self.settings, Setting::Asked(_))
+            || self.wanted.is_some()
+        {
             self.inbox.register(cx);
             return false;
         }

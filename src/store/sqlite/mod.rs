@@ -227,6 +227,15 @@ impl Store for SqliteStore {
         self.ask(move |db| sql::users(db, &gateway).map_err(|e| sql::fault(&e)))
     }
 
+    fn kept_under(
+        &self,
+        gateway: &str,
+        prefix: &str,
+    ) -> Later<Result<Vec<super::KeptValue>, StoreFault>> {
+        let (gateway, prefix) = (gateway.to_owned(), prefix.to_owned());
+        self.ask(move |db| sql::kept_under(db, &gateway, &prefix).map_err(|e| sql::fault(&e)))
+    }
+
     fn seal(
         &self,
         user: &str,

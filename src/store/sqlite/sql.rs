@@ -226,6 +226,23 @@ pub(super) fn users(db: &Connection, gateway: &str) -> rusqlite::Result<Vec<Stri
     users.collect()
 }
 
+pub(super) fn kept_under(
+    db: &Connection,
+    gateway: &str,
+    prefix: &str,
+) -> rusqlite::Result<Vec<crate::store::KeptValue>> {
+    let mut select = db.prepare_cached(
+        "SELECT user.jid, kept.name, kept.value FROM kept JOIN user ON user.id = kept.user \
+         JOIN gateway ON gateway.id = kept.gateway \
+         WHERE gateway.domain = ?1 AND substr(kept.name, 1, length(?2)) = ?2 \
+         ORDER BY user.jid, kept.name",
+    )?;
+    let rows = select.query_map([gateway, prefix], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    })?;
+    rows.collect()
+}
+
 pub(super) fn set_sealed(
     db: &Connection,
     owner: &Owner,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use isthmus::secret::Secret;
+use isthmus::store::KeptValue;
 use isthmus::store::archives::{Archives, Bounds, Filed, Kept, Looked, Stretch};
 use isthmus::store::contacts::{Contact, Contacts, Item};
 use isthmus::store::jobs::{
@@ -320,6 +321,10 @@ impl Store for Mortal {
         name: &str,
     ) -> Later<Result<Option<Vec<u8>>, StoreFault>> {
         self.read(|store| store.kept(user, gateway, name))
+    }
+
+    fn kept_under(&self, gateway: &str, prefix: &str) -> Later<Result<Vec<KeptValue>, StoreFault>> {
+        self.read(|store| store.kept_under(gateway, prefix))
     }
 
     fn seal(
