@@ -139,12 +139,6 @@ impl Run {
     }
 
     async fn start(&mut self, kind: &str, settings: &str) -> Result<(), Fault> {
-        // Once more: the program is restarted.
-        if let Some(served) = self.served.take() {
-            served.drain().await;
-            self.receive();
-            self.stanzas.clear();
-        }
         let mut settings: serde_json::Value =
             serde_json::from_str(settings).map_err(|it| fault(it.to_string()))?;
         let gateway: Arc<dyn Gateway> = match kind {
@@ -170,21 +164,6 @@ impl Run {
             _ => return Err(fault(format!("{kind}: there is no such gateway"))),
         };
         self.domain = format!("{kind}.example.org");
-        let store = match self.store.clone() {
-            Some(store) => store,
-            None => self.open_store()?,
-        };
-        let shared = Arc::new(Shared::new(store, self.limits.clone()));
-        if !self.archive {
-            shared.set_archiving(Archiving {
-                off: vec![self.domain.clone()],
-                ..Archiving::default()
-            });
-        }
-        self.serve(gateway, &shared).await
-    }
-
-    fn open_store(&mut self) -> Result<Arc<dyn Store>, Fault> {
         // The store waits for the disk at every commit: where there is a disk in memory, use that.
         let memory = std::path::Path::new("/dev/shm");
         let dir = match memory.is_dir() {
@@ -197,14 +176,13 @@ impl Run {
         self._dir = Some(dir);
         let store: Arc<dyn Store> = Arc::new(store);
         self.store = Some(Arc::clone(&store));
-        Ok(store)
-    }
-
-    async fn serve(
-        &mut self,
-        gateway: Arc<dyn Gateway>,
-        shared: &Arc<Shared>,
-    ) -> Result<(), Fault> {
+        let shared = Arc::new(Shared::new(store, self.limits.clone()));
+        if !self.archive {
+            shared.set_archiving(Archiving {
+                off: vec![self.domain.clone()],
+                ..Archiving::default()
+            });
+        }
         let (dial, mut ends) = wire::Component::new();
         let allow = BareJid::parse("example.org").map_err(|it| fault(it.to_string()))?;
         let admin = BareJid::parse("admin@example.org").map_err(|it| fault(it.to_string()))?;
@@ -214,7 +192,7 @@ impl Run {
             access: Access::new(&[allow], &[admin]),
             dial: Some(dial),
         };
-        self.served = Some(Served::start(service, shared));
+        self.served = Some(Served::start(service, &shared));
         let end = ends
             .recv()
             .await
