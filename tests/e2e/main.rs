@@ -19,6 +19,7 @@ mod face;
 mod hostile;
 mod import;
 mod kill;
+mod lasting;
 mod paste;
 mod plugin;
 mod registration;
