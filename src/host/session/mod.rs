@@ -24,6 +24,7 @@ mod listing;
 mod messages;
 mod pending;
 mod presences;
+mod reads;
 mod stanzas;
 mod task;
 mod typed;
