@@ -14,7 +14,8 @@ use tokio::sync::watch;
 use crate::component::{ComponentConfig, Tls};
 use crate::config::{self, Allowed, Config, GatewayConfig, ServerTls};
 use crate::host::{
-    Access, Archiving, Attachments, Corrections, FileSettings, Files, Limits, Shared, serve_files,
+    Access, Archiving, Attachments, Corrections, FileSettings, Files, Limits, Public, Shared,
+    Transmission, serve_files,
 };
 use crate::registry;
 use crate::serve::{Served, Service};
@@ -73,13 +74,14 @@ pub async fn run(
     let shared = Shared::new(Arc::clone(&store), limits(&config))
         .with_attachments(attachments)
         .with_corrections(corrections(&config))
+        .with_public(public(&config))
         .with_files(Files::new(files(&config)));
     let shared = Arc::new(shared);
     shared.set_archiving(archiving(&config));
     serve_own_files(&config, &shared, shutdown.clone()).await?;
     let mut services = Vec::with_capacity(config.gateways.len());
     for gateway in &config.gateways {
-        let service = service(&config, gateway).await?;
+        let service = service(&config, gateway, store.as_ref()).await?;
         services.push((gateway.name.clone(), service));
     }
     let served: Vec<(String, Served)> = services
@@ -178,6 +180,21 @@ fn corrections(config: &Config) -> Corrections {
     }
 }
 
+fn public(config: &Config) -> Public {
+    let told = config.gateways.iter().filter_map(|gateway| {
+        let transmission = match gateway.transmission? {
+            config::Transmission::Plain => Transmission::Plain,
+            config::Transmission::Encrypted => Transmission::Encrypted,
+            config::Transmission::EndToEnd => Transmission::EndToEnd,
+        };
+        Some((gateway.domain.clone(), transmission))
+    });
+    Public {
+        contacts: config.contact.0.clone(),
+        transmission: told.collect(),
+    }
+}
+
 fn archiving(config: &Config) -> Archiving {
     let off = config.gateways.iter().filter(|gateway| !gateway.archive);
     Archiving {
@@ -201,7 +218,11 @@ fn access(gateway: &GatewayConfig) -> Access {
     Access::new(&allow, &gateway.admins)
 }
 
-async fn service(config: &Config, gateway: &GatewayConfig) -> Result<Service, RunFault> {
+async fn service(
+    config: &Config,
+    gateway: &GatewayConfig,
+    store: &dyn Store,
+) -> Result<Service, RunFault> {
     let fault = |text: String| RunFault::Gateway {
         name: gateway.name.clone(),
         text,
@@ -219,12 +240,13 @@ async fn service(config: &Config, gateway: &GatewayConfig) -> Result<Service, Ru
     if let Some(tls) = &server.tls {
         component.tls = Some(client_tls(tls).map_err(|error| fault(error.to_string()))?);
     }
+    let access = access(gateway).ruled(store, &gateway.domain).await;
     Ok(Service {
         gateway: registry::build(gateway, folder(config))
             .await
             .map_err(fault)?,
         component,
-        access: access(gateway),
+        access: access.map_err(fault)?,
         dial: None,
     })
 }

@@ -116,6 +116,13 @@ pub const XEPS: &[Xep] = &[
         "host/command/admin.rs",
     ),
     xep(
+        157,
+        "1.1.1",
+        true,
+        "`[contact]` of the configuration, at the gateway's domain",
+        "host/about.rs",
+    ),
+    xep(
         184,
         "1.4.0",
         true,
@@ -299,6 +306,13 @@ pub const XEPS: &[Xep] = &[
         false,
         "both ways where the network knows what is answered; elsewhere by name or quote",
         "host/chat/text.rs",
+    ),
+    xep(
+        504,
+        "0.1.0",
+        false,
+        "of the gateway itself, and that its network tells none; without backups, terms and places",
+        "host/about.rs",
     ),
 ];
 

@@ -87,6 +87,17 @@ pub(super) fn parent(domain: &str) -> Option<String> {
     Some(rest.to_owned())
 }
 
+/// A URI: a scheme (RFC 3986 §3.1) and something behind it.
+pub(super) fn uri(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once(':')?;
+    let named = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let good = |c: char| !c.is_whitespace() && !c.is_control();
+    (named && !rest.is_empty() && rest.chars().all(good)).then(|| text.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

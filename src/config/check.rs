@@ -14,7 +14,7 @@ use super::reader::{Notes, Reader, found, kind, quoted, split};
 use super::{
     Allowed, ArchiveConfig, AttachmentsConfig, Config, Corrections, GatewayConfig, GatewayKind,
     Key, Limits, LogConfig, LogFormat, Problems, ServerConfig, ServerTls, Settings, StoreConfig,
-    address,
+    address, told,
 };
 use crate::secret::Secret;
 use crate::xmpp::BareJid;
@@ -76,6 +76,7 @@ struct Draft {
     allow: Option<Vec<Allowed>>,
     admins: Vec<BareJid>,
     archive: bool,
+    transmission: Option<super::Transmission>,
     server: Option<(String, u16)>,
     secret: Option<Secret>,
     settings: Json,
@@ -91,6 +92,7 @@ impl Check<'_> {
         let archive = root.table("archive").unwrap_or(&empty);
         let log = root.table("log").unwrap_or(&empty);
         let messages = root.table("messages").unwrap_or(&empty);
+        let contact = root.table("contact").unwrap_or(&empty);
         let limits = root.table("limits").unwrap_or(&empty);
         let attachments = root.table("attachments").unwrap_or(&empty);
         let gateways = root.table("gateway");
@@ -100,6 +102,7 @@ impl Check<'_> {
         let archive = self.archive(archive);
         let log = self.log(log);
         let corrections = self.corrections(messages);
+        let contact = told::contact(self.notes, contact);
         let limits = self.limits(limits);
         let attachments = self.attachments(attachments);
         let drafts = self.gateways(gateways);
@@ -115,6 +118,7 @@ impl Check<'_> {
             archive,
             log: log?,
             corrections: corrections?,
+            contact,
             limits,
             attachments,
             gateways,
@@ -404,6 +408,7 @@ impl Check<'_> {
         );
         let admins = reader.list("admins", "a JID without resource", address::bare_jid);
         let archive = !dict.contains_key("archive") || reader.boolean("archive");
+        let transmission = told::transmission(&mut reader);
         let server = reader.parsed("server", ENDPOINT, address::endpoint);
         let secret = self.secret(&mut reader);
         let rest = reader.rest().map(|(key, value)| (key.clone(), value));
@@ -427,6 +432,7 @@ impl Check<'_> {
             allow,
             admins: admins.unwrap_or_default(),
             archive,
+            transmission,
             server,
             secret,
             settings,
@@ -533,6 +539,7 @@ fn gateway(draft: Draft, shared: &Shared, server_domain: &str) -> Option<Gateway
         allow: draft.allow.unwrap_or_else(everyone),
         admins: draft.admins,
         archive: draft.archive,
+        transmission: draft.transmission,
         component: ServerConfig {
             host,
             port,

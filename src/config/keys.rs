@@ -110,6 +110,52 @@ pub(super) const MESSAGES: &[Key] = &[Key {
     example: "corrections = \"text\"",
 }];
 
+/// `[contact]`, as XEP-0157 names what addresses are for.
+pub(super) const CONTACT: &[Key] = &[
+    Key {
+        key: "abuse",
+        default: "[]",
+        doc: "Where users complain of abuse: URIs. All of this table is shown to users (XEP-0157).",
+        example: "abuse = [\"mailto:abuse@example.org\"]",
+    },
+    Key {
+        key: "admin",
+        default: "[]",
+        doc: "Where those who run it can be reached.",
+        example: "admin = [\"mailto:admin@example.org\", \"xmpp:admin@example.org\"]",
+    },
+    Key {
+        key: "feedback",
+        default: "[]",
+        doc: "Where opinions go.",
+        example: "feedback = [\"mailto:feedback@example.org\"]",
+    },
+    Key {
+        key: "sales",
+        default: "[]",
+        doc: "Where one asks what it costs.",
+        example: "sales = [\"mailto:sales@example.org\"]",
+    },
+    Key {
+        key: "security",
+        default: "[]",
+        doc: "Where weaknesses of its security are reported.",
+        example: "security = [\"https://example.org/security\"]",
+    },
+    Key {
+        key: "status",
+        default: "[]",
+        doc: "Where it is said what works and what does not.",
+        example: "status = [\"https://status.example.org\"]",
+    },
+    Key {
+        key: "support",
+        default: "[]",
+        doc: "Where one gets help.",
+        example: "support = [\"xmpp:help@rooms.example.org?join\"]",
+    },
+];
+
 /// `[limits]`.
 pub(super) const LIMITS: &[Key] = &[
     Key {
@@ -264,6 +310,13 @@ pub(super) const GATEWAY: &[Key] = &[
         example: "archive = false",
     },
     Key {
+        key: "transmission",
+        default: "",
+        doc: "What users are told of the way to the network (XEP-0504): \"plain\", \"encrypted\"\n\
+              (TLS to its servers) or \"e2e\"; without it nothing is told.",
+        example: "transmission = \"encrypted\"",
+    },
+    Key {
         key: "admins",
         default: "[]",
         doc: "JIDs of those who may administer it. Live.",
@@ -296,6 +349,7 @@ pub(super) const TABLES: &[(&str, &[Key])] = &[
     ("archive", ARCHIVE),
     ("log", LOG),
     ("messages", MESSAGES),
+    ("contact", CONTACT),
     ("limits", LIMITS),
     ("attachments", ATTACHMENTS),
 ];

@@ -14,10 +14,12 @@ mod reader;
 mod reload;
 mod sample;
 mod summary;
+mod told;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -45,6 +47,8 @@ pub struct Config {
     pub log: LogConfig,
     /// How corrections are told where a network has none.
     pub corrections: Corrections,
+    /// Where those who run it can be reached.
+    pub contact: ContactConfig,
     /// How much of the archives is kept.
     pub archive: ArchiveConfig,
     /// Bounds on what a peer can make us hold.
@@ -87,6 +91,21 @@ pub enum LogFormat {
     Human,
     /// One JSON object a line.
     Json,
+}
+
+/// `[contact]`: URIs by what they are for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContactConfig(pub BTreeMap<&'static str, Vec<String>>);
+
+/// `transmission` of a gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transmission {
+    /// Not encrypted.
+    Plain,
+    /// Encrypted to the network's servers.
+    Encrypted,
+    /// Encrypted to who receives it.
+    EndToEnd,
 }
 
 /// `messages.corrections`.
@@ -159,6 +178,8 @@ pub struct GatewayConfig {
     pub admins: Vec<BareJid>,
     /// What is said is archived.
     pub archive: bool,
+    /// How its network is reached, as far as users are told.
+    pub transmission: Option<Transmission>,
     /// Its connection to the XMPP server.
     pub component: ServerConfig,
     /// The kind's own keys, already checked by the kind.

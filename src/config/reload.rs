@@ -32,6 +32,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     note("log.level", old.log.level == new.log.level, true);
     let same = old.corrections == new.corrections;
     note("messages.corrections", same, false);
+    note("contact", old.contact == new.contact, false);
     note("attachments", old.attachments == new.attachments, false);
     note("limits", old.limits == new.limits, true);
     note("archive", old.archive == new.archive, true);
@@ -75,6 +76,8 @@ fn gateway(
     note(&format!("{path}.allow"), was.allow == is.allow, true);
     note(&format!("{path}.admins"), was.admins == is.admins, true);
     note(&format!("{path}.archive"), was.archive == is.archive, true);
+    let same = was.transmission == is.transmission;
+    note(&format!("{path}.transmission"), same, false);
     note(&format!("{path}.domain"), was.domain == is.domain, false);
     note(&format!("{path}.kind"), was.kind == is.kind, false);
     let (a, b) = (&was.component, &is.component);

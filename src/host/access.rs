@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::Store;
 use crate::xmpp::jid::BareJid;
 
 /// Who may use a gateway, and who runs it.
@@ -54,6 +55,23 @@ impl Access {
         }
     }
 
+    /// With the rules that were kept for the gateway of this domain. They are read before it
+    /// serves, so that nobody who is locked out slips in with the first stanzas.
+    ///
+    /// # Errors
+    ///
+    /// In words, where they cannot be read: without them it would serve whom it must not.
+    pub async fn ruled(self, store: &dyn Store, domain: &str) -> Result<Self, String> {
+        let kept = store.kept("", domain, Rules::NAME).await;
+        let kept = kept.map_err(|fault| format!("the rules of access cannot be read: {fault}"))?;
+        let Some(kept) = kept else {
+            return Ok(self);
+        };
+        let rules = serde_json::from_slice(&kept)
+            .map_err(|error| format!("the rules of access cannot be read: {error}"))?;
+        Ok(self.with_rules(Arc::new(rules)))
+    }
+
     /// With rules beside the configuration.
     pub(crate) fn with_rules(&self, rules: Arc<Rules>) -> Self {
         Self {
@@ -94,6 +112,23 @@ mod tests {
 
     fn jid(text: &str) -> BareJid {
         BareJid::parse(text).expect("a JID")
+    }
+
+    #[tokio::test]
+    async fn rules_that_were_kept_hold_from_the_first_stanza_on_and_broken_ones_are_an_error() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = crate::store::SqliteStore::open(&dir.path().join("db")).expect("a store");
+        let access = Access::new(&[jid("example.org")], &[]);
+        let without = access.clone().ruled(&store, "irc.example.org").await;
+        assert_eq!(without, Ok(access.clone()));
+        let kept = br#"{"black":["b@example.org"]}"#.to_vec();
+        store.keep("", "irc.example.org", Rules::NAME, Some(kept));
+        let ruled = access.clone().ruled(&store, "irc.example.org").await;
+        assert!(!ruled.expect("readable").admits(&jid("b@example.org")));
+        let elsewhere = access.clone().ruled(&store, "sms.example.org").await;
+        assert!(elsewhere.expect("none").admits(&jid("b@example.org")));
+        store.keep("", "irc.example.org", Rules::NAME, Some(b"{".to_vec()));
+        assert!(access.ruled(&store, "irc.example.org").await.is_err());
     }
 
     #[test]

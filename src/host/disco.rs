@@ -5,7 +5,8 @@ use isthmus_gateway::{Address, Caps, Gateway, Identity, Kind, RoomFlags};
 use crate::component::Outbox;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
-use crate::host::{caps, chat, command, desk};
+use crate::host::shared::Shared;
+use crate::host::{about, caps, chat, command, desk};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
@@ -61,7 +62,38 @@ pub(crate) fn of_gateway(gateway: &dyn Gateway) -> (Vec<Identity>, Vec<&'static 
     (manifest.identities.clone(), features)
 }
 
-/// Answers disco#info. `archived`: what is said is.
+/// Answers disco#info of the gateway itself, by its caps node, too.
+pub(crate) fn itself(
+    outbox: &Outbox,
+    gateway: &dyn Gateway,
+    shared: &Shared,
+    origin: &Origin,
+    node: Option<&str>,
+) {
+    let (identities, features) = of_gateway(gateway);
+    let forms = about::forms(gateway, shared, outbox.domain());
+    let ours = |node: &str| {
+        node.strip_prefix(caps::NODE)
+            .and_then(|rest| rest.strip_prefix('#'))
+            == Some(&caps::hash(&identities, &features, &forms))
+    };
+    if node.is_some_and(|node| !ours(node)) {
+        return origin.error(outbox, Condition::ItemNotFound, "there is no such node");
+    }
+    origin.result(outbox, |xml| {
+        xml.start_ns("query", ns::DISCO_INFO);
+        if let Some(node) = node {
+            xml.attr("node", node);
+        }
+        write(xml, &identities, &features);
+        for form in &forms {
+            form.write(xml);
+        }
+        xml.end();
+    });
+}
+
+/// Answers disco#info of what is not the gateway itself. `archived`: what is said is.
 pub(crate) fn info(
     outbox: &Outbox,
     gateway: &dyn Gateway,
@@ -85,14 +117,7 @@ pub(crate) fn info(
         }
     }
     let (identities, mut features) = of_gateway(gateway);
-    let ours = |node: &str| {
-        to.kind == Kind::Gateway
-            && node
-                .strip_prefix(caps::NODE)
-                .and_then(|rest| rest.strip_prefix('#'))
-                == Some(&caps::hash(&identities, &features))
-    };
-    if node.is_some_and(|node| !ours(node)) {
+    if node.is_some() {
         return origin.error(outbox, Condition::ItemNotFound, "there is no such node");
     }
     let archive: &[&'static str] = match archived && !full {
@@ -101,9 +126,6 @@ pub(crate) fn info(
     };
     origin.result(outbox, |xml| {
         xml.start_ns("query", ns::DISCO_INFO);
-        if let Some(node) = node {
-            xml.attr("node", node);
-        }
         match to.kind {
             Kind::Gateway => write(xml, &identities, &features),
             // What is asked of the gateway itself is not asked of a network.

@@ -21,6 +21,7 @@ use super::asker::Asker;
 use super::contact::Hub;
 use super::courier::CourierHost;
 use super::desk::Desk;
+use super::disco;
 use super::inbox::Inbox;
 use super::names::Names;
 use super::own::OwnUplink;
@@ -125,7 +126,6 @@ impl Domain {
         let courier = self.courier.get().cloned();
         let desk = Desk::new(gateway, shared, outbox.clone(), hub, courier, domain);
         let _ = self.desk.set(Arc::new(desk));
-        self.read_rules(outbox.domain());
         let _ = self.outbox.set(outbox);
         tokio::spawn(archive::keep_small(Arc::downgrade(self)));
         tokio::spawn(lasting::restore(Arc::downgrade(self)));
@@ -210,24 +210,6 @@ impl Domain {
                 inbox.notify(|notices| notices.refused = true);
             }
         }
-    }
-
-    /// Takes the rules that were kept.
-    fn read_rules(self: &Arc<Self>, domain: &str) {
-        let kept = self.shared.store.kept("", domain, Rules::NAME);
-        let domain = Arc::downgrade(self);
-        tokio::spawn(async move {
-            let rules = match kept.await {
-                Ok(None) => return,
-                Ok(Some(kept)) => serde_json::from_slice(&kept).map_err(|it| it.to_string()),
-                Err(fault) => Err(fault.to_string()),
-            };
-            match (rules, domain.upgrade()) {
-                (Ok(rules), Some(domain)) => domain.set_rules(rules),
-                (Err(error), _) => tracing::error!(error, "rules of access cannot be read"),
-                (Ok(_), None) => {}
-            }
-        });
     }
 
     /// Whether this user runs the gateway.
@@ -532,6 +514,10 @@ impl Domain {
         };
         let get = stanza.kind_attr().as_deref() == Some("get");
         if !desk.is_some_and(|desk| desk.iq(&origin, asker(desk), get, payload)) {
+            if get && to.kind == Kind::Gateway && payload.is("query", ns::DISCO_INFO) {
+                let node = payload.attr("node");
+                return disco::itself(outbox, &*self.gateway, &self.shared, &origin, node);
+            }
             let archived = self.shared.archives(outbox.domain());
             service::answer(outbox, &*self.gateway, &origin, &to, get, payload, archived);
         }

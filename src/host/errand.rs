@@ -3,9 +3,13 @@
 //!
 //! The answer has a deadline; the work has none. What was begun at the store is carried through,
 //! and who was told `remote-server-timeout` was told that the outcome is not known.
+//!
+//! A gateway has so many places for requests under way, and each user a share of them: who asks
+//! faster than he is answered hears `resource-constraint`, and nobody else notices.
 
+use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use isthmus_gateway::{Fault, FaultKind};
@@ -24,6 +28,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Requests that may wait at a time, per gateway.
 const WAITING: usize = 256;
+
+/// Those of one user (bare JID) among them.
+const SHARE: usize = 16;
 
 /// How a request ends.
 #[derive(Debug)]
@@ -76,6 +83,53 @@ impl Done {
 pub(crate) struct Errands {
     outbox: Outbox,
     places: Arc<Semaphore>,
+    shares: Arc<Shares>,
+}
+
+/// How many requests of each user are under way; who has none is not in it.
+#[derive(Default)]
+struct Shares(Mutex<HashMap<Box<str>, usize>>);
+
+impl Shares {
+    /// One more request of who asks from this JID, unless his share is used up.
+    fn take(self: &Arc<Self>, peer: &str) -> Option<Share> {
+        let user = peer.split('/').next().unwrap_or_default();
+        let mut taken = self.taken();
+        match taken.get_mut(user) {
+            Some(of_his) if *of_his >= SHARE => return None,
+            Some(of_his) => *of_his += 1,
+            None => {
+                taken.insert(user.into(), 1);
+            }
+        }
+        Some(Share {
+            of: Arc::clone(self),
+            user: user.into(),
+        })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<Box<str>, usize>> {
+        // A count is changed at once or not at all.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in a user's share, given back when it is dropped.
+struct Share {
+    of: Arc<Shares>,
+    user: Box<str>,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut taken = self.of.taken();
+        if let Some(of_his) = taken.get_mut(&self.user) {
+            *of_his -= 1;
+            if *of_his == 0 {
+                taken.remove(&self.user);
+            }
+        }
+    }
 }
 
 impl Errands {
@@ -84,6 +138,7 @@ impl Errands {
         Self {
             outbox,
             places: Arc::new(Semaphore::new(WAITING)),
+            shares: Arc::default(),
         }
     }
 
@@ -92,11 +147,13 @@ impl Errands {
     where
         W: Future<Output = Done> + Send + 'static,
     {
+        let share = self.shares.take(&origin.peer);
         let mut owed = Owed {
             origin: Some(origin),
             outbox: self.outbox.clone(),
         };
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let (Some(share), Ok(place)) = (share, place) else {
             return owed.pay(Answer::Fault(Fault::new(FaultKind::Full, "")));
         };
         tokio::spawn(async move {
@@ -108,6 +165,8 @@ impl Errands {
                     work.await
                 }
             };
+            // Who hears the answer may ask again.
+            drop(share);
             owed.pay(done.answer);
             if let Some(then) = done.then {
                 then(&owed.outbox);
@@ -199,11 +258,15 @@ mod tests {
     use crate::xmpp::stream::{Frame, Limits, Splitter};
 
     fn origin(id: &str) -> Origin {
+        origin_of("juliet", id)
+    }
+
+    fn origin_of(user: &str, id: &str) -> Origin {
         let mut splitter = Splitter::new(Limits::default());
         let text = format!(
             "<stream:stream xmlns='jabber:component:accept' \
              xmlns:stream='http://etherx.jabber.org/streams'>\
-             <iq from='juliet@example.org/phone' to='loop.example.org' type='get' id='{id}'/>"
+             <iq from='{user}@example.org/phone' to='loop.example.org' type='get' id='{id}'/>"
         );
         splitter.buffer().extend_from_slice(text.as_bytes());
         loop {
@@ -248,12 +311,53 @@ mod tests {
     #[tokio::test]
     async fn a_full_waiting_room_answers_resource_constraint() {
         let (errands, mut tap) = errands();
-        for _ in 0..WAITING {
-            errands.run(origin("a"), std::future::pending());
+        for user in 0..WAITING {
+            let origin = origin_of(&format!("user{user}"), "a");
+            errands.run(origin, std::future::pending());
         }
         errands.run(origin("b"), std::future::pending());
         let answer = tap.read();
         assert!(answer.contains("resource-constraint"), "{answer}");
         assert_eq!(answer.matches("<iq").count(), 1, "{answer}");
+    }
+
+    #[tokio::test]
+    async fn who_has_his_share_under_way_leaves_places_to_others() {
+        let (errands, mut tap) = errands();
+        let done = Arc::new(tokio::sync::Notify::new());
+        for _ in 0..SHARE {
+            let done = Arc::clone(&done);
+            errands.run(origin("a"), async move {
+                done.notified().await;
+                Done::with(Answer::Result(None))
+            });
+        }
+        errands.run(origin("b"), async { Done::with(Answer::Result(None)) });
+        let answer = tap.read();
+        assert!(answer.contains("resource-constraint"), "{answer}");
+        assert_eq!(answer.matches("<iq").count(), 1, "{answer}");
+        errands.run(origin_of("romeo", "c"), async {
+            Done::with(Answer::Result(None))
+        });
+        let mut answer = tap.read();
+        while answer.is_empty() {
+            tap.stirred().await;
+            answer = tap.read();
+        }
+        assert!(answer.contains("type='result'"), "{answer}");
+        done.notify_one();
+        let mut answer = tap.read();
+        while answer.is_empty() {
+            tap.stirred().await;
+            answer = tap.read();
+        }
+        errands.run(origin("d"), async { Done::with(Answer::Result(None)) });
+        let mut answer = tap.read();
+        while answer.is_empty() {
+            tap.stirred().await;
+            answer = tap.read();
+        }
+        assert!(answer.contains("type='result'"), "{answer}");
+        assert_eq!(errands.shares.taken().len(), 1, "only who has some is kept");
     }
 }

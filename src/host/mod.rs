@@ -8,10 +8,12 @@
 //!   subscriptions) and `command`; `errand` answers it, once, when the answer is there.
 //! * `attachment` carries files both ways; `asker` asks other servers.
 //! * `setting` keeps what users set; `words` is what the host says, in their language.
+//! * `about` tells who runs the gateway and what becomes of data.
 //! * One XEP, one file: `disco`, `caps`, `ping`, `version`, `delay`, `form`.
 //!
 //! Not here: bytes and streams (`component`), what a foreign network says (`gateways/`).
 
+mod about;
 mod access;
 mod archive;
 mod asker;
@@ -49,6 +51,7 @@ mod table;
 mod version;
 mod words;
 
+pub use self::about::{Public, Transmission};
 pub use self::access::Access;
 pub use self::attachment::{FileSettings, Files, serve as serve_files};
 pub use self::chat::Corrections;

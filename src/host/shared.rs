@@ -8,6 +8,7 @@ use std::time::Duration;
 use isthmus_gateway::{User, UserId};
 use siphasher::sip::SipHasher13;
 
+use super::about::Public;
 use super::attachment::Files;
 use super::chat::Corrections;
 use super::courier::Attachments;
@@ -86,6 +87,7 @@ pub struct Shared {
     limits: RwLock<Arc<Limits>>,
     archiving: RwLock<Arc<Archiving>>,
     corrections: Corrections,
+    public: Public,
     queue: Tuning,
     attachments: Option<Arc<Attachments>>,
     files: Option<Arc<Files>>,
@@ -110,6 +112,7 @@ impl Shared {
             limits: RwLock::new(Arc::new(limits)),
             archiving: RwLock::default(),
             corrections: Corrections::default(),
+            public: Public::default(),
             queue: Tuning::default(),
             attachments: None,
             files: None,
@@ -165,6 +168,18 @@ impl Shared {
     pub fn with_corrections(mut self, corrections: Corrections) -> Self {
         self.corrections = corrections;
         self
+    }
+
+    /// With what is told of the operator and his gateways.
+    #[must_use]
+    pub fn with_public(mut self, public: Public) -> Self {
+        self.public = public;
+        self
+    }
+
+    /// What is told of the operator and his gateways.
+    pub(crate) fn public(&self) -> &Public {
+        &self.public
     }
 
     /// How corrections are told where a network has none.

@@ -46,6 +46,12 @@ namespaces! {
     MUC_DIRECT_INVITE = "jabber:x:conference";
     /// Service administration (XEP-0133).
     ADMIN = "http://jabber.org/protocol/admin";
+    /// Addresses of those who run a service (XEP-0157).
+    SERVERINFO = "http://jabber.org/network/serverinfo";
+    /// Data policy (XEP-0504).
+    DATA_POLICY = "urn:xmpp:data-policy:0";
+    /// Data policy: what policies of foreign services begin with (XEP-0504).
+    DATA_POLICY_SCOPE = "urn:xmpp:data-policy";
     /// Ad-hoc commands (XEP-0050).
     COMMANDS = "http://jabber.org/protocol/commands";
     /// vCards (XEP-0054).

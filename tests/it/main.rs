@@ -7,6 +7,7 @@ mod converge;
 mod dice;
 mod docs;
 mod features;
+mod flood;
 mod memory;
 mod model;
 mod outcomes;

@@ -23,7 +23,7 @@ use crate::host::domain::Domain;
 use crate::host::post::head;
 use crate::host::reply::write_error;
 use crate::host::shared::Shared;
-use crate::host::{caps, disco, fault};
+use crate::host::{about, caps, disco, fault};
 use crate::store::contacts::{Contact, Standing};
 use crate::xmpp::element::Element;
 use crate::xmpp::escape::{escape, unescape};
@@ -156,7 +156,9 @@ impl Hub {
             (None, _) => self.say_with(local, user, None, |xml| {
                 if local.is_empty() {
                     let (identities, features) = disco::of_gateway(&*self.gateway);
-                    caps::write(xml, &caps::hash(&identities, &features));
+                    let domain = self.outbox.domain();
+                    let forms = about::forms(&*self.gateway, &self.shared, domain);
+                    caps::write(xml, &caps::hash(&identities, &features, &forms));
                 }
             }),
             (Some(_), None) => {}

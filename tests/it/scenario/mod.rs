@@ -51,12 +51,19 @@ pub(crate) fn run_text(name: &str, text: &str) -> Result<(), String> {
 
 /// Plays steps that expect nothing, and tells what came.
 pub(crate) fn hear_text(name: &str, text: &str) -> Result<Vec<Element>, String> {
+    hear_many(name, text, 0)
+}
+
+/// The same, where so many stanzas are to come that they take their time.
+pub(crate) fn hear_many(name: &str, text: &str, many: usize) -> Result<Vec<Element>, String> {
     let steps = parse::read_text(Path::new(name), text)?;
     in_stopped_time(|| async {
         let mut run = Run::new();
         for step in &steps {
             run.step(step).await.map_err(|fault| fault.text)?;
         }
+        let all = run.until(|run| (run.stanzas.len() >= many).then_some(()));
+        all.await.ok_or("less has come")?;
         run.settle().await.map_err(|fault| fault.text)?;
         Ok(run.stanzas.into_iter().collect())
     })

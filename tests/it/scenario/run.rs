@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isthmus::component::ComponentConfig;
-use isthmus::host::{Access, Archiving, Limits, Shared};
+use isthmus::host::{Access, Archiving, Limits, Public, Shared};
 use isthmus::store::{SqliteStore, Store};
 use isthmus::xmpp::{BareJid, Element, Stanza};
 use isthmus::{Served, Service};
@@ -176,7 +176,13 @@ impl Run {
         self._dir = Some(dir);
         let store: Arc<dyn Store> = Arc::new(store);
         self.store = Some(Arc::clone(&store));
-        let shared = Arc::new(Shared::new(store, self.limits.clone()));
+        let contacts = [("admin", vec!["xmpp:admin@example.org".to_owned()])];
+        let public = Public {
+            contacts: contacts.into(),
+            ..Public::default()
+        };
+        let shared = Shared::new(store, self.limits.clone()).with_public(public);
+        let shared = Arc::new(shared);
         if !self.archive {
             shared.set_archiving(Archiving {
                 off: vec![self.domain.clone()],
@@ -431,14 +437,18 @@ impl Run {
         &mut self,
         mut take: impl FnMut(&mut Self) -> Option<T>,
     ) -> Option<T> {
-        let begun = std::time::Instant::now();
+        let mut heard = std::time::Instant::now();
         let mut rounds = 0u32;
         loop {
+            let before = self.stanzas.len();
             self.receive();
+            if self.stanzas.len() > before {
+                heard = std::time::Instant::now();
+            }
             if let Some(found) = take(self) {
                 return Some(found);
             }
-            if begun.elapsed() > PATIENCE {
+            if heard.elapsed() > PATIENCE {
                 return None;
             }
             tokio::task::yield_now().await;
