@@ -5,13 +5,14 @@
 
 mod contacts;
 mod lasting;
+mod routing;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use std::time::Duration;
 
-use isthmus_gateway::{Address, Fault, FaultKind, Gateway, Kind, Parsed};
+use isthmus_gateway::Gateway;
 use tokio::sync::watch;
 use tracing::Instrument;
 
@@ -21,22 +22,16 @@ use super::asker::Asker;
 use super::contact::Hub;
 use super::courier::CourierHost;
 use super::desk::Desk;
-use super::disco;
 use super::inbox::Inbox;
 use super::names::Names;
 use super::own::OwnUplink;
 use super::reply::Origin;
-use super::router::{Addressee, Route, route};
-use super::service;
 use super::session::{Base, Origins, Session, SessionTask};
 use super::shared::{Shared, now_ms};
 use super::table::{Key, Offer, Table, Want};
 use crate::component::{Inbound, Level, Mark, Outbox};
-use crate::xmpp::escape::{escape, unescape};
-use crate::xmpp::jid::{BareJid, Jid};
-use crate::xmpp::ns;
-use crate::xmpp::stanza::Condition;
-use crate::xmpp::stream::{Refusal, Stanza, StanzaKind};
+use crate::xmpp::jid::BareJid;
+use crate::xmpp::stream::{Refusal, Stanza};
 
 /// The answer to what is said to a gateway and is no command.
 pub(crate) const NOBODY_READS: &str = "nobody reads messages here; write to an address of the \
@@ -298,229 +293,6 @@ impl Domain {
             }
         }
         domain.sessions.send_modify(|sessions| *sessions -= 1);
-    }
-
-    fn dispatch(self: &Arc<Self>, outbox: &Outbox, stanza: Stanza) {
-        let (Some(from), Some(to)) = (stanza.from(), stanza.to()) else {
-            return;
-        };
-        let Ok(from) = Jid::parse(&from) else {
-            return tracing::debug!("a stanza from what is no JID is dropped");
-        };
-        let to = match Jid::parse(&to) {
-            Ok(to) => to,
-            Err(fault) => {
-                if let Some(origin) = Origin::of(&stanza) {
-                    origin.error(outbox, Condition::JidMalformed, &fault.to_string());
-                }
-                return;
-            }
-        };
-        let addressee = match (to.local(), to.resource()) {
-            (None, _) => Addressee::Gateway,
-            (Some(_), None) => Addressee::Bare,
-            (Some(_), Some(_)) => Addressee::Full,
-        };
-        let route = route(stanza.kind(), stanza.kind_attr().as_deref(), addressee);
-        let asks = !matches!(
-            route,
-            Route::Drop | Route::Tell | Route::End | Route::Presence
-        );
-        let user = from.bare();
-        if asks && !self.access().admits(&user) {
-            if let Some(origin) = Origin::of(&stanza) {
-                let text = "the operator of this gateway does not admit you";
-                origin.fault(outbox, &Fault::new(FaultKind::NotAllowed, text));
-            }
-            return;
-        }
-        if self.to_hub(route, &stanza, &from, &to) {
-            return;
-        }
-        self.follow(outbox, route, stanza, user, &to);
-    }
-
-    fn follow(
-        self: &Arc<Self>,
-        outbox: &Outbox,
-        route: Route,
-        stanza: Stanza,
-        user: BareJid,
-        to: &Jid,
-    ) {
-        let local = unescape(to.local().unwrap_or_default());
-        let network = self.gateway.network(&local);
-        match route {
-            Route::Drop => {
-                if let Some(asker) = self.asker.get()
-                    && stanza.kind() == StanzaKind::Iq
-                {
-                    asker.answered(&stanza);
-                }
-            }
-            // These have been taken.
-            Route::Subscription | Route::Presence => {}
-            Route::Open if self.is_job(&stanza, &local) => self.send(outbox, &stanza, user, &local),
-            Route::Open => {
-                let key = Key {
-                    user,
-                    network: network.into(),
-                };
-                self.refuse_rest(outbox, self.offer(outbox, &key, stanza, Want::Open));
-            }
-            Route::Tell | Route::End => {
-                if let (Route::End, Some(courier)) = (route, self.courier.get()) {
-                    courier.returned(&user, &stanza);
-                }
-                let key = Key {
-                    user,
-                    network: network.into(),
-                };
-                // Nobody is there to be told, or he is told enough: nothing is owed.
-                self.offer(outbox, &key, stanza, Want::End);
-            }
-            Route::Ask if self.asks_archive(&stanza, &user, to) => {}
-            Route::Ask => {
-                let key = Key {
-                    user,
-                    network: network.into(),
-                };
-                // Whose rooms are asked for must be reached.
-                let lists = self.lists_rooms(&stanza, &local);
-                let want = if lists { Want::Open } else { Want::Ask };
-                match self.offer(outbox, &key, stanza, want) {
-                    Offer::Absent(stanza) => self.answer(outbox, &stanza, &key.user, &local),
-                    other => self.refuse_rest(outbox, other),
-                }
-            }
-            Route::Host => match self.gateway.home() {
-                Some(home) if self.lists_rooms(&stanza, &local) => {
-                    let network = home.into();
-                    let offer = self.offer(outbox, &Key { user, network }, stanza, Want::Open);
-                    self.refuse_rest(outbox, offer);
-                }
-                _ => self.answer(outbox, &stanza, &user, &local),
-            },
-            Route::BadRequest => {
-                if let Some(origin) = Origin::of(&stanza) {
-                    origin.error(outbox, Condition::BadRequest, "no such type of stanza");
-                }
-            }
-        }
-    }
-
-    /// Whether a stanza asks for the rooms of a network.
-    fn lists_rooms(&self, stanza: &Stanza, local: &str) -> bool {
-        if stanza.kind() != StanzaKind::Iq || !self.gateway.manifest().caps.rooms {
-            return false;
-        }
-        let to = self.address(local);
-        let service = |to: Address| matches!(to.kind, Kind::Gateway | Kind::Network);
-        if stanza.kind_attr().as_deref() != Some("get") || !to.is_some_and(service) {
-            return false;
-        }
-        let element = stanza.element().ok();
-        let query = element
-            .as_ref()
-            .and_then(|it| it.child("query", ns::DISCO_ITEMS));
-        query.is_some_and(|query| query.attr("node").is_none())
-    }
-
-    /// Takes a request to an archive: the store answers it, whether there is a session or not.
-    fn asks_archive(&self, stanza: &Stanza, user: &BareJid, to: &Jid) -> bool {
-        let desk = self.desk.get();
-        desk.is_some_and(|desk| desk.archive(stanza, user, to))
-    }
-
-    /// Whether a stanza is a message for the store-and-forward face.
-    fn is_job(&self, stanza: &Stanza, local: &str) -> bool {
-        stanza.kind() == StanzaKind::Message
-            && self
-                .gateway
-                .courier()
-                .is_some_and(|courier| self.address(local).is_none_or(|to| courier.serves(&to)))
-    }
-
-    /// Hands a message to the store-and-forward face.
-    fn send(&self, outbox: &Outbox, stanza: &Stanza, user: BareJid, local: &str) {
-        let (Some(origin), Some(courier)) = (Origin::of(stanza), self.courier.get()) else {
-            return;
-        };
-        let to = match self.gateway.parse(local, "") {
-            Ok(Parsed::Canonical(to)) => to,
-            Ok(Parsed::Moved(proper)) => {
-                let proper = format!("{}@{}", escape(&proper), outbox.domain());
-                return origin.moved(outbox, &proper);
-            }
-            Err(fault) => return origin.error(outbox, Condition::JidMalformed, &fault.text),
-        };
-        match stanza.element() {
-            Ok(element) => courier.message(origin, user, to, element),
-            Err(fault) => origin.error(outbox, fault.condition(), &fault.to_string()),
-        }
-    }
-
-    fn refuse_rest(&self, outbox: &Outbox, offer: Offer) {
-        if let Offer::Refused(stanza, text) = offer
-            && let Some(origin) = Origin::of(&stanza)
-        {
-            origin.fault(outbox, &Fault::new(FaultKind::Full, text));
-        }
-    }
-
-    fn address(&self, local: &str) -> Option<Address> {
-        if local.is_empty() {
-            return Some(Address::new(Kind::Gateway, "", ""));
-        }
-        match self.gateway.parse(local, "") {
-            Ok(Parsed::Canonical(address)) => Some(address),
-            _ => None,
-        }
-    }
-
-    /// Answers what needs no session.
-    fn answer(&self, outbox: &Outbox, stanza: &Stanza, user: &BareJid, local: &str) {
-        let Some(origin) = Origin::of(stanza) else {
-            return;
-        };
-        let Some(to) = self.address(local) else {
-            let text = "this address does not follow the network's form";
-            return origin.error(outbox, Condition::JidMalformed, text);
-        };
-        let element = match stanza.element() {
-            Ok(element) => element,
-            Err(fault) => return origin.error(outbox, fault.condition(), &fault.to_string()),
-        };
-        let desk = self
-            .desk
-            .get()
-            .filter(|_| to.kind == Kind::Gateway || origin.resource.is_none());
-        let asker = |desk: &Arc<Desk>| desk.asker(&origin, user, &to, element.attr("xml:lang"));
-        if stanza.kind() == StanzaKind::Message {
-            let Some(body) = element.child("body", ns::COMPONENT) else {
-                return;
-            };
-            let chats = stanza.kind_attr().as_deref() != Some("groupchat");
-            let desk = desk.filter(|_| chats && to.kind == Kind::Gateway);
-            if !desk.is_some_and(|desk| desk.chat(&origin, asker(desk), &body.text())) {
-                origin.error(outbox, Condition::ServiceUnavailable, NOBODY_READS);
-            }
-            return;
-        }
-        let mut payloads = element.children();
-        let (Some(payload), None) = (payloads.next(), payloads.next()) else {
-            let text = "an iq request has exactly one payload";
-            return origin.error(outbox, Condition::BadRequest, text);
-        };
-        let get = stanza.kind_attr().as_deref() == Some("get");
-        if !desk.is_some_and(|desk| desk.iq(&origin, asker(desk), get, payload)) {
-            if get && to.kind == Kind::Gateway && payload.is("query", ns::DISCO_INFO) {
-                let node = payload.attr("node");
-                return disco::itself(outbox, &*self.gateway, &self.shared, &origin, node);
-            }
-            let archived = self.shared.archives(outbox.domain());
-            service::answer(outbox, &*self.gateway, &origin, &to, get, payload, archived);
-        }
     }
 
     /// Offers a stanza to the session of `key`, and opens the session if there is to be one.
