@@ -137,6 +137,10 @@ impl Conversation {
         if to.is_empty() || from.is_empty() {
             return;
         }
+        let me = self.me.clone();
+        // InspIRCd 3 answers with a label as if one had the new nickname already.
+        let answered = self.context.label.is_some() && self.folded(from) == self.folded(to);
+        let from = if answered { me.as_str() } else { from };
         let mine = self.is_me(from);
         if mine {
             self.me = to.to_owned();
