@@ -303,6 +303,9 @@ pub struct Sweep {
     pub most: usize,
 }
 
+/// A due time that says: changed since it was last handed out. It is due at once, too.
+pub(crate) const CHANGED: i64 = -1;
+
 /// What a look at lanes has shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lanes {

@@ -19,7 +19,7 @@ use crate::host::own::own_name;
 use crate::host::shared::now_ms;
 use crate::queue::Tuning;
 use crate::store::StoreFault;
-use crate::store::jobs::{CopyReport, CopyState, Inward, Next, OpenJob, Reported};
+use crate::store::jobs::{CHANGED, CopyReport, CopyState, Inward, Next, OpenJob, Reported};
 use crate::xmpp::escape::escape;
 use crate::xmpp::jid::BareJid;
 use crate::xmpp::write::{self, Head, STANZA_MAX, StanzaName, Written};
@@ -439,8 +439,10 @@ impl CourierHost {
         }
     }
 
-    /// What comes after an answer to the queue. No copy is out: the message waits again (`again`),
-    /// or is done with when none of its copies is to be sent any more.
+    /// What comes after an answer to the queue: the message is handed out anew (`again`) if it was
+    /// changed meanwhile, or is done with when none of its copies is to be sent any more. A copy
+    /// that only waits is handed out by the report that made it wait: by then it may be out again,
+    /// and a second time side by side would send it twice.
     async fn settle(&self, id: u64, again: bool) -> Result<(), StoreFault> {
         let job = self.shared.store.job(id).await?;
         let Some(job) = job else {
@@ -450,7 +452,7 @@ impl CourierHost {
         let has = |wanted| job.copies.iter().any(|(_, state)| *state == wanted);
         if !has(CopyState::Queued) && !has(CopyState::Begun) {
             self.dispatch.done(id);
-        } else if again && job.turn.is_empty() {
+        } else if again && job.due == CHANGED {
             self.dispatch.again(id, job.due);
         }
         Ok(())

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 use super::sql::{self, gateway_id, user_id};
 use super::{SqliteStore, lanes, references, reports};
 use crate::store::jobs::{
-    CopyState, Inward, Jobs, LanePage, Lanes, MakeReport, NewJob, Next, Numbered, OpenJob, Recall,
-    Reference, Reported, Returned, Sweep,
+    CHANGED, CopyState, Inward, Jobs, LanePage, Lanes, MakeReport, NewJob, Next, Numbered, OpenJob,
+    Recall, Reference, Reported, Returned, Sweep,
 };
 use crate::store::{Later, StoreFault};
 
@@ -56,9 +56,6 @@ pub(super) fn add_user(db: &Connection, user: &str, of: i64) -> Result<(), Store
 const OPEN: &str = "SELECT j.id, u.jid, j.lane, j.stanza_id, j.origin, j.message, j.attempt, \
      j.due, j.created, j.expires, j.kept, j.user, j.gateway, j.fault \
      FROM job j JOIN user u ON u.id = j.user";
-
-/// A due time that says: changed since it was last handed out. It is due at once, too.
-pub(super) const CHANGED: i64 = -1;
 
 /// A copy `c` of a job `j` that was handed out and not reported on since.
 pub(super) const TURN: &str =

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::jobs::{CHANGED, Sql, TURN, close, inbound_add, job, keep_peer, refer, state};
-use crate::store::jobs::{CopyReport, CopyState, MakeReport, Next, Reported};
+use super::jobs::{Sql, TURN, close, inbound_add, job, keep_peer, refer, state};
+use crate::store::jobs::{CHANGED, CopyReport, CopyState, MakeReport, Next, Reported};
 
 /// Reads the message, takes the report made of it, and tells how the message stands then: one
 /// question, for each would wait for the disk behind those of others.
