@@ -125,11 +125,13 @@ impl Conversation {
         Some(self.asked.remove(found).tag)
     }
 
-    /// Ends the first command that is out and `matches` well.
-    pub(super) fn finish(&mut self, matches: impl Fn(&Asked) -> bool, sink: &mut dyn Sink) {
-        if let Some(tag) = self.take_asked(matches) {
+    /// Ends the first command that is out and `matches` well; false: there is none.
+    pub(super) fn finish(&mut self, matches: impl Fn(&Asked) -> bool, sink: &mut dyn Sink) -> bool {
+        let tag = self.take_asked(matches);
+        if let Some(tag) = tag {
             done(tag, Ok(Outcome::Finished), sink);
         }
+        tag.is_some()
     }
 
     /// A refusal: ends the command or message it belongs to. False: it belongs to none.

@@ -165,11 +165,7 @@ impl Conversation {
 
     /// 323: that was the last channel.
     pub(super) fn on_list_end(&mut self, sink: &mut dyn Sink) -> bool {
-        let Some(tag) = self.take_asked(|asked| asked.want == Want::List) else {
-            return false;
-        };
-        done(tag, Ok(Outcome::Finished), sink);
-        true
+        self.finish(|asked| asked.want == Want::List, sink)
     }
 }
 

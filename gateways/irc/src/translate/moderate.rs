@@ -51,11 +51,7 @@ impl Conversation {
     /// 368: that was the last ban.
     pub(super) fn on_ban_end(&mut self, line: &Line<'_>, sink: &mut dyn Sink) -> bool {
         let key = self.folded(line.param(1).unwrap_or(""));
-        let Some(tag) = self.take_asked(|a| a.want == Want::Bans && a.key == key) else {
-            return false;
-        };
-        done(tag, Ok(isthmus_gateway::Outcome::Finished), sink);
-        true
+        self.finish(|a| a.want == Want::Bans && a.key == key, sink)
     }
 
     /// Sets the modes that differ, and the password where there is a new one.
@@ -133,11 +129,7 @@ impl Conversation {
     /// 711: the knock was heard.
     pub(super) fn on_knocked(&mut self, line: &Line<'_>, sink: &mut dyn Sink) -> bool {
         let key = self.folded(line.param(1).unwrap_or(""));
-        let Some(tag) = self.take_asked(|a| a.want == Want::Knock && a.key == key) else {
-            return false;
-        };
-        done(tag, Ok(isthmus_gateway::Outcome::Finished), sink);
-        true
+        self.finish(|a| a.want == Want::Knock && a.key == key, sink)
     }
 
     /// `710 #channel #channel nick!user@host :words`: somebody knocks.

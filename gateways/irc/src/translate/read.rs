@@ -65,8 +65,8 @@ impl Conversation {
             return;
         };
         let key = self.folded(target);
-        if let Some(tag) = self.take_asked(|a| a.want == Want::Read && a.key == key) {
-            return done(tag, Ok(isthmus_gateway::Outcome::Finished), sink);
+        if self.finish(|a| a.want == Want::Read && a.key == key, sink) {
+            return;
         }
         let Some(time) = stamp.strip_prefix("timestamp=").and_then(server_time) else {
             return;

@@ -105,7 +105,8 @@ impl Conversation {
         if mine && held == on {
             // The echo of what was sent from here.
             let target = self.folded(target);
-            return self.finish(|a| a.want == Want::React && a.key == target, sink);
+            self.finish(|a| a.want == Want::React && a.key == target, sink);
+            return;
         }
         let set = self.aside.change(&key.0, whose, with, on);
         sink.event(Event::React {
@@ -125,22 +126,19 @@ impl Conversation {
         let at = self.place(line, target);
         let target = self.folded(target);
         let id = hashed(key);
-        let asked = mine.then(|| {
-            let is_it = |a: &super::asked::Asked| a.key == target && a.nick == id;
-            self.take_asked(|a| a.want == Want::Retract && is_it(a))
-        });
-        match asked.flatten() {
-            Some(tag) => done(tag, Ok(Outcome::Finished), sink),
-            None => sink.event(Event::Retract {
-                at,
-                key: Key(key.into()),
-                by: who(line),
-                text: line
-                    .param(2)
-                    .filter(|text| !text.is_empty())
-                    .map(Into::into),
-            }),
+        let is_it = |a: &super::Asked| a.want == Want::Retract && a.key == target && a.nick == id;
+        if mine && self.finish(is_it, sink) {
+            return;
         }
+        sink.event(Event::Retract {
+            at,
+            key: Key(key.into()),
+            by: who(line),
+            text: line
+                .param(2)
+                .filter(|text| !text.is_empty())
+                .map(Into::into),
+        });
     }
 
     pub(super) fn retract(
