@@ -52,22 +52,11 @@ impl Uplink for OwnUplink {
     }
 
     fn keep(&self, name: &str, value: Option<Vec<u8>>) -> Later<Result<(), Refusal>> {
-        let store = &self.shared.store;
-        store.keep("", &self.domain, &own_name(name), value);
-        let synced = store.synced();
-        Box::pin(async move {
-            synced
-                .await
-                .map_err(|fault| Refusal::Later(fault.to_string()))
-        })
+        keep(&self.shared, &self.domain, name, value)
     }
 
     fn kept(&self, name: &str) -> Later<Result<Option<Vec<u8>>, Refusal>> {
-        let kept = self.shared.store.kept("", &self.domain, &own_name(name));
-        Box::pin(async move {
-            kept.await
-                .map_err(|fault| Refusal::Later(fault.to_string()))
-        })
+        kept(&self.shared, &self.domain, name)
     }
 
     fn store_blob(&self, _: &str, _: &str) -> Box<dyn BlobWriter> {
@@ -75,9 +64,43 @@ impl Uplink for OwnUplink {
     }
 
     fn secret(&self, label: &str) -> [u8; 32] {
-        let label = format!("{}:{label}", self.domain);
-        self.shared.store.instance_key(&label)
+        secret(&self.shared, &self.domain, label)
     }
+}
+
+/// [`Uplink::keep`] of the gateway behind `domain`.
+pub(super) fn keep(
+    shared: &Shared,
+    domain: &str,
+    name: &str,
+    value: Option<Vec<u8>>,
+) -> Later<Result<(), Refusal>> {
+    // Queued here and not when it is waited for: what is asked for later comes later.
+    shared.store.keep("", domain, &own_name(name), value);
+    let synced = shared.store.synced();
+    Box::pin(async move {
+        synced
+            .await
+            .map_err(|fault| Refusal::Later(fault.to_string()))
+    })
+}
+
+/// [`Uplink::kept`] of the gateway behind `domain`.
+pub(super) fn kept(
+    shared: &Shared,
+    domain: &str,
+    name: &str,
+) -> Later<Result<Option<Vec<u8>>, Refusal>> {
+    let kept = shared.store.kept("", domain, &own_name(name));
+    Box::pin(async move {
+        kept.await
+            .map_err(|fault| Refusal::Later(fault.to_string()))
+    })
+}
+
+/// [`Uplink::secret`] of the gateway behind `domain`.
+pub(super) fn secret(shared: &Shared, domain: &str, label: &str) -> [u8; 32] {
+    shared.store.instance_key(&format!("{domain}:{label}"))
 }
 
 fn ready<T: Send + 'static>(value: T) -> Later<T> {
@@ -85,7 +108,7 @@ fn ready<T: Send + 'static>(value: T) -> Later<T> {
 }
 
 /// Where what a gateway keeps of its own stands among what the host keeps for it.
-pub(super) fn own_name(name: &str) -> String {
+fn own_name(name: &str) -> String {
     format!("own {name}")
 }
 

@@ -15,7 +15,7 @@ use crate::host::attachment::split;
 use crate::host::chat::{Beside, LATE_MS, Quoted, REMEMBER_MS, Spoken, write_message};
 use crate::host::fault::words;
 use crate::host::ids::Ids;
-use crate::host::own::own_name;
+use crate::host::own;
 use crate::host::shared::now_ms;
 use crate::queue::Tuning;
 use crate::store::StoreFault;
@@ -89,24 +89,11 @@ impl Uplink for HostUplink {
     }
 
     fn keep(&self, name: &str, value: Option<Vec<u8>>) -> Later<Result<(), Refusal>> {
-        let store = &self.0.shared.store;
-        // Queued here and not when it is waited for: what is asked for later comes later.
-        store.keep("", self.0.outbox.domain(), &own_name(name), value);
-        let synced = store.synced();
-        Box::pin(async move {
-            synced
-                .await
-                .map_err(|fault| Refusal::Later(fault.to_string()))
-        })
+        own::keep(&self.0.shared, self.0.outbox.domain(), name, value)
     }
 
     fn kept(&self, name: &str) -> Later<Result<Option<Vec<u8>>, Refusal>> {
-        let store = &self.0.shared.store;
-        let kept = store.kept("", self.0.outbox.domain(), &own_name(name));
-        Box::pin(async move {
-            kept.await
-                .map_err(|fault| Refusal::Later(fault.to_string()))
-        })
+        own::kept(&self.0.shared, self.0.outbox.domain(), name)
     }
 
     fn store_blob(&self, name: &str, mime: &str) -> Box<dyn BlobWriter> {
@@ -118,10 +105,7 @@ impl Uplink for HostUplink {
     }
 
     fn secret(&self, label: &str) -> [u8; 32] {
-        self.0
-            .shared
-            .store
-            .instance_key(&format!("{}:{label}", self.0.outbox.domain()))
+        own::secret(&self.0.shared, self.0.outbox.domain(), label)
     }
 }
 
