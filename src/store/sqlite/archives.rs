@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::queue::Write;
-use super::sql::{self, gateway_id, user_id};
+use super::sql::{self, ARCHIVED, archived, gateway_id, user_id};
 use super::{SqliteStore, references};
 use crate::store::archives::{Archives, Bounds, COUNTED, Filed, Kept, Looked, Stretch};
 use crate::store::{ConversationId, Later, Row, StoreFault};
@@ -112,7 +112,7 @@ fn stretch(
     };
     let order = if newest { "DESC" } else { "ASC" };
     let mut statement = db.prepare_cached(&format!(
-        "SELECT number, stanza_id, at, nick, stanza, key FROM message INDEXED BY message_number \
+        "{ARCHIVED} INDEXED BY message_number \
          WHERE conversation = ?1 AND number > ?2 AND number < ?3 AND at >= ?4 AND at <= ?5 \
          ORDER BY number {order} LIMIT ?6"
     ))?;
@@ -126,16 +126,7 @@ fn stretch(
             until,
             signed(most)
         ],
-        |row| {
-            Ok(Row {
-                number: row.get(0)?,
-                id: row.get(1)?,
-                at: row.get(2)?,
-                nick: row.get(3)?,
-                stanza: row.get(4)?,
-                key: row.get(5)?,
-            })
-        },
+        archived,
     )?;
     let mut rows = found.collect::<Sql<Vec<Row>>>()?;
     if newest {

@@ -111,6 +111,20 @@ pub(super) fn append(
     Ok(())
 }
 
+/// Asks for messages of an archive; [`archived`] reads them.
+pub(super) const ARCHIVED: &str = "SELECT number, stanza_id, at, nick, stanza, key FROM message";
+
+pub(super) fn archived(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    Ok(Row {
+        number: row.get(0)?,
+        id: row.get(1)?,
+        at: row.get(2)?,
+        nick: row.get(3)?,
+        stanza: row.get(4)?,
+        key: row.get(5)?,
+    })
+}
+
 pub(super) fn rows(
     db: &Connection,
     conversation: ConversationId,
@@ -131,27 +145,17 @@ pub(super) fn rows(
         }
     }
     let newest = i64::try_from(page.newest).unwrap_or(i64::MAX);
-    let mut statement = db.prepare_cached(
-        "SELECT number, stanza_id, at, nick, stanza, key FROM message \
-         WHERE conversation = ?1 AND number > ?2 AND number <= ?3 AND at >= ?4 \
-         ORDER BY number DESC LIMIT ?5",
-    )?;
+    let mut statement = db.prepare_cached(&format!(
+        "{ARCHIVED} WHERE conversation = ?1 AND number > ?2 AND number <= ?3 AND at >= ?4 \
+         ORDER BY number DESC LIMIT ?5"
+    ))?;
     let (until, since) = (
         page.until.unwrap_or(i64::MAX),
         page.since.unwrap_or(i64::MIN),
     );
     let found = statement.query_map(
         params![conversation.0, after, until, since, newest],
-        |row| {
-            Ok(Row {
-                number: row.get(0)?,
-                id: row.get(1)?,
-                at: row.get(2)?,
-                nick: row.get(3)?,
-                stanza: row.get(4)?,
-                key: row.get(5)?,
-            })
-        },
+        archived,
     )?;
     let mut rows = found.collect::<rusqlite::Result<Vec<Row>>>()?;
     rows.reverse();
