@@ -241,17 +241,12 @@ mod tests {
 
     fn limits() -> Limits {
         Limits {
-            history: 20,
-            rooms_per_user: 10,
             networks_per_user: 2,
             sessions: 3,
             inbox: 16,
             stanzas_per_second: 1,
             stanzas_burst: 10,
-            attachment: 1024,
-            attachments_total: 1_048_576,
-            attachment_age: std::time::Duration::ZERO,
-            receipt_timeout: std::time::Duration::from_secs(3600),
+            ..crate::host::scene::limits()
         }
     }
 

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use isthmus::component::{Inbound, Tap};
-use isthmus::host::{Access, Domain, Limits, Reader, Shared};
+use isthmus::host::{Access, Domain, Reader, Shared};
 use isthmus::queue::Tuning;
 use isthmus::store::{SqliteStore, Store};
 use isthmus::xmpp::element::Element;
@@ -155,7 +155,8 @@ impl Run {
             lease: 50,
             ..Tuning::default()
         };
-        let shared = Shared::new(Arc::clone(&mortal) as _, limits()).with_queue(tuning);
+        let shared =
+            Shared::new(Arc::clone(&mortal) as _, crate::limits::limits()).with_queue(tuning);
         let gateway = Arc::new(Liar::new(Arc::clone(&self.network), self.receipts));
         let allow = [BareJid::parse("example.org").expect("a JID")];
         let domain = Domain::new(gateway, Arc::new(shared), Access::new(&allow, &[]));
@@ -292,22 +293,6 @@ impl Run {
             self.receipts,
             faults.join("\n")
         );
-    }
-}
-
-fn limits() -> Limits {
-    Limits {
-        history: 20,
-        rooms_per_user: 10,
-        networks_per_user: 10,
-        sessions: 100,
-        inbox: 64,
-        stanzas_per_second: 1000,
-        stanzas_burst: 1000,
-        attachment: 1024,
-        attachments_total: 1_048_576,
-        attachment_age: std::time::Duration::ZERO,
-        receipt_timeout: std::time::Duration::from_secs(3600),
     }
 }
 

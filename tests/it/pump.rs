@@ -355,15 +355,10 @@ fn say(server: &Server, user: &str, id: &str) {
 fn limits() -> Limits {
     Limits {
         history: 0,
-        rooms_per_user: 10,
-        networks_per_user: 10,
         sessions: 10,
         inbox: 256,
         stanzas_per_second: 10_000,
         stanzas_burst: 10_000,
-        attachment: 1024,
-        attachments_total: 1_048_576,
-        attachment_age: std::time::Duration::ZERO,
-        receipt_timeout: std::time::Duration::from_secs(3600),
+        ..crate::limits::limits()
     }
 }

@@ -3,39 +3,14 @@
 use std::collections::BTreeSet;
 
 use isthmus_test_support::NodeSmsc;
-use isthmus_test_support::smsc::{Happened, PASSWORD};
+use isthmus_test_support::smsc::Happened;
 use isthmus_test_support::xmpp_server::Kind;
 use serde_json::json;
 
 use super::disk::{ACCEPTED, BEGUN, DELIVERED, FAILED, INBOUND, QUEUED, RECALLED, UNKNOWN};
 use super::{Arrival, Network, kill};
+use crate::sms::{OURS, SMS, THEIRS, gateway};
 use crate::world::World;
-
-const SMS: &str = "sms.localhost";
-/// The number of a phone that writes, and of juliet, as the SMSC writes them.
-const THEIRS: &str = "14169938000";
-const OURS: &str = "15551230000";
-
-fn gateway(port: u16) -> String {
-    format!(
-        r#"
-[gateway.sms]
-domain = "{SMS}"
-allow = ["localhost"]
-region = "US"
-
-[gateway.sms.carriers.one]
-host = "127.0.0.1"
-port = {port}
-system_id = "isthmus"
-password = "{PASSWORD}"
-response_timeout = 1
-
-[gateway.sms.lines."+{OURS}"]
-users = ["juliet@localhost"]
-"#
-    )
-}
 
 /// The carrier.
 struct Carrier {
@@ -101,6 +76,10 @@ impl Network for Carrier {
 async fn kill_sms_loses_nothing_and_doubles_only_what_was_begun() {
     let smsc = NodeSmsc::start().await;
     smsc.habits().await;
-    let world = World::serving(Kind::Prosody, &[SMS], &gateway(smsc.port()));
+    let world = World::serving(
+        Kind::Prosody,
+        &[SMS],
+        &gateway(smsc.port(), "response_timeout = 1"),
+    );
     kill(world, Carrier { smsc }, 12, 100).await;
 }

@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use crate::world::{RECEIPT, World, error_text, is_receipt};
 
-const SMS: &str = "sms.localhost";
+pub(crate) const SMS: &str = "sms.localhost";
 const PHONE: &str = "+14169938000@sms.localhost";
 /// The numbers of the phone and of juliet, as the SMSC writes them.
-const THEIRS: &str = "14169938000";
-const OURS: &str = "15551230000";
+pub(crate) const THEIRS: &str = "14169938000";
+pub(crate) const OURS: &str = "15551230000";
 
 const DELIVERED: (u8, &str) = (2, "DELIVRD");
 const UNDELIVERABLE: (u8, &str) = (5, "UNDELIV");
@@ -38,7 +38,7 @@ impl Scene {
     async fn open(kind: Kind) -> Self {
         let smsc = NodeSmsc::start().await;
         let second = SecondSmsc::start().await;
-        let both = gateway(smsc.port()) + &second::carrier(second.port());
+        let both = gateway(smsc.port(), "") + &second::carrier(second.port());
         let world = World::serving(kind, &[SMS], &both);
         let juliet = world.user("juliet").await;
         let romeo = world.user("romeo").await;
@@ -70,7 +70,8 @@ impl Scene {
     }
 }
 
-pub(crate) fn gateway(port: u16) -> String {
+/// The gateway's configuration, with `more` in the carrier's.
+pub(crate) fn gateway(port: u16, more: &str) -> String {
     format!(
         r#"
 [gateway.sms]
@@ -84,6 +85,7 @@ port = {port}
 system_id = "isthmus"
 password = "{PASSWORD}"
 lines = ["+{OURS}"]
+{more}
 
 [gateway.sms.lines."+{OURS}"]
 users = ["juliet@localhost"]

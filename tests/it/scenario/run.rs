@@ -69,17 +69,11 @@ impl Run {
         Self {
             domain: String::new(),
             limits: Limits {
-                history: 20,
                 rooms_per_user: 100,
-                networks_per_user: 10,
-                sessions: 100,
                 inbox: 256,
                 stanzas_per_second: 1_000_000,
                 stanzas_burst: 1_000_000,
-                attachment: 1024,
-                attachments_total: 1_048_576,
-                attachment_age: std::time::Duration::ZERO,
-                receipt_timeout: std::time::Duration::from_secs(3600),
+                ..crate::limits::limits()
             },
             archive: true,
             names: Names::new(),

@@ -1,7 +1,7 @@
 //! Messages that are known on both sides.
 
 use super::*;
-use crate::store::{Known, NewReference};
+use crate::store::{Conversation, Known, NewReference};
 
 const GATEWAY: &str = "irc.example.org";
 const ROOM: &str = "#garden@irc.example.org";
@@ -19,6 +19,11 @@ fn refer(store: &SqliteStore, user: &str, key: &str, stanza: &str, mine: bool) {
     });
 }
 
+async fn garden(store: &SqliteStore) -> Conversation {
+    let room = store.conversation(JULIET, GATEWAY, ROOM);
+    room.await.expect("one")
+}
+
 async fn known(store: &SqliteStore, user: &str, id: &str) -> Option<Known> {
     store
         .known(user, GATEWAY, ROOM, id)
@@ -30,10 +35,7 @@ async fn known(store: &SqliteStore, user: &str, id: &str) -> Option<Known> {
 async fn what_others_say_in_a_room_is_known_by_its_public_id() {
     let place = Place::new();
     let store = place.open();
-    let room = store
-        .conversation(JULIET, GATEWAY, ROOM)
-        .await
-        .expect("one");
+    let room = garden(&store).await;
     let key = Some("k1".to_owned());
     store.append(room.id, Row { key, ..row(1) });
     store.append(room.id, row(2));
@@ -48,10 +50,7 @@ async fn what_others_say_in_a_room_is_known_by_its_public_id() {
 async fn what_the_user_says_is_known_by_his_own_id_and_by_the_public_one() {
     let place = Place::new();
     let store = place.open();
-    let room = store
-        .conversation(JULIET, GATEWAY, ROOM)
-        .await
-        .expect("one");
+    let room = garden(&store).await;
     let key = Some("k1".to_owned());
     store.append(room.id, Row { key, ..row(1) });
     refer(&store, JULIET, "k1", "m1", true);
@@ -72,10 +71,7 @@ async fn what_the_user_says_is_known_by_his_own_id_and_by_the_public_one() {
 async fn a_rewritten_message_says_nothing_of_what_it_said() {
     let place = Place::new();
     let store = place.open();
-    let room = store
-        .conversation(JULIET, GATEWAY, ROOM)
-        .await
-        .expect("one");
+    let room = garden(&store).await;
     store.append(room.id, row(1));
     store.append(room.id, row(2));
     store.rewrite(room.id, "id-1", b"<gone/>".to_vec());
