@@ -73,6 +73,20 @@ pub struct Report {
     pub peer_kept: Option<Vec<u8>>,
 }
 
+impl Report {
+    /// What is known of the copy of recipient `to`, without ids and without anything to keep.
+    pub fn new(job: JobId, to: u16, state: State) -> Self {
+        Self {
+            job,
+            to,
+            keys: Vec::new(),
+            state,
+            kept: None,
+            peer_kept: None,
+        }
+    }
+}
+
 /// What sending would mean.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preview {

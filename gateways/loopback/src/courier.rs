@@ -277,12 +277,8 @@ impl Copy {
     async fn report(&self, state: State) {
         for _ in 0..TRIES {
             let report = Report {
-                job: self.job,
-                to: self.to,
                 keys: self.keys(),
-                state: state.clone(),
-                kept: None,
-                peer_kept: None,
+                ..Report::new(self.job, self.to, state.clone())
             };
             match self.up.report(report).await {
                 Err(Refusal::Later(_)) => tokio::time::sleep(self.delay).await,

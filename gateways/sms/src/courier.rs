@@ -136,14 +136,7 @@ impl Jobs {
 /// Every copy of a job fails for the same reason.
 async fn refuse(job: &Job<'static>, fault: &Fault, up: &Arc<dyn Uplink>) {
     for (to, _) in (0u16..).zip(&job.to) {
-        let report = Report {
-            job: job.id,
-            to,
-            keys: Vec::new(),
-            state: State::Failed(fault.clone()),
-            kept: None,
-            peer_kept: None,
-        };
+        let report = Report::new(job.id, to, State::Failed(fault.clone()));
         // A host that cannot take it hands the job out again.
         let _ = up.report(report).await;
     }

@@ -139,14 +139,7 @@ impl Sent {
     }
 
     fn make(&self, to: u16, state: &State) -> Report {
-        let mut report = Report {
-            job: self.job,
-            to,
-            keys: Vec::new(),
-            state: state.clone(),
-            kept: None,
-            peer_kept: None,
-        };
+        let mut report = Report::new(self.job, to, state.clone());
         if self.recalled {
             return report;
         }

@@ -41,14 +41,7 @@ impl Courier for Handout {
                 Ok(job) => host.submit(job, up),
                 Err(fault) => {
                     for to in 0..copies {
-                        let report = Report {
-                            job: JobId(id),
-                            to,
-                            keys: Vec::new(),
-                            state: State::Failed(fault.clone()),
-                            kept: None,
-                            peer_kept: None,
-                        };
+                        let report = Report::new(JobId(id), to, State::Failed(fault.clone()));
                         // Refused only if there is no such job any more.
                         let _ = up.report(report).await;
                     }
@@ -77,15 +70,7 @@ impl Courier for Handout {
                     (CopyState::Begun, _) => State::Unknown,
                     _ => continue,
                 };
-                let report = Report {
-                    job: JobId(job.id),
-                    to,
-                    keys: Vec::new(),
-                    state,
-                    kept: None,
-                    peer_kept: None,
-                };
-                let _ = up.report(report).await;
+                let _ = up.report(Report::new(JobId(job.id), to, state)).await;
             }
         })
     }

@@ -218,17 +218,6 @@ impl Liar {
     }
 }
 
-fn report(job: JobId, to: u16, state: State) -> Report {
-    Report {
-        job,
-        to,
-        keys: Vec::new(),
-        state,
-        kept: None,
-        peer_kept: None,
-    }
-}
-
 async fn pause(network: &Network, ms: u64) {
     tokio::time::sleep(Duration::from_millis(network.roll(ms))).await;
 }
@@ -251,7 +240,7 @@ async fn carry(
         };
         *submission.lock().expect("no panic") = Phase::Recalled;
         // Not taken: the host gives up waiting and hands it out again.
-        let _ = up.report(report(job.id, 0, state)).await;
+        let _ = up.report(Report::new(job.id, 0, state)).await;
         return;
     }
     {
@@ -276,7 +265,11 @@ async fn carry(
     // The answer to a submission gets lost with its connection.
     for _ in 0..network.roll(3) {
         pause(&network, 4).await;
-        if up.report(report(job.id, 0, state.clone())).await.is_ok() {
+        if up
+            .report(Report::new(job.id, 0, state.clone()))
+            .await
+            .is_ok()
+        {
             network.reported(&name);
         }
     }
@@ -313,7 +306,10 @@ impl Gateway for Liar {
                     continue;
                 };
                 let job = of.job.expect("the key was that of a job");
-                match up.report(report(job, of.recipient, state.clone())).await {
+                match up
+                    .report(Report::new(job, of.recipient, state.clone()))
+                    .await
+                {
                     Ok(()) => {
                         self.network.reported(&name);
                         self.network.taken(&key, &state);

@@ -77,7 +77,7 @@ impl Machine {
                     },
                 };
                 for to in 0..copies {
-                    self.ask_report(report(job.id, to, state.clone()));
+                    self.ask_report(Report::new(job.id, to, state.clone()));
                 }
             }
         }
@@ -125,7 +125,7 @@ impl Machine {
                 (Copy::Waiting, None) => State::Failed(fault),
                 _ => State::Unknown,
             };
-            self.ask_report(report(job, to, state));
+            self.ask_report(Report::new(job, to, state));
         }
     }
 
@@ -155,7 +155,7 @@ impl Machine {
                 let text = "the gateway's program has ended";
                 let fault = Fault::new(FaultKind::NetworkDown, text);
                 let state = State::Retry { after: SOON, fault };
-                self.ask_report(report(job, to, state));
+                self.ask_report(Report::new(job, to, state));
             }
             (Copy::Beginning | Copy::Orphan, false) => *copy = Copy::Reported,
             _ => {}
@@ -184,8 +184,8 @@ impl Machine {
         for (job, copies) in &mut self.jobs.0 {
             for (to, copy) in (0u16..).zip(copies) {
                 match copy {
-                    Copy::Waiting => reports.push(report(*job, to, again.clone())),
-                    Copy::Begun => reports.push(report(*job, to, begun.clone())),
+                    Copy::Waiting => reports.push(Report::new(*job, to, again.clone())),
+                    Copy::Begun => reports.push(Report::new(*job, to, begun.clone())),
                     Copy::Beginning => *copy = Copy::Orphan,
                     Copy::Orphan | Copy::Reported => {}
                 }
@@ -199,16 +199,5 @@ impl Machine {
         for report in reports {
             self.ask_report(report);
         }
-    }
-}
-
-fn report(job: JobId, to: u16, state: State) -> Report {
-    Report {
-        job,
-        to,
-        keys: Vec::new(),
-        state,
-        kept: None,
-        peer_kept: None,
     }
 }

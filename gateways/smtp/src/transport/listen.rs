@@ -382,12 +382,8 @@ impl Shared {
 
     async fn report(&self, token: Token, state: State) -> Reply {
         let report = Report {
-            job: token.job,
-            to: token.to,
             keys: vec![self.sealer.message_id(&token, &self.domain)],
-            state,
-            kept: None,
-            peer_kept: None,
+            ..Report::new(token.job, token.to, state)
         };
         match self.up.report(report).await {
             Err(later @ Refusal::Later(_)) => inward::refusal(&later),
