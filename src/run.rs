@@ -209,7 +209,8 @@ fn folder(config: &Config) -> &Path {
     config.store.path.parent().unwrap_or(Path::new("."))
 }
 
-fn access(gateway: &GatewayConfig) -> Access {
+/// Who may use a gateway by its configuration, and who runs it.
+pub(crate) fn access(gateway: &GatewayConfig) -> Access {
     let allow: Vec<BareJid> = gateway
         .allow
         .iter()

@@ -15,14 +15,6 @@ pub enum Allowed {
 }
 
 impl Allowed {
-    /// True when it covers this address.
-    pub fn admits(&self, jid: &BareJid) -> bool {
-        match self {
-            Self::Jid(allowed) => allowed == jid,
-            Self::Domain(domain) => jid.domain() == domain,
-        }
-    }
-
     /// The domain or the address.
     pub fn as_str(&self) -> &str {
         match self {
@@ -101,6 +93,7 @@ pub(super) fn uri(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::Access;
 
     #[test]
     fn domains_are_checked_and_lowered() {
@@ -151,10 +144,14 @@ mod tests {
 
     #[test]
     fn who_is_allowed_is_a_domain_or_a_bare_jid() {
-        let ann = Allowed::parse("Ann@Example.org").expect("a JID");
+        let allowed = |text| {
+            let allowed = Allowed::parse(text).expect("a domain or a JID");
+            Access::new(&[jid(allowed.as_str())], &[])
+        };
+        let ann = allowed("Ann@Example.org");
         assert!(ann.admits(&jid("ann@example.org")));
         assert!(!ann.admits(&jid("bob@example.org")));
-        let all = Allowed::parse("example.org").expect("a domain");
+        let all = allowed("example.org");
         assert!(all.admits(&jid("ann@example.org")) && all.admits(&jid("example.org")));
         assert!(
             !all.admits(&jid("ann@sub.example.org")) && !all.admits(&jid("example.org@evil.org"))

@@ -186,18 +186,6 @@ pub struct GatewayConfig {
     pub settings: Settings,
 }
 
-impl GatewayConfig {
-    /// True when this user may use the gateway.
-    pub fn admits(&self, jid: &BareJid) -> bool {
-        self.is_admin(jid) || self.allow.iter().any(|allowed| allowed.admits(jid))
-    }
-
-    /// True when this user may administer the gateway.
-    pub fn is_admin(&self, jid: &BareJid) -> bool {
-        self.admins.contains(jid)
-    }
-}
-
 /// One XEP-0114 connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {

@@ -80,11 +80,11 @@ fn a_kinds_keys_from_the_environment_get_their_documented_types() {
 fn a_list_from_the_environment_is_written_with_commas_or_brackets() {
     for text in ["a.org, ann@b.org", "[\"a.org\", \"ann@b.org\"]"] {
         let config = good(MINIMAL, &[("ISTHMUS__GATEWAY__GARDEN__ALLOW", text)]);
-        let gateway = &config.gateways[0];
+        let access = access(&config.gateways[0]);
         assert!(
-            gateway.admits(&jid("x@a.org")) && gateway.admits(&jid("ann@b.org")),
+            access.admits(&jid("x@a.org")) && access.admits(&jid("ann@b.org")),
             "{text}"
         );
-        assert!(!gateway.admits(&jid("x@b.org")), "{text}");
+        assert!(!access.admits(&jid("x@b.org")), "{text}");
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value as Json, json};
 
 use super::*;
+use crate::run::access;
 
 mod documentation;
 mod environment;
@@ -175,9 +176,10 @@ fn a_minimal_file_gets_the_documented_defaults() {
         (component.tls.clone(), component.stanza_limit),
         (None, 65_536)
     );
-    assert!(gateway.admits(&jid("ann@example.org")));
-    assert!(!gateway.admits(&jid("ann@example.net")));
-    assert!(!gateway.is_admin(&jid("ann@example.org")));
+    let access = access(gateway);
+    assert!(access.admits(&jid("ann@example.org")));
+    assert!(!access.admits(&jid("ann@example.net")));
+    assert!(!access.is_run_by(&jid("ann@example.org")));
 }
 
 #[test]
@@ -547,7 +549,7 @@ fn a_reload_takes_what_is_live_and_names_what_waits_for_a_restart() {
         (applied.log.level.as_str(), applied.limits.history),
         ("debug", 3)
     );
-    assert!(applied.gateways[0].is_admin(&jid("ann@example.org")));
+    assert!(access(&applied.gateways[0]).is_run_by(&jid("ann@example.org")));
     assert_eq!(applied.gateways[0].component, old.gateways[0].component);
     assert_eq!(applied.server_domain, "example.org");
 }

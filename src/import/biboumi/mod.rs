@@ -19,6 +19,7 @@ use self::target::{Place, Settings};
 use super::{ImportFault, Report};
 use crate::config::{Config, GatewayConfig};
 use crate::host::user_number;
+use crate::run::access;
 use crate::store::{SqliteStore, Store, StoreFault, TakeOver, TakeRow};
 use crate::xmpp::jid::BareJid;
 
@@ -49,6 +50,7 @@ pub async fn biboumi(config: &Config, from: &Biboumi) -> Result<Report, ImportFa
     let store = Arc::new(SqliteStore::open_alone(&config.store.path)?);
     let mut report = Report::default();
     let place = Place::of(gateway);
+    let access = access(gateway);
     let owners = source.owners()?;
     let source = Arc::new(Mutex::new(source));
     let mut seen = Seen::default();
@@ -68,7 +70,7 @@ pub async fn biboumi(config: &Config, from: &Biboumi) -> Result<Report, ImportFa
             persistent: old.persistent,
         };
         one.take(&mut report, &mut seen).await?;
-        if !gateway.admits(&user) {
+        if !access.admits(&user) {
             seen.strangers.insert(user.domain().to_owned());
         }
         done.insert(user);
