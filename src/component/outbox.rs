@@ -356,14 +356,6 @@ impl Batch<'_> {
         })
     }
 
-    /// Answers an iq get or set with a result; anything else not at all.
-    pub fn result(&mut self, answered: &impl Answerable, body: impl FnOnce(&mut Xml<'_>)) -> Mark {
-        let Shared { limits, domain, .. } = self.shared;
-        self.write(Class::IqResult, |buf| {
-            write::result_reply(buf, limits.stanza_bytes, domain, answered, body)
-        })
-    }
-
     fn write(&mut self, class: Class, write: impl FnOnce(&mut Vec<u8>) -> Written) -> Mark {
         let mark = self.ledger.add(class, |buf| {
             // Cut or not, what is there is well-formed; what became of it is the caller's to see.

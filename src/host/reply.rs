@@ -3,17 +3,24 @@
 //! An [`Origin`] is what must be kept of a stanza to answer it later: errors find their way to the
 //! very stanza that caused them, under its own id (RFC 6120 §8.3.1). An error is never answered
 //! with an error (RFC 6120 §8.3.1), which is why an error or a result has no origin.
+//!
+//! Errors repeat what was said (RFC 6120 §8.3.1): clients show it beside the error. What may hold a
+//! password is not repeated.
 
-use isthmus_gateway::Fault;
+use isthmus_gateway::{Fault, Gateway, Kind, Parsed};
 use serde::{Deserialize, Serialize};
 
 use crate::component::{Class, Outbox};
 use crate::host::fault;
 use crate::host::post::head;
+use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::{Condition, ErrorType};
 use crate::xmpp::stream::{OwnedPeek, Stanza, StanzaKind};
-use crate::xmpp::write::{Head, Sender, StanzaName, Xml};
+use crate::xmpp::write::{self, ErrorReply, Head, Sender, StanzaName, Xml};
+
+/// Longest text that errors repeat, in bytes.
+const REPEATED: usize = 1024;
 
 /// What is kept of a stanza to answer it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +35,9 @@ pub(crate) struct Origin {
     pub(crate) resource: Option<String>,
     /// Its id.
     pub(crate) id: Option<String>,
+    /// What it said, as far as errors repeat it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
 }
 
 impl Origin {
@@ -60,7 +70,52 @@ impl Origin {
             local,
             resource,
             id: peek.id,
+            body: None,
         })
+    }
+
+    /// With what was said, for errors to repeat, if it went to a person or to those in a room: with
+    /// a gateway, a network or a room itself one talks about passwords. `to`: what the address
+    /// names, if anything.
+    #[must_use]
+    pub(crate) fn saying(mut self, to: Option<Kind>, stanza: &Element) -> Self {
+        let heard = match to {
+            Some(Kind::Contact | Kind::Group) => true,
+            Some(Kind::Room) => self.resource.is_some() || stanza.attr("type") == Some("groupchat"),
+            Some(Kind::Gateway | Kind::Network | Kind::Pattern) | None => false,
+        };
+        if self.name == StanzaName::Message && heard {
+            let body = stanza.child("body", ns::COMPONENT).map(Element::text);
+            // XEP-0454: such a link holds the key of a file.
+            let body = body.filter(|body| !body.contains("aesgcm://"));
+            self.body = body.map(|body| start_of(&body).to_owned());
+        }
+        self
+    }
+
+    /// The same, of an address that has not been read, or cannot be.
+    #[must_use]
+    pub(crate) fn saying_at(self, gateway: &dyn Gateway, local: &str, stanza: &Element) -> Self {
+        let parse = |local: &str| gateway.parse(local, "");
+        let parsed = match parse(local) {
+            Ok(Parsed::Moved(proper)) => parse(&proper),
+            parsed => parsed,
+        };
+        let kind = match parsed {
+            Ok(Parsed::Canonical(to)) => to.kind,
+            // What takes messages for later has people only; else a network may be meant.
+            _ if gateway.courier().is_some() => Kind::Contact,
+            _ => Kind::Room,
+        };
+        let kind = (!local.is_empty()).then_some(kind);
+        self.saying(kind, stanza)
+    }
+
+    /// Without what was said: errors do not repeat it.
+    #[must_use]
+    pub(crate) fn silent(mut self) -> Self {
+        self.body = None;
+        self
     }
 
     /// The origin a full JID had when it entered a room, to answer by presence.
@@ -71,6 +126,7 @@ impl Origin {
             local: Some(local.to_owned()),
             resource: Some(nick.to_owned()),
             id,
+            body: None,
         }
     }
 
@@ -102,25 +158,27 @@ impl Origin {
     /// Answers that the address has moved (RFC 6120 §8.3.3.5): the proper one is a bare JID.
     pub(crate) fn moved(&self, outbox: &Outbox, proper: &str) {
         let text = format!("the proper address is {proper}");
-        outbox.push(|batch| {
-            batch.stanza(self.class(), self.head("error"), |xml| {
-                self.write_muc(xml);
-                xml.start("error").attr("type", ErrorType::Cancel.name());
-                xml.start_ns("gone", ns::STANZA_ERRORS)
-                    .text("xmpp:")
-                    .text(proper)
-                    .end();
-                write_text(xml, &text);
-                xml.end();
-            });
-        });
+        let uri = format!("xmpp:{proper}");
+        let mut error = error_of(Condition::Gone, Condition::Gone.default_type(), &text);
+        error.uri = Some(&uri);
+        self.send_error(outbox, &error);
     }
 
-    /// XEP-0045 §7.2: a refused entrance bears the namespace of the protocol.
-    fn write_muc(&self, xml: &mut Xml<'_>) {
+    /// What stands before the error.
+    fn write_repeated(&self, xml: &mut Xml<'_>) {
+        // XEP-0045 §7.2: a refused entrance bears the namespace of the protocol.
         if self.name == StanzaName::Presence && self.resource.is_some() {
             xml.leaf("x", ns::MUC);
         }
+        if let Some(body) = &self.body {
+            xml.text_element("body", body);
+        }
+    }
+
+    /// Writes the content of an answer that is an error.
+    pub(crate) fn write_error(&self, xml: &mut Xml<'_>, error: &ErrorReply<'_>) {
+        self.write_repeated(xml);
+        write::write_error(xml, error);
     }
 
     /// How an answer is kept.
@@ -133,10 +191,13 @@ impl Origin {
     }
 
     fn error_as(&self, outbox: &Outbox, condition: Condition, kind: ErrorType, text: &str) {
+        self.send_error(outbox, &error_of(condition, kind, text));
+    }
+
+    fn send_error(&self, outbox: &Outbox, error: &ErrorReply<'_>) {
         outbox.push(|batch| {
             batch.stanza(self.class(), self.head("error"), |xml| {
-                self.write_muc(xml);
-                write_error(xml, condition, kind, text);
+                self.write_error(xml, error);
             });
         });
     }
@@ -175,19 +236,21 @@ impl Origin {
     }
 }
 
-/// Writes `<error/>` (RFC 6120 §8.3.2).
-pub(crate) fn write_error(xml: &mut Xml<'_>, condition: Condition, kind: ErrorType, text: &str) {
-    xml.start("error").attr("type", kind.name());
-    xml.leaf(condition.name(), ns::STANZA_ERRORS);
-    write_text(xml, text);
-    xml.end();
+/// An error that says `text`, if it is not empty.
+pub(crate) fn error_of(condition: Condition, kind: ErrorType, text: &str) -> ErrorReply<'_> {
+    ErrorReply {
+        kind: Some(kind),
+        text: (!text.is_empty()).then_some(("en", text)),
+        ..condition.into()
+    }
 }
 
-fn write_text(xml: &mut Xml<'_>, text: &str) {
-    if !text.is_empty() {
-        let xml = xml.start_ns("text", ns::STANZA_ERRORS);
-        xml.attr("xml:lang", "en").text(text).end();
+fn start_of(text: &str) -> &str {
+    let mut end = text.len().min(REPEATED);
+    while !text.is_char_boundary(end) {
+        end -= 1;
     }
+    &text[..end]
 }
 
 /// Names of stanzas as they are kept on disk.
@@ -209,5 +272,54 @@ mod stanza_name {
                 "no stanza is called {other}"
             ))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(to: &str, kind: &str, at: Kind, body: &str) -> Option<String> {
+        let stanza = format!("<message type='{kind}'><body>{body}</body></message>");
+        let peek = OwnedPeek {
+            kind: StanzaKind::Message,
+            to: Some(to.to_owned()),
+            from: Some("u@h/r".to_owned()),
+            type_: Some(kind.to_owned()),
+            id: None,
+        };
+        let stanza = Element::parse(stanza.as_bytes()).unwrap();
+        Origin::of_peek(peek)
+            .unwrap()
+            .saying(Some(at), &stanza)
+            .body
+    }
+
+    #[test]
+    fn what_may_be_a_password_is_not_repeated() {
+        for (to, kind, at, repeated) in [
+            ("bob@h", "chat", Kind::Contact, true),
+            ("#a@h", "groupchat", Kind::Room, true),
+            ("#a@h/bob", "chat", Kind::Room, true),
+            ("#a@h", "chat", Kind::Room, false),
+            ("net@h", "chat", Kind::Network, false),
+            ("h", "chat", Kind::Gateway, false),
+        ] {
+            let body = said(to, kind, at, "hunter2");
+            assert_eq!(body.is_some(), repeated, "{kind} to {to}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_repeated_as_far_as_whole_characters_go() {
+        let body = said("bob@h", "chat", Kind::Contact, &"\u{20ac}".repeat(400));
+        assert_eq!(body, Some("\u{20ac}".repeat(341)));
+    }
+
+    #[test]
+    fn what_was_kept_before_errors_repeated_anything_can_be_read() {
+        let kept = r#"{"name":"message","peer":"u@h","local":"b","resource":null,"id":"1"}"#;
+        let origin: Origin = serde_json::from_str(kept).unwrap();
+        assert_eq!(serde_json::to_string(&origin).unwrap(), kept);
     }
 }

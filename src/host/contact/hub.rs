@@ -21,7 +21,7 @@ use crate::host::asker::Asker;
 use crate::host::desk::registers;
 use crate::host::domain::Domain;
 use crate::host::post::head;
-use crate::host::reply::write_error;
+use crate::host::reply::error_of;
 use crate::host::shared::Shared;
 use crate::host::{about, caps, disco, fault};
 use crate::store::contacts::{Contact, Standing};
@@ -29,7 +29,7 @@ use crate::xmpp::element::Element;
 use crate::xmpp::escape::{escape, unescape};
 use crate::xmpp::jid::{BareJid, Jid};
 use crate::xmpp::ns;
-use crate::xmpp::write::{Sender, StanzaName, Xml};
+use crate::xmpp::write::{Sender, StanzaName, Xml, write_error};
 
 /// Servers that are asked for something at a time.
 const ASKED: usize = 16;
@@ -257,7 +257,7 @@ impl Hub {
                 let (name, from) = (StanzaName::Presence, Sender::default());
                 let head = head(name, from, &full, Some("error"), None);
                 batch.stanza(Class::Presence, head, |xml| {
-                    write_error(xml, condition, kind, fault::words(fault));
+                    write_error(xml, &error_of(condition, kind, fault::words(fault)));
                 });
             });
         }

@@ -4,7 +4,7 @@ use isthmus_gateway::{Fault, State};
 use serde::{Deserialize, Serialize};
 
 use crate::host::fault::{stanza_error, words};
-use crate::host::reply::{Origin, write_error};
+use crate::host::reply::{Origin, error_of};
 use crate::store::jobs::{CopyState, Told};
 use crate::xmpp::jid::Jid;
 use crate::xmpp::ns;
@@ -106,7 +106,9 @@ fn error(
         domain,
         ..origin.head("error")
     };
-    written(head, |xml| write_error(xml, condition, kind, text))
+    written(head, |xml| {
+        origin.write_error(xml, &error_of(condition, kind, text));
+    })
 }
 
 fn written(head: Head<'_>, body: impl FnOnce(&mut write::Xml<'_>)) -> Option<Vec<u8>> {

@@ -48,7 +48,7 @@ impl Domain {
         );
         let user = from.bare();
         if asks && !self.access().admits(&user) {
-            if let Some(origin) = Origin::of(&stanza) {
+            if let Some(origin) = self.origin_of(&stanza, &to) {
                 let text = "the operator of this gateway does not admit you";
                 origin.fault(outbox, &Fault::new(FaultKind::NotAllowed, text));
             }
@@ -166,6 +166,11 @@ impl Domain {
         let (Some(origin), Some(courier)) = (Origin::of(stanza), self.courier.get()) else {
             return;
         };
+        let element = match stanza.element() {
+            Ok(element) => element,
+            Err(fault) => return origin.error(outbox, fault.condition(), &fault.to_string()),
+        };
+        let origin = origin.saying_at(&*self.gateway, local, &element);
         let to = match self.gateway.parse(local, "") {
             Ok(Parsed::Canonical(to)) => to,
             Ok(Parsed::Moved(proper)) => {
@@ -174,17 +179,28 @@ impl Domain {
             }
             Err(fault) => return origin.error(outbox, Condition::JidMalformed, &fault.text),
         };
-        match stanza.element() {
-            Ok(element) => courier.message(origin, user, to, element),
-            Err(fault) => origin.error(outbox, fault.condition(), &fault.to_string()),
-        }
+        courier.message(origin, user, to, element);
     }
 
     fn refuse_rest(&self, outbox: &Outbox, offer: Offer) {
         if let Offer::Refused(stanza, text) = offer
-            && let Some(origin) = Origin::of(&stanza)
+            && let Some(to) = stanza.to().and_then(|to| Jid::parse(&to).ok())
+            && let Some(origin) = self.origin_of(&stanza, &to)
         {
             origin.fault(outbox, &Fault::new(FaultKind::Full, text));
+        }
+    }
+
+    /// Where the answer to a stanza goes that nobody has read yet.
+    fn origin_of(&self, stanza: &Stanza, to: &Jid) -> Option<Origin> {
+        let origin = Origin::of(stanza)?;
+        if stanza.kind() != StanzaKind::Message {
+            return Some(origin);
+        }
+        let local = unescape(to.local().unwrap_or_default());
+        match stanza.element() {
+            Ok(element) => Some(origin.saying_at(&*self.gateway, &local, &element)),
+            Err(_) => Some(origin),
         }
     }
 

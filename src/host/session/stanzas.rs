@@ -53,42 +53,40 @@ impl Session {
 
     /// Reads a stanza; one that cannot be read is answered.
     fn read(&self, stanza: &Stanza) -> Option<Incoming> {
+        let outbox = &self.base.outbox;
         let origin = Origin::of(stanza);
-        let answer = |condition, text: &str| {
-            if let Some(origin) = &origin {
-                origin.error(&self.base.outbox, condition, text);
+        let answer = |origin: Option<Origin>, condition, text: &str| {
+            if let Some(origin) = origin {
+                origin.error(outbox, condition, text);
             }
+            None
         };
         let element = match stanza.element() {
             Ok(element) => element,
-            Err(fault) => {
-                answer(fault.condition(), &fault.to_string());
-                return None;
-            }
+            Err(fault) => return answer(origin, fault.condition(), &fault.to_string()),
         };
         let to = match Jid::parse(&stanza.to()?) {
             Ok(to) => to,
-            Err(fault) => {
-                answer(Condition::JidMalformed, &fault.to_string());
-                return None;
-            }
+            Err(fault) => return answer(origin, Condition::JidMalformed, &fault.to_string()),
         };
         let local = to.local().unwrap_or_default().to_owned();
-        let address = match self.base.gateway.parse(&unescape(&local), "") {
+        let gateway = &*self.base.gateway;
+        let named = unescape(&local);
+        let said = |it: Origin| it.saying_at(gateway, &named, &element);
+        let address = match gateway.parse(&named, "") {
             Ok(Parsed::Canonical(address)) => address,
             Ok(Parsed::Moved(proper)) => {
-                if let Some(origin) = &origin {
-                    let domain = self.base.outbox.domain();
-                    let proper = format!("{}@{domain}", escape(&proper));
-                    origin.moved(&self.base.outbox, &proper);
+                if let Some(origin) = origin.map(said) {
+                    let proper = format!("{}@{}", escape(&proper), outbox.domain());
+                    origin.moved(outbox, &proper);
                 }
                 return None;
             }
             Err(fault) => {
-                answer(Condition::JidMalformed, &fault.text);
-                return None;
+                return answer(origin.map(said), Condition::JidMalformed, &fault.text);
             }
         };
+        let origin = origin.map(|it| it.saying(Some(address.kind), &element));
         Some(Incoming {
             from: stanza.from()?.into_owned(),
             to: address,

@@ -96,6 +96,8 @@ impl Session {
             }
             Typed::Word(word, rest) => (word, rest),
         };
+        // Behind commands stand passwords: errors do not repeat them.
+        let origin = &origin.clone().silent();
         let desk = Desk {
             origin,
             stanza: &incoming.stanza,

@@ -14,7 +14,7 @@ mod reply;
 mod stanza;
 
 pub use budget::Xml;
-pub use reply::{Answerable, ErrorReply, error_reply, result_reply};
+pub use reply::{Answerable, ErrorReply, error_reply, write_error};
 pub use stanza::{Head, Sender, StanzaName, Written, stanza};
 
 /// Bytes a stanza may have unless configured otherwise.

@@ -1,4 +1,5 @@
-//! Answers: to the sender of a stanza, with the same id (RFC 6120 §8.2.3 and §8.3.1).
+//! Errors: what they say (RFC 6120 §8.3.2), and the answer to a stanza of which nothing but the
+//! envelope is kept, to its sender, with the same id (RFC 6120 §8.3.1).
 
 use super::super::jid::Jid;
 use super::super::ns;
@@ -58,44 +59,16 @@ pub fn error_reply(
     buffer: &mut Vec<u8>,
     max: usize,
     domain: &str,
-    stanza: &impl Answerable,
+    answered: &impl Answerable,
     error: &ErrorReply<'_>,
 ) -> Written {
-    let peek = stanza.peek();
+    let peek = answered.peek();
     if matches!(peek.type_.as_deref(), Some("error")) {
         return Written::Nothing;
     }
     if peek.kind == StanzaKind::Iq && peek.type_.as_deref() == Some("result") {
         return Written::Nothing;
     }
-    reply(buffer, max, domain, &peek, "error", |xml| {
-        write_error(xml, error)
-    })
-}
-
-/// Appends the result that answers an iq get or set; nothing for anything else.
-pub fn result_reply(
-    buffer: &mut Vec<u8>,
-    max: usize,
-    domain: &str,
-    stanza: &impl Answerable,
-    body: impl FnOnce(&mut Xml<'_>),
-) -> Written {
-    let peek = stanza.peek();
-    if peek.kind != StanzaKind::Iq || !matches!(peek.type_.as_deref(), Some("get" | "set")) {
-        return Written::Nothing;
-    }
-    reply(buffer, max, domain, &peek, "result", body)
-}
-
-fn reply(
-    buffer: &mut Vec<u8>,
-    max: usize,
-    domain: &str,
-    peek: &OwnedPeek,
-    kind: &'static str,
-    body: impl FnOnce(&mut Xml<'_>),
-) -> Written {
     let name = match peek.kind {
         StanzaKind::Message => StanzaName::Message,
         StanzaKind::Presence => StanzaName::Presence,
@@ -116,14 +89,14 @@ fn reply(
         domain,
         from,
         to,
-        kind: Some(kind),
+        kind: Some("error"),
         id: peek.id.as_deref(),
     };
-    stanza(buffer, max, head, body)
+    stanza(buffer, max, head, |xml| write_error(xml, error))
 }
 
-/// RFC 6120 §8.3.2.
-fn write_error(xml: &mut Xml<'_>, error: &ErrorReply<'_>) {
+/// Writes `<error/>` (RFC 6120 §8.3.2).
+pub fn write_error(xml: &mut Xml<'_>, error: &ErrorReply<'_>) {
     let kind = error.kind.unwrap_or(error.condition.default_type());
     xml.start("error").attr("type", kind.name());
     xml.start_ns(error.condition.name(), ns::STANZA_ERRORS);

@@ -75,9 +75,6 @@ impl Finch {
 }
 
 impl Client for Finch {
-    // Its library shows those alone that hold the text of the message once more.
-    const SHOWS_ERRORS: bool = false;
-
     async fn start(xmpp: &dyn XmppServer) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         fs::write(dir.path().join("accounts.xml"), account(xmpp)).expect("written");
@@ -140,6 +137,15 @@ impl Client for Finch {
     async fn sees_subject(&self, text: &str) {
         let words = format!("has set the topic to: {text}");
         self.terminal.sees(&words).await;
+    }
+
+    async fn sees_refusal(&self, words: &str) {
+        // A window of its own, too narrow for all of it, which does not take the keys; its library
+        // opens none for an error that does not repeat the text.
+        let last = words.rsplit(' ').next().unwrap_or(words);
+        self.terminal
+            .sees(&format!("{last} !fault-forbidden"))
+            .await;
     }
 
     fn sets_subject(&self, text: &str) {

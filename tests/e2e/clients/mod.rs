@@ -27,9 +27,6 @@ const ALICE: &str = "alice%local@irc.localhost";
 
 /// What differs from client to client.
 trait Client: Sized {
-    /// Whether it shows the words of an error.
-    const SHOWS_ERRORS: bool = true;
-
     /// Starts it, as [`USER`], and sees that it is logged in.
     async fn start(xmpp: &dyn XmppServer) -> Self;
 
@@ -52,6 +49,11 @@ trait Client: Sized {
 
     /// Sees this subject of the room, which is shown.
     async fn sees_subject(&self, text: &str);
+
+    /// Sees these words of an error.
+    async fn sees_refusal(&self, words: &str) {
+        self.terminal().sees(words).await;
+    }
 
     /// Sets the subject of the room that is shown.
     fn sets_subject(&self, text: &str);
@@ -166,9 +168,7 @@ async fn in_a_room<C: Client>(scene: &Scene<C>) {
     romeo.groupchat(GARDEN, "I take thee");
     scene.sees_said("romeo", "I take thee").await;
     client.terminal().enters("!fault-forbidden");
-    if C::SHOWS_ERRORS {
-        client.terminal().sees("refuses with Forbidden").await;
-    }
+    client.sees_refusal("refuses with Forbidden").await;
     client.sets_subject("tulips");
     romeo.expect(|s| s.subject() == Some("tulips")).await;
     romeo.leave(GARDEN, "romeo");

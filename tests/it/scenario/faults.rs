@@ -89,7 +89,7 @@ fn every_fault_refuses_a_message_with_its_condition() {
              xmpp> <message from='juliet@example.org/phone' to='{contact}' type='chat' id='m1'>\
              <body>hello</body></message>\n\
              xmpp< <message from='{contact}' to='juliet@example.org/phone' type='error' id='m1'>\
-             {error}</message>\n"
+             <body>hello</body>{error}</message>\n"
         )
     });
 }
