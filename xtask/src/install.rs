@@ -15,7 +15,7 @@ use isthmus_test_support::paths;
 use crate::run::{cargo, output, run, works};
 
 /// What is wanted, and the files that show that it is there.
-const PACKAGES: [Package; 15] = [
+const PACKAGES: [Package; 16] = [
     (
         "prosody",
         &["usr/bin/prosody", "usr/lib/prosody", "usr/bin/lua5.4"],
@@ -39,6 +39,10 @@ const PACKAGES: [Package; 15] = [
         &["usr/sbin/inspircd", "usr/lib/inspircd/modules"],
     ),
     (
+        "atheme-services",
+        &["usr/bin/atheme-services", "usr/share/atheme"],
+    ),
+    (
         "postfix",
         &["usr/sbin/postfix", "usr/lib/postfix/sbin/smtpd"],
     ),
@@ -53,6 +57,9 @@ const PACKAGES: [Package; 15] = [
         &["usr/bin/python3", "usr/lib/python3/dist-packages/slixmpp"],
     ),
 ];
+
+/// What Debian would not install together with something above, in the same form: asked for alone.
+const APART: [Package; 1] = [("ircd-hybrid", &["usr/sbin/ircd-hybrid"])];
 
 /// The clients that tests use in a terminal, and the terminal, in the same form.
 const CLIENTS: [Package; 4] = [
@@ -81,6 +88,7 @@ type Package = (&'static str, &'static [&'static str]);
 /// Unpacks the servers unless they are there.
 pub(crate) fn servers() -> Result<(), String> {
     unpacked(&PACKAGES)?;
+    unpacked(&APART)?;
     unpacked(&COMPARED)?;
     node_smpp()
 }

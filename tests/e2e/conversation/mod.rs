@@ -96,4 +96,8 @@ pairs! {
     conversation_on_ejabberd_and_inspircd: Ejabberd, Inspircd;
     conversation_on_jabberd2_and_ngircd: Jabberd2, Ngircd;
     conversation_on_jabberd2_and_inspircd: Jabberd2, Inspircd;
+    conversation_on_prosody_and_atheme: Prosody, Atheme;
+    conversation_on_prosody_and_hybrid: Prosody, Hybrid;
+    conversation_on_ejabberd_and_hybrid: Ejabberd, Hybrid;
+    conversation_on_jabberd2_and_hybrid: Jabberd2, Hybrid;
 }

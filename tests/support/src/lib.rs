@@ -29,7 +29,7 @@ pub mod xmpp_server;
 pub use self::biboumi::Biboumi;
 pub use self::dictd::Dictd;
 pub use self::irc_client::IrcClient;
-pub use self::irc_server::{Inspircd, IrcServer, Ngircd};
+pub use self::irc_server::{Atheme, Hybrid, Inspircd, IrcServer, Ngircd};
 pub use self::isthmus::Isthmus;
 pub use self::node::{Node, Stanza};
 pub use self::second_smsc::SecondSmsc;

@@ -229,6 +229,16 @@ async fn inspircd_carries_a_conversation() {
     irc_server_works(irc_server::Kind::Inspircd).await;
 }
 
+#[tokio::test]
+async fn inspircd_with_atheme_carries_a_conversation() {
+    irc_server_works(irc_server::Kind::Atheme).await;
+}
+
+#[tokio::test]
+async fn ircd_hybrid_carries_a_conversation() {
+    irc_server_works(irc_server::Kind::Hybrid).await;
+}
+
 #[test]
 fn postfix_delivers_and_swaks_is_told_who_is_unknown() {
     let back = mail::Back::Smtp(1);

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use super::atheme::{LINK_PASSWORD, SERVICES_NAME};
 use super::{IrcServer, Kind, OPER_NAME, OPER_PASSWORD, SERVER_NAME};
 use crate::port::Port;
 use crate::process::{Process, Spec, read_lossy};
 use crate::tls::Certificate;
 use crate::{DEADLINE, paths};
 
-const MODULES: [&str; 35] = [
+const MODULES: [&str; 36] = [
     "alltime",
     "banexception",
     "botmode",
@@ -46,6 +47,7 @@ const MODULES: [&str; 35] = [
     "sethost",
     "setname",
     "ssl_gnutls",
+    "sslinfo",
     "uhnames",
 ];
 
@@ -55,6 +57,7 @@ pub struct Inspircd {
     process: Process,
     plain: Port,
     tls: Port,
+    link: Option<Port>,
     certificate: Certificate,
     dir: TempDir,
 }
@@ -62,16 +65,32 @@ pub struct Inspircd {
 impl Inspircd {
     /// Starts one.
     pub fn start() -> Self {
+        Self::listening(None)
+    }
+
+    /// Starts one that services may be linked to, with the login by SASL.
+    pub(super) fn with_services() -> Self {
+        Self::listening(Some(Port::reserve()))
+    }
+
+    /// Where services are linked, if they may be.
+    pub(super) fn link_port(&self) -> Option<u16> {
+        self.link.as_ref().map(Port::number)
+    }
+
+    fn listening(link: Option<Port>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (plain, tls) = (Port::reserve(), Port::reserve());
         let certificate = Certificate::create(dir.path());
-        let config = config(dir.path(), plain.number(), tls.number(), &certificate);
+        let mut config = config(dir.path(), plain.number(), tls.number(), &certificate);
+        config.extend(link.as_ref().map(|port| services(port.number())));
         fs::write(dir.path().join("inspircd.conf"), config).expect("written");
         let process = Process::start(spec(dir.path()));
         let mut this = Self {
             process,
             plain,
             tls,
+            link,
             certificate,
             dir,
         };
@@ -122,6 +141,21 @@ fn spec(dir: &Path) -> Spec {
         .arg(dir.join("inspircd.conf"))
         .args(["--nofork", "--nopid", "--runasroot"])
         .env("LD_LIBRARY_PATH", paths::library_path(&[]))
+}
+
+/// The link to services.
+fn services(port: u16) -> String {
+    format!(
+        r#"<module name="spanningtree">
+<module name="sasl">
+<module name="servprotect">
+<bind address="127.0.0.1" port="{port}" type="servers">
+<link name="{SERVICES_NAME}" ipaddr="127.0.0.1" port="{port}" allowmask="127.0.0.1"
+ sendpass="{LINK_PASSWORD}" recvpass="{LINK_PASSWORD}">
+<uline server="{SERVICES_NAME}" silent="yes">
+<sasl target="{SERVICES_NAME}" requiressl="no">
+"#
+    )
 }
 
 fn config(dir: &Path, plain: u16, tls: u16, certificate: &Certificate) -> String {

@@ -1,10 +1,14 @@
 //! Real IRC servers on loopback, without look-ups, throttles or penalties.
 
+mod atheme;
+mod hybrid;
 mod inspircd;
 mod ngircd;
 
 use std::path::PathBuf;
 
+pub use self::atheme::Atheme;
+pub use self::hybrid::Hybrid;
 pub use self::inspircd::Inspircd;
 pub use self::ngircd::Ngircd;
 
@@ -22,17 +26,23 @@ pub enum Kind {
     Ngircd,
     /// InspIRCd 3.
     Inspircd,
+    /// InspIRCd 3 with Atheme services.
+    Atheme,
+    /// ircd-hybrid.
+    Hybrid,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Ngircd, Self::Inspircd];
+    pub const ALL: [Self; 4] = [Self::Ngircd, Self::Inspircd, Self::Atheme, Self::Hybrid];
 
     /// Starts one.
     pub fn start(self) -> Box<dyn IrcServer> {
         match self {
             Self::Ngircd => Box::new(Ngircd::start()),
             Self::Inspircd => Box::new(Inspircd::start()),
+            Self::Atheme => Box::new(Atheme::start()),
+            Self::Hybrid => Box::new(Hybrid::start()),
         }
     }
 }
