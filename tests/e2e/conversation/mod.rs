@@ -17,6 +17,14 @@ const CHANNEL: &str = "#garden";
 /// The same as a room.
 const ROOM: &str = "#garden%local@irc.localhost";
 
+/// How the program speaks to the IRC server.
+#[derive(Clone, Copy)]
+enum Wire {
+    Plain,
+    /// The server's authority is one of the system's.
+    Tls,
+}
+
 /// Everybody there is.
 struct Scene {
     world: World,
@@ -28,9 +36,12 @@ struct Scene {
 
 impl Scene {
     /// Alice governs the channel, bob has a voice, juliet is at the door.
-    async fn set(xmpp: Xmpp, irc: Irc) -> Self {
+    async fn set(xmpp: Xmpp, irc: Irc, wire: Wire) -> Self {
         let irc = irc.start();
-        let world = World::start(xmpp, &irc_gateway(&*irc));
+        let world = match wire {
+            Wire::Plain => World::start(xmpp, &irc_gateway(&*irc)),
+            Wire::Tls => tls::trusting(xmpp, &*irc),
+        };
         let juliet = world.user("juliet").await;
         let alice = IrcClient::connect(irc.port(), "alice").await;
         let bob = IrcClient::connect(irc.port(), "bob").await;
@@ -60,8 +71,8 @@ impl Scene {
     }
 }
 
-async fn converse(xmpp: Xmpp, irc: Irc) {
-    let scene = Scene::set(xmpp, irc).await;
+async fn converse(xmpp: Xmpp, irc: Irc, wire: Wire) {
+    let scene = Scene::set(xmpp, irc, wire).await;
     people::enter(&scene).await;
     people::discover(&scene).await;
     talk::in_the_room(&scene).await;
@@ -81,23 +92,25 @@ async fn converse(xmpp: Xmpp, irc: Irc) {
 }
 
 macro_rules! pairs {
-    ($($name:ident: $xmpp:ident, $irc:ident;)*) => {$(
+    ($($name:ident: $xmpp:ident, $irc:ident, $wire:ident;)*) => {$(
         #[tokio::test]
         async fn $name() {
-            converse(Xmpp::$xmpp, Irc::$irc).await;
+            converse(Xmpp::$xmpp, Irc::$irc, Wire::$wire).await;
         }
     )*};
 }
 
 pairs! {
-    conversation_on_prosody_and_ngircd: Prosody, Ngircd;
-    conversation_on_prosody_and_inspircd: Prosody, Inspircd;
-    conversation_on_ejabberd_and_ngircd: Ejabberd, Ngircd;
-    conversation_on_ejabberd_and_inspircd: Ejabberd, Inspircd;
-    conversation_on_jabberd2_and_ngircd: Jabberd2, Ngircd;
-    conversation_on_jabberd2_and_inspircd: Jabberd2, Inspircd;
-    conversation_on_prosody_and_atheme: Prosody, Atheme;
-    conversation_on_prosody_and_hybrid: Prosody, Hybrid;
-    conversation_on_ejabberd_and_hybrid: Ejabberd, Hybrid;
-    conversation_on_jabberd2_and_hybrid: Jabberd2, Hybrid;
+    conversation_on_prosody_and_ngircd: Prosody, Ngircd, Plain;
+    conversation_on_prosody_and_inspircd: Prosody, Inspircd, Plain;
+    conversation_on_prosody_and_atheme: Prosody, Atheme, Plain;
+    conversation_on_prosody_and_hybrid: Prosody, Hybrid, Plain;
+    conversation_on_prosody_and_hybrid_over_tls: Prosody, Hybrid, Tls;
+    conversation_on_ejabberd_and_ngircd: Ejabberd, Ngircd, Plain;
+    conversation_on_ejabberd_and_inspircd: Ejabberd, Inspircd, Plain;
+    conversation_on_ejabberd_and_ngircd_over_tls: Ejabberd, Ngircd, Tls;
+    conversation_on_ejabberd_and_hybrid: Ejabberd, Hybrid, Plain;
+    conversation_on_jabberd2_and_ngircd: Jabberd2, Ngircd, Plain;
+    conversation_on_jabberd2_and_inspircd: Jabberd2, Inspircd, Plain;
+    conversation_on_jabberd2_and_atheme_over_tls: Jabberd2, Atheme, Tls;
 }
