@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Text;
+use crate::{Text, Words};
 
 /// What kind of thing a foreign address names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -66,12 +66,12 @@ pub enum Parsed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressFault {
     /// What is wrong, in words for the user.
-    pub text: String,
+    pub text: Words,
 }
 
 impl AddressFault {
     /// A fault with these words.
-    pub fn new(text: impl Into<String>) -> Self {
+    pub fn new(text: impl Into<Words>) -> Self {
         Self { text: text.into() }
     }
 }

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Words;
+
 /// What a field holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,13 +33,13 @@ pub struct Field {
     /// Its name in the answer.
     pub name: String,
     /// Its label for people.
-    pub label: String,
+    pub label: Words,
     /// What it holds.
     pub kind: FieldKind,
     /// The present or proposed value.
     pub value: Option<String>,
     /// Values and labels to choose from.
-    pub options: Vec<(String, String)>,
+    pub options: Vec<(String, Words)>,
     /// It must be answered.
     pub required: bool,
     /// The least number.
@@ -51,10 +53,10 @@ pub struct Field {
 
 impl Field {
     /// A field without a value that need not be answered.
-    pub fn new(name: &str, label: &str, kind: FieldKind) -> Self {
+    pub fn new(name: &str, label: impl Into<Words>, kind: FieldKind) -> Self {
         Self {
             name: name.to_owned(),
-            label: label.to_owned(),
+            label: label.into(),
             kind,
             ..Self::default()
         }
@@ -83,8 +85,8 @@ impl Field {
 
     /// One of these, each a value and a label.
     #[must_use]
-    pub fn options(mut self, options: &[(&str, &str)]) -> Self {
-        let owned = |&(value, label): &(&str, &str)| (value.to_owned(), label.to_owned());
+    pub fn options<W: Into<Words> + Clone>(mut self, options: &[(&str, W)]) -> Self {
+        let owned = |(value, label): &(&str, W)| ((*value).to_owned(), label.clone().into());
         self.options = options.iter().map(owned).collect();
         self
     }
@@ -106,7 +108,7 @@ pub struct Dialog {
     /// The gateway's state between steps, kept by the host.
     pub state: Vec<u8>,
     /// What it is about, for people.
-    pub title: String,
+    pub title: Words,
     /// The questions, or the answers.
     pub fields: Vec<Field>,
     /// The address whose command it is; none where it is about the gateway as a whole.
@@ -125,6 +127,6 @@ pub enum Step {
         /// The account, where the dialog was about one.
         account: Option<crate::Account>,
         /// Words for the user.
-        text: String,
+        text: Words,
     },
 }

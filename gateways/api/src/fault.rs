@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Address;
+use crate::{Address, Words};
 
 /// What went wrong. One kind, one stanza condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -108,8 +108,8 @@ impl FaultKind {
 pub struct Fault {
     /// What went wrong.
     pub kind: FaultKind,
-    /// The network's own words where it has some.
-    pub text: String,
+    /// The network's own words where it has some, else the gateway's.
+    pub text: Words,
     /// Where it lives now, with [`FaultKind::Moved`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved: Option<Address>,
@@ -120,7 +120,7 @@ pub struct Fault {
 
 impl Fault {
     /// A fault of `kind` with these words.
-    pub fn new(kind: FaultKind, text: impl Into<String>) -> Self {
+    pub fn new(kind: FaultKind, text: impl Into<Words>) -> Self {
         Self {
             kind,
             text: text.into(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Account, Address, AddressFault, Caps, Courier, Dialog, Fault, Field, Later, Offered, Parsed,
-    Session, SettingTables, Settings, Step, Uplink, User,
+    Session, SettingTables, Settings, Step, Uplink, User, Words,
 };
 
 /// What a gateway shows itself as in service discovery (XEP-0030 identities).
@@ -35,7 +35,7 @@ pub struct Manifest {
     /// What registration asks for; empty: none is needed.
     pub register: Vec<Field>,
     /// How to ask for an address (XEP-0100 §6.1), in words.
-    pub prompt: String,
+    pub prompt: Words,
     /// Jobs may be handed out twice without harm.
     pub idempotent: bool,
     /// What users may set.

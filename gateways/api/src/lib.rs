@@ -35,6 +35,7 @@ mod session;
 mod setting;
 mod uplink;
 mod user;
+mod words;
 
 pub use address::{Address, AddressFault, Kind, Parsed, Place};
 pub use caps::{Affiliation, Caps, Facts, Fold, Rank, Ranks, Role, RoomFlags};
@@ -49,6 +50,7 @@ pub use session::{Close, Credit, Session, Sink};
 pub use setting::{Offered, SettingTables, Settings, Values};
 pub use uplink::{BlobWriter, Delivery, Handle, Ref, Refusal, Stored, Uplink};
 pub use user::{Account, User, UserId};
+pub use words::Words;
 
 use std::borrow::Cow;
 use std::future::Future;

@@ -39,7 +39,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Field, Kind};
+use crate::{Field, Kind, Words};
 
 /// Values by the names of their fields.
 pub type Values = BTreeMap<String, String>;
@@ -122,7 +122,7 @@ pub struct Offered {
     /// Its node (XEP-0050), and the name of its dialogs.
     pub node: String,
     /// Its name for people.
-    pub name: String,
+    pub name: Words,
     /// The words that call it in a chat; empty: the node, with spaces for `-`.
     #[serde(default)]
     pub words: String,

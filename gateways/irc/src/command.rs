@@ -1,6 +1,8 @@
 //! The gateway's own commands, by the names that people's scripts know.
 
-use isthmus_gateway::{Dialog, Fault, FaultKind, Field, FieldKind, Kind, Offered, Step, UserId};
+use isthmus_gateway::{
+    Dialog, Fault, FaultKind, Field, FieldKind, Kind, Offered, Step, UserId, words,
+};
 
 use crate::ledger::Ledger;
 
@@ -12,9 +14,9 @@ const DISCONNECT: &str = "disconnect-from-irc-server";
 
 /// The commands there are; with one network for all, those of networks are the gateway's.
 pub(crate) fn offered(fixed: bool) -> Vec<Offered> {
-    let one = |node: &str, name: &str, words: &str, on| Offered {
+    let one = |node: &str, name: (&'static str, &'static str), words: &str, on| Offered {
         node: node.to_owned(),
-        name: name.to_owned(),
+        name: name.into(),
         words: words.to_owned(),
         on,
         admin: false,
@@ -26,18 +28,28 @@ pub(crate) fn offered(fixed: bool) -> Vec<Offered> {
     vec![
         one(
             "ping",
-            "Is the gateway there?",
+            ("Is the gateway there?", "网关是否在线？"),
             "ping gateway",
             Kind::Gateway,
         ),
-        one("hello", "Say hello", "say hello", Kind::Gateway),
+        one(
+            "hello",
+            ("Say hello", "打个招呼"),
+            "say hello",
+            Kind::Gateway,
+        ),
         one(
             DISCONNECT,
-            "Disconnect from a network",
+            ("Disconnect from a network", "断开网络连接"),
             "disconnect",
             Kind::Gateway,
         ),
-        one(CONNECTION, "My connection to the network", "connection", on),
+        one(
+            CONNECTION,
+            ("My connection to the network", "我与网络的连接"),
+            "connection",
+            on,
+        ),
     ]
 }
 
@@ -49,18 +61,19 @@ pub(crate) fn step(
     step: &Dialog,
 ) -> Result<Step, Fault> {
     let text = match (step.name.as_str(), step.fields.first()) {
-        ("ping", _) => "pong".to_owned(),
+        ("ping", _) => "pong".into(),
         ("hello", None) => {
-            let field = Field::new("name", "Your name", FieldKind::Text);
+            let field = Field::new("name", ("Your name", "您的名字"), FieldKind::Text);
             return Ok(Step::Next(Dialog {
                 name: step.name.clone(),
-                title: "Hello".to_owned(),
+                title: ("Hello", "您好").into(),
                 fields: vec![field.required()],
                 ..Dialog::default()
             }));
         }
         ("hello", Some(name)) => {
-            format!("Hello, {}!", name.value.as_deref().unwrap_or_default())
+            let name = name.value.as_deref().unwrap_or_default();
+            words!("Hello, {name}!", "您好，{name}！")
         }
         (DISCONNECT, None) => return Ok(Step::Next(which(&ledger.networks(user)))),
         (DISCONNECT, Some(_)) => {
@@ -71,18 +84,33 @@ pub(crate) fn step(
             let network = answer("irc-server").unwrap_or_default();
             let words = answer("quit-message").unwrap_or("left");
             match ledger.leave(user, network, words) {
-                true => format!("You are no longer connected to {network}."),
-                false => format!("There is no connection to {network}."),
+                true => words!(
+                    "You are no longer connected to {network}.",
+                    "您与 {network} 的连接已断开。"
+                ),
+                false => words!(
+                    "There is no connection to {network}.",
+                    "没有与 {network} 的连接。"
+                ),
             }
         }
         (CONNECTION, _) => {
             let at = step.at.as_ref().map(|at| at.network.as_str());
             let network = fixed.or(at).unwrap_or_default();
             let known = ledger.find(user, network);
-            known.unwrap_or_else(|| "There is no connection to this network.".to_owned())
+            known.unwrap_or_else(|| {
+                (
+                    "There is no connection to this network.",
+                    "没有与此网络的连接。",
+                )
+                    .into()
+            })
         }
         _ => {
-            let words = "the IRC gateway asks nothing of that name";
+            let words = (
+                "the IRC gateway asks nothing of that name",
+                "IRC 网关没有这个名称的对话",
+            );
             return Err(Fault::new(FaultKind::Unsupported, words));
         }
     };
@@ -98,13 +126,13 @@ fn which(networks: &[String]) -> Dialog {
         .iter()
         .map(|it| (it.as_str(), it.as_str()))
         .collect();
-    let network = Field::new("irc-server", "Network", FieldKind::Choice);
+    let network = Field::new("irc-server", ("Network", "网络"), FieldKind::Choice);
     Dialog {
         name: DISCONNECT.to_owned(),
-        title: "Disconnect".to_owned(),
+        title: ("Disconnect", "断开连接").into(),
         fields: vec![
             network.options(&options).required(),
-            Field::new("quit-message", "Parting words", FieldKind::Text),
+            Field::new("quit-message", ("Parting words", "告别语"), FieldKind::Text),
         ],
         ..Dialog::default()
     }

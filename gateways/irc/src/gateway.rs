@@ -64,8 +64,11 @@ impl Irc {
                 identities: vec![identity, gateway],
                 caps: caps(),
                 register: Vec::new(),
-                prompt: "channel or nickname with its network, such as #rust%irc.libera.chat"
-                    .to_owned(),
+                prompt: (
+                    "channel or nickname with its network, such as #rust%irc.libera.chat",
+                    "频道或昵称及其网络，例如 #rust%irc.libera.chat",
+                )
+                    .into(),
                 idempotent: false,
                 settings: setting::tables(&config),
                 commands: command::offered(config.network.is_some()),

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use isthmus_gateway::UserId;
+use isthmus_gateway::{UserId, Words};
 use tokio::sync::oneshot;
 
 type Key = (UserId, String);
@@ -13,7 +13,7 @@ type Key = (UserId, String);
 /// A connection as it is listed.
 struct Entry {
     number: u64,
-    words: String,
+    words: Words,
     /// Ends it, with these parting words.
     leave: oneshot::Sender<String>,
 }
@@ -37,7 +37,7 @@ impl Ledger {
     }
 
     /// Lists a connection, in place of an earlier one.
-    pub(crate) fn enter(&self, user: UserId, network: &str, words: String) -> Listed {
+    pub(crate) fn enter(&self, user: UserId, network: &str, words: impl Into<Words>) -> Listed {
         let key = Self::key(user, network);
         // Nothing leaves the table half-changed.
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,7 +45,7 @@ impl Ledger {
         let (sender, leave) = oneshot::channel();
         let entry = Entry {
             number,
-            words,
+            words: words.into(),
             leave: sender,
         };
         table.insert(key.clone(), entry);
@@ -74,7 +74,7 @@ impl Ledger {
     }
 
     /// What is known of a user's connection.
-    pub(crate) fn find(&self, user: UserId, network: &str) -> Option<String> {
+    pub(crate) fn find(&self, user: UserId, network: &str) -> Option<Words> {
         let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         table
             .get(&Self::key(user, network))

@@ -5,7 +5,7 @@
 //! named them, encryption is never less than he demands, and an unverified certificate is accepted
 //! only if he lets users decide. With one network for all, its table stands at the gateway.
 
-use isthmus_gateway::{Field, FieldKind, SettingTables};
+use isthmus_gateway::{Field, FieldKind, SettingTables, Words};
 
 use crate::config::{Config, Hosts, Network, TlsMode};
 use crate::gateway::{PLAIN_PORT, TLS_PORT};
@@ -49,6 +49,9 @@ const ENCODINGS: &[&str] = &[
     "gb18030",
 ];
 
+/// In English and Chinese.
+type Label = (&'static str, &'static str);
+
 /// Nicknames that most networks take (RFC 2812 §2.3.1).
 const NICK: &str = r"[A-Za-z\[\]\\`_^{|}][A-Za-z0-9\[\]\\`_^{|}-]{0,29}";
 /// Ports, with `;`, `,` or spaces between them.
@@ -67,39 +70,63 @@ pub(crate) fn tables(config: &Config) -> SettingTables {
 /// The table of one network.
 pub(crate) fn network(config: &Config, name: &str) -> Vec<Field> {
     let named = config.named(name);
-    let text = |name, label| Field::new(name, label, FieldKind::Text);
-    let secret = |name, label| Field::new(name, label, FieldKind::Secret);
+    let text = |name, label: Label| Field::new(name, label, FieldKind::Text);
+    let secret = |name, label: Label| Field::new(name, label, FieldKind::Secret);
     let mut fields = reach(config, name, named);
     let hex = "([0-9A-Fa-f]{2}:?){32}";
-    fields.push(text("fingerprint", "SHA-256 of the only certificate to accept").pattern(hex));
+    fields.push(
+        text(
+            "fingerprint",
+            (
+                "SHA-256 of the only certificate to accept",
+                "唯一可接受证书的 SHA-256 指纹",
+            ),
+        )
+        .pattern(hex),
+    );
     fields.push(text(
         "sasl_user",
-        "Account to log in with; empty: the nickname",
+        (
+            "Account to log in with; empty: the nickname",
+            "登录账号；留空则用昵称",
+        ),
     ));
-    fields.push(secret("sasl_password", "Password of the account (SASL)"));
-    let nick = text("nick", "Nickname, whatever rooms are entered with").pattern(NICK);
+    fields.push(secret(
+        "sasl_password",
+        ("Password of the account (SASL)", "账号密码（SASL）"),
+    ));
+    let nick = text(
+        "nick",
+        (
+            "Nickname, whatever rooms are entered with",
+            "昵称（无论以何名进入房间）",
+        ),
+    )
+    .pattern(NICK);
     fields.push(nick);
-    fields.push(secret("pass", "Password of the server"));
+    fields.push(secret("pass", ("Password of the server", "服务器密码")));
     fields.push(Field::new(
         "after_connect_commands",
-        "Lines to send after connecting",
+        ("Lines to send after connecting", "连接后发送的命令行"),
         FieldKind::Lines,
     ));
-    fields.push(text("username", "User name (ident)").pattern("[A-Za-z0-9._-]{1,10}"));
-    fields.push(text("realname", "Real name"));
-    let throttle = "Lines that may go out at once";
+    fields.push(
+        text("username", ("User name (ident)", "用户名（ident）")).pattern("[A-Za-z0-9._-]{1,10}"),
+    );
+    fields.push(text("realname", ("Real name", "真实姓名")));
+    let throttle = ("Lines that may go out at once", "可一次连续发送的行数");
     let burst = config.throttle_burst;
     let throttle = Field::new("throttle_limit", throttle, FieldKind::Number);
     fields.push(throttle.range(1, burst.into()).value(&burst.to_string()));
     let reads = named.map_or(config.encoding, |network| network.encoding);
     fields.extend(encodings(reads.name(), "UTF-8"));
-    fields.push(Field::new("bot", "I am a bot", FieldKind::Bool).value("false"));
+    fields.push(Field::new("bot", ("I am a bot", "我是机器人"), FieldKind::Bool).value("false"));
     fields
 }
 
 /// Where a network's servers are, and how sure one wants to be of them.
 fn reach(config: &Config, name: &str, named: Option<&Network>) -> Vec<Field> {
-    let text = |name, label| Field::new(name, label, FieldKind::Text);
+    let text = |name, label: Label| Field::new(name, label, FieldKind::Text);
     let hosts: Option<Vec<&str>> = match (named, &config.hosts) {
         (Some(network), _) => Some(network.hosts.iter().map(|it| it.host.as_str()).collect()),
         (None, Hosts::Listed(hosts)) => Some(hosts.iter().map(String::as_str).collect()),
@@ -107,7 +134,10 @@ fn reach(config: &Config, name: &str, named: Option<&Network>) -> Vec<Field> {
         (None, _) => Some(vec![name]),
     };
     let mut fields = Vec::new();
-    let address = "Server; empty: as the network's address says";
+    let address = (
+        "Server; empty: as the network's address says",
+        "服务器；留空则按网络地址",
+    );
     fields.push(match hosts {
         Some(hosts) => {
             let options: Vec<_> = hosts.iter().map(|&host| (host, host)).collect();
@@ -115,7 +145,7 @@ fn reach(config: &Config, name: &str, named: Option<&Network>) -> Vec<Field> {
         }
         None => text("address", address).pattern(r"[^ /@%?#]{1,253}"),
     });
-    let ports = |key: &str, label: &str, tls: bool| {
+    let ports = |key: &str, label: Label, tls: bool| {
         let field = Field::new(key, label, FieldKind::Text);
         match named {
             None => field.pattern(PORTS),
@@ -127,21 +157,33 @@ fn reach(config: &Config, name: &str, named: Option<&Network>) -> Vec<Field> {
             }
         }
     };
-    fields.push(ports("tls_ports", "Ports with TLS", true));
-    fields.push(ports("ports", "Ports without TLS", false));
+    fields.push(ports(
+        "tls_ports",
+        ("Ports with TLS", "使用 TLS 的端口"),
+        true,
+    ));
+    fields.push(ports(
+        "ports",
+        ("Ports without TLS", "不使用 TLS 的端口"),
+        false,
+    ));
     let mode = named.map_or(config.tls, |network| network.tls);
     let choices = [
-        ("required", "Always", TlsMode::Required),
-        ("preferred", "Where the server can", TlsMode::Preferred),
-        ("off", "Never", TlsMode::Off),
+        ("required", ("Always", "始终"), TlsMode::Required),
+        (
+            "preferred",
+            ("Where the server can", "服务器支持时"),
+            TlsMode::Preferred,
+        ),
+        ("off", ("Never", "从不"), TlsMode::Off),
     ];
     let of = |mode: TlsMode| choices.iter().find(|it| it.2 == mode).map_or("", |it| it.0);
     let open = choices.iter().filter(|it| may(mode, it.2));
     let open: Vec<_> = open.map(|it| (it.0, it.1)).collect();
-    let tls = Field::new("tls", "Encryption", FieldKind::Choice);
+    let tls = Field::new("tls", ("Encryption", "加密"), FieldKind::Choice);
     fields.push(tls.options(&open).value(of(mode)));
     if config.unverified {
-        let verify = "Verify the server's certificate";
+        let verify = ("Verify the server's certificate", "验证服务器证书");
         let holds = named.is_none_or(|it| it.trust != isthmus_kit::Trust::Insecure);
         let verify = Field::new("verify_cert", verify, FieldKind::Bool);
         fields.push(verify.value(if holds { "true" } else { "false" }));
@@ -166,12 +208,12 @@ pub(crate) fn known_ports(network: &Network, tls: bool) -> Vec<u16> {
 
 /// The encodings of a network or a channel, with these defaults.
 fn encodings(reads: &str, writes: &str) -> Vec<Field> {
-    let names = ENCODINGS.iter().map(|&name| (name, name));
+    let names = ENCODINGS.iter().map(|&name| (name, Words::from(name)));
     let mut options: Vec<_> = names.collect();
     if writes.is_empty() {
-        options.insert(0, ("", "As the network"));
+        options.insert(0, ("", ("As the network", "与网络相同").into()));
     }
-    let field = |name, label, value: &str| {
+    let field = |name, label: Label, value: &str| {
         let field = Field::new(name, label, FieldKind::Choice).options(&options);
         match value {
             "" => field,
@@ -179,7 +221,15 @@ fn encodings(reads: &str, writes: &str) -> Vec<Field> {
         }
     };
     vec![
-        field("encoding_out", "Encoding of what I write", writes),
-        field("encoding_in", "Encoding of what is not UTF-8", reads),
+        field(
+            "encoding_out",
+            ("Encoding of what I write", "我所写内容的编码"),
+            writes,
+        ),
+        field(
+            "encoding_in",
+            ("Encoding of what is not UTF-8", "非 UTF-8 内容的编码"),
+            reads,
+        ),
     ]
 }

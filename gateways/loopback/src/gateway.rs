@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use isthmus_gateway::{
     Account, Address, AddressFault, Courier, Dialog, Fault, FaultKind, Gateway, Identity, Later,
-    Manifest, Parsed, Session, SettingTables, Settings, Step, Time, Uplink, User,
+    Manifest, Parsed, Session, SettingTables, Settings, Step, Time, Uplink, User, words,
 };
 
 use crate::courier::Jobs;
@@ -137,10 +137,13 @@ impl Gateway for Loopback {
         let result = match (step.name.as_str(), word.and_then(|it| it.value.as_ref())) {
             ("word", Some(word)) => Ok(Step::Done {
                 account: None,
-                text: format!("you said {word}"),
+                text: words!("you said {word}", "您说了 {word}"),
             }),
             ("word", None) => Ok(Step::Next(question())),
-            _ => Err(Fault::new(FaultKind::Unsupported, "no such dialog")),
+            _ => Err(Fault::new(
+                FaultKind::Unsupported,
+                ("no such dialog", "没有这个对话"),
+            )),
         };
         Box::pin(std::future::ready(result))
     }

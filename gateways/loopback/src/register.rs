@@ -1,22 +1,22 @@
 //! Registration: a nickname, which some names refuse, and what else an account can hold.
 
-use isthmus_gateway::{Account, Dialog, Fault, FaultKind, Field, FieldKind, Later, Step};
+use isthmus_gateway::{Account, Dialog, Fault, FaultKind, Field, FieldKind, Later, Step, words};
 
 use crate::translate::named;
 
 /// What is asked.
 pub(crate) fn fields() -> Vec<Field> {
-    let field = |name: &str, label: &str, kind, required| Field {
+    let field = |name: &str, en, zh, kind, required| Field {
         name: name.into(),
-        label: label.into(),
+        label: (en, zh).into(),
         kind,
         required,
         ..Field::default()
     };
     vec![
-        field("nick", "Nickname", FieldKind::Text, true),
-        field("line", "Line", FieldKind::Text, false),
-        field("password", "Password", FieldKind::Secret, false),
+        field("nick", "Nickname", "昵称", FieldKind::Text, true),
+        field("line", "Line", "线路", FieldKind::Text, false),
+        field("password", "Password", "密码", FieldKind::Secret, false),
     ]
 }
 
@@ -30,17 +30,20 @@ fn question(account: &Account) -> Result<Step, Fault> {
     Ok(Step::Next(Dialog {
         name: CONFIRM.into(),
         state,
-        title: "Confirmation".into(),
+        title: ("Confirmation", "确认").into(),
         fields: vec![
             Field {
                 name: "about".into(),
-                label: format!("A code was sent to you. It is {CODE}."),
+                label: words!(
+                    "A code was sent to you. It is {CODE}.",
+                    "验证码已发送给您：{CODE}。"
+                ),
                 kind: FieldKind::Note,
                 ..Field::default()
             },
             Field {
                 name: "code".into(),
-                label: "Code".into(),
+                label: ("Code", "验证码").into(),
                 kind: FieldKind::Secret,
                 required: true,
                 ..Field::default()
@@ -59,13 +62,13 @@ pub(crate) fn confirm(step: &Dialog) -> Result<Step, Fault> {
     if code.and_then(|code| code.value.as_deref()) != Some(CODE) {
         return Err(Fault::new(
             FaultKind::NotExpressible,
-            "that is not the code",
+            ("that is not the code", "验证码不正确"),
         ));
     }
     let account: Account = serde_json::from_slice(&step.state)
         .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?;
     Ok(Step::Done {
-        text: "you are confirmed".into(),
+        text: ("you are confirmed", "您已通过确认").into(),
         account: Some(account),
     })
 }
@@ -83,14 +86,14 @@ pub(crate) fn answer(step: &Dialog) -> Later<Result<Step, Fault>> {
     let result = match nick.unwrap_or_default() {
         "" => Err(Fault::new(
             FaultKind::NotExpressible,
-            "a nickname is needed",
+            ("a nickname is needed", "需要昵称"),
         )),
         "mute" => return Box::pin(std::future::pending()),
         "twice" => question(&account),
         nick => match named(nick) {
             Some(fault) => Err(fault),
             None => Ok(Step::Done {
-                text: format!("you are {nick}"),
+                text: words!("you are {nick}", "您是 {nick}"),
                 account: Some(account),
             }),
         },

@@ -1,50 +1,56 @@
 //! What users can set here, and the commands of this network: one of each kind there is.
 
 use isthmus_gateway::{
-    Dialog, Fault, Field, FieldKind, Kind, Offered, SettingTables, Settings, Step, Values,
+    Dialog, Fault, Field, FieldKind, Kind, Offered, SettingTables, Settings, Step, Values, words,
 };
 
 /// What can be set.
 pub(crate) fn tables() -> SettingTables {
-    let colours = [("red", "Red"), ("green", "Green")];
+    let colours = [("red", ("Red", "红")), ("green", ("Green", "绿"))];
     SettingTables {
         gateway: vec![
-            Field::new("greeting", "Greeting", FieldKind::Text).pattern("[A-Z][a-z ]*"),
-            Field::new("lag", "Lag in seconds", FieldKind::Number)
+            Field::new("greeting", ("Greeting", "问候语"), FieldKind::Text).pattern("[A-Z][a-z ]*"),
+            Field::new("lag", ("Lag in seconds", "延迟（秒）"), FieldKind::Number)
                 .range(0, 60)
                 .value("5"),
         ],
         network: vec![
-            Field::new("nick", "Nickname", FieldKind::Text).pattern("[^ ]+"),
-            Field::new("pass", "Password", FieldKind::Secret),
+            Field::new("nick", ("Nickname", "昵称"), FieldKind::Text).pattern("[^ ]+"),
+            Field::new("pass", ("Password", "密码"), FieldKind::Secret),
             Field::new(
                 "after_connect_commands",
-                "After connecting",
+                ("After connecting", "连接之后"),
                 FieldKind::Lines,
             ),
         ],
         room: vec![
-            Field::new("colour", "Colour", FieldKind::Choice)
+            Field::new("colour", ("Colour", "颜色"), FieldKind::Choice)
                 .options(&colours)
                 .value("red"),
-            Field::new("loud", "Loud", FieldKind::Bool).value("false"),
+            Field::new("loud", ("Loud", "大声"), FieldKind::Bool).value("false"),
         ],
     }
 }
 
 /// Its commands: one for everybody that asks and answers, one for those who run it.
 pub(crate) fn commands() -> Vec<Offered> {
-    let offered = |node: &str, name: &str, on, admin| Offered {
+    let offered = |node: &str, en, zh, on, admin| Offered {
         node: node.into(),
-        name: name.into(),
+        name: (en, zh).into(),
         words: String::new(),
         on,
         admin,
     };
     vec![
-        offered("word-of-day", "Word of the day", Kind::Gateway, false),
-        offered("look-around", "Look around", Kind::Room, false),
-        offered("turn-off", "Turn it off", Kind::Network, true),
+        offered(
+            "word-of-day",
+            "Word of the day",
+            "今日词语",
+            Kind::Gateway,
+            false,
+        ),
+        offered("look-around", "Look around", "看看四周", Kind::Room, false),
+        offered("turn-off", "Turn it off", "关闭", Kind::Network, true),
     ]
 }
 
@@ -53,22 +59,27 @@ pub(crate) fn command(step: &Dialog) -> Option<Result<Step, Fault>> {
     let at = step.at.as_ref().map(|at| at.id.as_str());
     let text = match (step.name.as_str(), step.fields.first()) {
         ("word-of-day", None) => {
-            let field = Field::new("day", "Which day?", FieldKind::Number).range(1, 7);
+            let field =
+                Field::new("day", ("Which day?", "哪一天？"), FieldKind::Number).range(1, 7);
             return Some(Ok(Step::Next(Dialog {
                 name: step.name.clone(),
-                title: "Word of the day".into(),
+                title: ("Word of the day", "今日词语").into(),
                 fields: vec![field.required()],
                 ..Dialog::default()
             })));
         }
         ("word-of-day", Some(day)) => {
-            format!(
-                "the word of day {} is isthmus",
-                day.value.as_deref().unwrap_or_default()
+            let day = day.value.as_deref().unwrap_or_default();
+            words!(
+                "the word of day {day} is isthmus",
+                "第 {day} 天的词语是 isthmus"
             )
         }
-        ("look-around", _) => format!("{} looks fine", at.unwrap_or_default()),
-        ("turn-off", _) => "it is off".to_owned(),
+        ("look-around", _) => {
+            let at = at.unwrap_or_default();
+            words!("{at} looks fine", "{at} 一切正常")
+        }
+        ("turn-off", _) => ("it is off", "已关闭").into(),
         _ => return None,
     };
     Some(Ok(Step::Done {

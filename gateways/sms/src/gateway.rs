@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use isthmus_gateway::{
     Account, Address, AddressFault, Caps, Courier, Dialog, Fault, FaultKind, Field, Gateway,
-    Identity, Later, Manifest, Parsed, Session, Step, Uplink, User,
+    Identity, Later, Manifest, Parsed, Session, Step, Uplink, User, words,
 };
 use isthmus_kit::{Dial, Tcp};
 use tokio::sync::{mpsc, watch};
@@ -159,8 +159,12 @@ impl Gateway for Sms {
         let result = if step.name == "register" {
             line::registered(&self.config, user, Some(&account)).map(|line| Step::Done {
                 text: match line {
-                    Some(line) => format!("you send from {line}"),
-                    None => "you send from the number that was given to you".to_owned(),
+                    Some(line) => words!("you send from {line}", "您将以 {line} 发送"),
+                    None => (
+                        "you send from the number that was given to you",
+                        "您将以分配给您的号码发送",
+                    )
+                        .into(),
                 },
                 account: Some(Account {
                     fields: line
@@ -172,7 +176,7 @@ impl Gateway for Sms {
         } else {
             Err(Fault::new(
                 FaultKind::Unsupported,
-                "there is no such dialog",
+                ("there is no such dialog", "没有这个对话"),
             ))
         };
         Box::pin(std::future::ready(result))
@@ -192,10 +196,10 @@ impl Gateway for Sms {
 
 fn manifest(config: &Config) -> Manifest {
     let open: Vec<_> = config.lines.iter().filter(|(_, line)| line.open).collect();
-    let choice = |(number, _): &(&String, _)| ((*number).clone(), (*number).clone());
+    let choice = |(number, _): &(&String, _)| ((*number).clone(), number.as_str().into());
     let line = Field {
         name: "line".to_owned(),
-        label: "Your number".to_owned(),
+        label: ("Your number", "您的号码").into(),
         options: open.iter().map(choice).collect(),
         required: true,
         ..Field::default()
@@ -218,7 +222,11 @@ fn manifest(config: &Config) -> Manifest {
         } else {
             vec![line]
         },
-        prompt: "A phone number, such as +1 416 993 8000, or a tel: or sms: address.".into(),
+        prompt: (
+            "A phone number, such as +1 416 993 8000, or a tel: or sms: address.",
+            "电话号码，例如 +1 416 993 8000，或 tel:、sms: 地址。",
+        )
+            .into(),
         idempotent: false,
         ..Manifest::default()
     }

@@ -1,6 +1,6 @@
 //! Which of our lines a message goes out from. Pure.
 
-use isthmus_gateway::{Account, Fault, FaultKind, Job, User};
+use isthmus_gateway::{Account, Fault, FaultKind, Job, User, words};
 
 use crate::address;
 use crate::config::Config;
@@ -24,11 +24,17 @@ pub(crate) fn choose<'a>(config: &'a Config, job: &Job<'_>) -> Result<&'a str, F
         (None, &[line]) => Ok(line),
         (None, []) => Err(Fault::new(
             FaultKind::NotRegistered,
-            "you have no number to send from: register one with this gateway",
+            (
+                "you have no number to send from: register one with this gateway",
+                "您没有可用于发送的号码：请在此网关注册一个",
+            ),
         )),
         (None, [..]) => Err(Fault::new(
             FaultKind::NotRegistered,
-            "you have several numbers: register the one to send from with this gateway",
+            (
+                "you have several numbers: register the one to send from with this gateway",
+                "您有多个号码：请在此网关注册要用于发送的号码",
+            ),
         )),
     }
 }
@@ -56,11 +62,14 @@ pub(crate) fn registered<'a>(
         region => region,
     };
     let number = address::line(text, region).ok_or_else(|| {
-        let words = format!("{text} is not a phone number");
+        let words = words!("{text} is not a phone number", "{text} 不是电话号码");
         Fault::new(FaultKind::BadAddress, words)
     })?;
     let refused = || {
-        let words = format!("this gateway does not let you use the number {number}");
+        let words = words!(
+            "this gateway does not let you use the number {number}",
+            "此网关不允许您使用号码 {number}"
+        );
         Fault::new(FaultKind::NotAllowed, words)
     };
     let (known, line) = config.lines.get_key_value(&number).ok_or_else(refused)?;

@@ -5,7 +5,7 @@
 //! but `[a-z0-9._-]` of the name written `=hh`: two widespread mail servers refuse `%` there.
 //! Not here: aliases, so a name that makes more than 64 octets has no mailbox.
 
-use isthmus_gateway::{Address, AddressFault, Handle, Kind, Parsed};
+use isthmus_gateway::{Address, AddressFault, Handle, Kind, Parsed, Words, words};
 
 /// Longest local part (RFC 5321 §4.5.3.1.1), in octets.
 const LONGEST_LOCAL: usize = 64;
@@ -23,9 +23,7 @@ pub fn parse(localpart: &str) -> Result<Parsed, AddressFault> {
     let (local, domain) = match input.rsplit_once('@').or_else(|| input.rsplit_once('%')) {
         Some(halves) => halves,
         None => {
-            return Err(AddressFault::new(format!(
-                "{localpart} is not a mail address"
-            )));
+            return Err(AddressFault::new(no_mail_address(localpart)));
         }
     };
     let canonical = join(local, domain)?;
@@ -43,7 +41,10 @@ pub fn parse(localpart: &str) -> Result<Parsed, AddressFault> {
 /// Writes the unescaped localpart of an address.
 pub fn format(address: &Address) -> Result<String, AddressFault> {
     if !address.network.is_empty() {
-        return Err(AddressFault::new("mail has one network only"));
+        return Err(AddressFault::new((
+            "mail has one network only",
+            "邮件只有一个网络",
+        )));
     }
     match address.kind {
         Kind::Gateway | Kind::Network => Ok(String::new()),
@@ -52,13 +53,18 @@ pub fn format(address: &Address) -> Result<String, AddressFault> {
             if canonical == address.id {
                 Ok(canonical)
             } else {
-                let words = format!("{} should be written {canonical}", address.id);
+                let id = &address.id;
+                let words = words!(
+                    "{id} should be written {canonical}",
+                    "{id} 应写作 {canonical}"
+                );
                 Err(AddressFault::new(words))
             }
         }
-        Kind::Room | Kind::Group | Kind::Pattern => {
-            Err(AddressFault::new("mail has no address for this"))
-        }
+        Kind::Room | Kind::Group | Kind::Pattern => Err(AddressFault::new((
+            "mail has no address for this",
+            "邮件没有此类地址",
+        ))),
     }
 }
 
@@ -67,7 +73,7 @@ pub fn format(address: &Address) -> Result<String, AddressFault> {
 pub fn canonical(mail: &str) -> Result<String, AddressFault> {
     match mail.rsplit_once('@') {
         Some((local, domain)) => join(local, domain),
-        None => Err(AddressFault::new(format!("{mail} is not a mail address"))),
+        None => Err(AddressFault::new(no_mail_address(mail))),
     }
 }
 
@@ -75,7 +81,7 @@ pub fn canonical(mail: &str) -> Result<String, AddressFault> {
 pub fn wire(mail: &str) -> Result<(String, String), AddressFault> {
     let (local, domain) = mail
         .rsplit_once('@')
-        .ok_or_else(|| AddressFault::new(format!("{mail} is not a mail address")))?;
+        .ok_or_else(|| AddressFault::new(no_mail_address(mail)))?;
     check_local(local)?;
     Ok((local.to_owned(), a_label(domain)?))
 }
@@ -83,9 +89,10 @@ pub fn wire(mail: &str) -> Result<(String, String), AddressFault> {
 /// The local part of a user's mailbox at the gateway's domain.
 pub fn mailbox(local: &str, domain: &str) -> Result<String, AddressFault> {
     if local.is_empty() {
-        return Err(AddressFault::new(
+        return Err(AddressFault::new((
             "an account without a name has no mailbox",
-        ));
+            "没有名称的账号没有邮箱",
+        )));
     }
     let mut out = String::with_capacity(LONGEST_LOCAL);
     let last = local.len() - 1;
@@ -107,7 +114,10 @@ pub fn mailbox(local: &str, domain: &str) -> Result<String, AddressFault> {
     out.push('=');
     out.push_str(&a_label(domain)?);
     if out.len() > LONGEST_LOCAL {
-        let words = format!("{local}@{domain} is too long for a mailbox here");
+        let words = words!(
+            "{local}@{domain} is too long for a mailbox here",
+            "{local}@{domain} 过长，此处没有对应的邮箱"
+        );
         return Err(AddressFault::new(words));
     }
     Ok(out)
@@ -159,6 +169,11 @@ fn unescape(name: &str) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
+/// Words for what is no mail address.
+pub(crate) fn no_mail_address(what: &str) -> Words {
+    words!("{what} is not a mail address", "{what} 不是邮件地址")
+}
+
 fn join(local: &str, domain: &str) -> Result<String, AddressFault> {
     check_local(local)?;
     let domain = u_label(&a_label(domain)?);
@@ -186,14 +201,20 @@ fn check_local(local: &str) -> Result<(), AddressFault> {
     if !local.is_empty() && local.len() <= LONGEST_LOCAL && (dots() || quoted()) {
         Ok(())
     } else {
-        Err(AddressFault::new(format!(
-            "{local} cannot stand before the @ of a mail address"
+        Err(AddressFault::new(words!(
+            "{local} cannot stand before the @ of a mail address",
+            "邮件地址的 @ 之前不能是 {local}"
         )))
     }
 }
 
 fn a_label(domain: &str) -> Result<String, AddressFault> {
-    let fault = || AddressFault::new(format!("{domain} is not the name of a mail server"));
+    let fault = || {
+        AddressFault::new(words!(
+            "{domain} is not the name of a mail server",
+            "{domain} 不是邮件服务器的名称"
+        ))
+    };
     let ascii = idna::domain_to_ascii_strict(domain).map_err(|_| fault())?;
     let good = ascii.len() <= LONGEST_DOMAIN
         && !ascii.is_empty()

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use isthmus_gateway::{
     Courier, Fault, FaultKind, Job, JobId, Key, Kind, Later, Preview, Refusal, Report, State,
-    Uplink, User,
+    Uplink, User, words,
 };
 use lettre::Address;
 use tokio::sync::{mpsc, watch};
@@ -286,9 +286,16 @@ impl Copy<'_> {
             Sent::Refused { code, text, stage } => {
                 let mut fault = status::fault(code, &text, stage);
                 if stage == status::Stage::Login {
-                    tracing::warn!(answer = fault.text, "the smarthost does not let us log in");
+                    tracing::warn!(
+                        answer = fault.text.as_str(),
+                        "the smarthost does not let us log in"
+                    );
                     // The sender is to know that it is not his own password.
-                    fault.text = format!("the mail server refuses this gateway: {}", fault.text);
+                    let answer = &fault.text;
+                    fault.text = words!(
+                        "the mail server refuses this gateway: {answer}",
+                        "邮件服务器拒绝此网关：{answer}"
+                    );
                 }
                 // What is said before the mail is spoken of is the operator's to mend.
                 let later = code < 500 || stage == status::Stage::Connect;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use isthmus_gateway::{
     Account, Address, AddressFault, Caps, Courier, Dialog, Fault, FaultKind, Field, Gateway,
-    Identity, Later, Manifest, Parsed, Session, Step, Uplink, User,
+    Identity, Later, Manifest, Parsed, Session, Step, Uplink, User, words,
 };
 use isthmus_kit::Unserved;
 use tokio::sync::Semaphore;
@@ -103,7 +103,11 @@ fn manifest() -> Manifest {
             ..Caps::default()
         },
         register: vec![name_field(None)],
-        prompt: "A mail address, such as alice@example.org.".to_owned(),
+        prompt: (
+            "A mail address, such as alice@example.org.",
+            "邮件地址，例如 alice@example.org。",
+        )
+            .into(),
         // A copy that is sent again bears the same Message-ID.
         idempotent: true,
         ..Manifest::default()
@@ -113,7 +117,7 @@ fn manifest() -> Manifest {
 fn name_field(value: Option<String>) -> Field {
     Field {
         name: "name".to_owned(),
-        label: "Your name as your mail shows it".to_owned(),
+        label: ("Your name as your mail shows it", "您的邮件中显示的姓名").into(),
         value,
         ..Field::default()
     }
@@ -127,18 +131,28 @@ fn register(step: &Dialog) -> Result<Step, Fault> {
             .and_then(|it| it.value.as_deref())
             .unwrap_or_default(),
     );
-    let fault = |words: &str| Err(Fault::new(FaultKind::BadRequest, words));
+    let fault = |en: &'static str, zh| Err(Fault::new(FaultKind::BadRequest, (en, zh)));
     if name.chars().count() > LONGEST_NAME {
-        return fault("the name is too long");
+        return fault("the name is too long", "姓名过长");
     }
     if name.contains(['@', '<', '>']) {
-        return fault("a name must not look like a mail address");
+        return fault(
+            "a name must not look like a mail address",
+            "姓名不得像邮件地址",
+        );
     }
     let mut account = Account::default();
     let text = if name.is_empty() {
-        "Your mail shows your XMPP name.".to_owned()
+        (
+            "Your mail shows your XMPP name.",
+            "您的邮件将显示您的 XMPP 名称。",
+        )
+            .into()
     } else {
-        format!("Your mail shows the name {name}.")
+        words!(
+            "Your mail shows the name {name}.",
+            "您的邮件将显示姓名 {name}。"
+        )
     };
     if !name.is_empty() {
         account.fields.insert("name".to_owned(), name);
@@ -188,7 +202,10 @@ impl Gateway for Smtp {
     fn dialog(&self, _user: &User, step: Dialog) -> Later<Result<Step, Fault>> {
         let result = match step.name.as_str() {
             "register" => register(&step),
-            _ => Err(Fault::new(FaultKind::Unsupported, "no such dialog")),
+            _ => Err(Fault::new(
+                FaultKind::Unsupported,
+                ("no such dialog", "没有这个对话"),
+            )),
         };
         Box::pin(std::future::ready(result))
     }

@@ -70,7 +70,10 @@ impl Back {
         let (to, content) = match self.mail.compose(&outward.domain, SystemTime::now()) {
             Ok(composed) => composed,
             Err(fault) => {
-                return tracing::warn!(why = fault.text, "a mail came back: nobody can be told");
+                return tracing::warn!(
+                    why = fault.text.as_str(),
+                    "a mail came back: nobody can be told"
+                );
             }
         };
         for attempt in 0..TRIES {

@@ -149,7 +149,7 @@ fn which(desk: &Arc<Desk>, asker: &Asker) -> Asked {
         let option = |job: &OpenJob| {
             let id = job.id.to_string();
             let label = format!("{id}: {}", recipients(&desk, job));
-            (id, label)
+            (id, label.into())
         };
         // What is not listed any more has an answer of its own, in words.
         let id = Field::new("id", lang.say(Text::QueueWhich), FieldKind::Number);

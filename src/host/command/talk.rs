@@ -22,7 +22,9 @@ impl Desk {
         rest: &[String],
     ) -> Result<Done, Fault> {
         let first = match self.first_step(asker, node).await? {
-            Outcome::Over { text, .. } => return Ok(Done::with(self.words(text))),
+            Outcome::Over { text, .. } => {
+                return Ok(Done::with(self.words(asker.lang.pick(&text).to_owned())));
+            }
             Outcome::Next(first) => first,
         };
         // Any device goes on with it.
@@ -51,7 +53,9 @@ impl Desk {
         let names = asks.map(|field| field.name.clone());
         let given: Answers = names.zip(rest.iter().cloned()).collect();
         match self.step(asker, steps, &given).await? {
-            Outcome::Over { text, .. } => Ok(Done::with(self.words(text))),
+            Outcome::Over { text, .. } => {
+                Ok(Done::with(self.words(asker.lang.pick(&text).to_owned())))
+            }
             Outcome::Next(_) => {
                 let text = asker.lang.say(Text::AsksMore);
                 Err(Fault::new(FaultKind::Unsupported, text))
@@ -94,7 +98,7 @@ impl Desk {
             }
             Ok(Outcome::Over { text, fresh }) => {
                 self.keep_steps(user, Way::Chat, None).await?;
-                let done = Done::with(self.words(text));
+                let done = Done::with(self.words(lang.pick(&text).to_owned()));
                 let (hub, user) = (Arc::clone(&self.hub), user.clone());
                 Ok(Some(match fresh {
                     // XEP-0100 §4.1.1
@@ -153,25 +157,23 @@ fn question(steps: &Steps, lang: Lang) -> String {
     let open = steps.open();
     let mut lines = Vec::new();
     if steps.given.is_empty() {
-        lines.extend(Some(open.title.clone()).filter(|title| !title.is_empty()));
+        lines.extend(Some(lang.pick(&open.title)).filter(|title| !title.is_empty()));
         let notes = open.fields.iter().filter(|it| it.kind == FieldKind::Note);
-        lines.extend(notes.map(|it| it.value.clone().unwrap_or_else(|| it.label.clone())));
+        lines.extend(notes.map(|it| it.value.as_deref().unwrap_or_else(|| lang.pick(&it.label))));
     }
-    lines.push(match next(&open, &steps.given) {
-        Some(field) => line(field, lang),
-        None => lang.say(Text::WriteAnything).to_owned(),
-    });
+    let asked = next(&open, &steps.given).map(|field| line(field, lang));
+    lines.push(asked.as_deref().unwrap_or(lang.say(Text::WriteAnything)));
     lines.join("\n")
 }
 
 fn line(field: &Field, lang: Lang) -> String {
-    let mut line = field.label.clone();
+    let mut line = lang.pick(&field.label).to_owned();
     if field.kind == FieldKind::Bool {
         line.push_str(&format!(" ({})", lang.say(Text::YesOrNo)));
     }
     if !field.options.is_empty() {
         let options = field.options.iter();
-        let options = options.map(|(value, label)| format!("{value}: {label}"));
+        let options = options.map(|(value, label)| format!("{value}: {}", lang.pick(label)));
         line.push_str(&format!(" ({})", options.collect::<Vec<_>>().join(", ")));
     }
     match &field.value {

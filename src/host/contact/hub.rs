@@ -93,7 +93,7 @@ impl Hub {
                     escape(&proper)
                 ))
             }
-            Err(fault) => Err(fault.text),
+            Err(fault) => Err(fault.text.into()),
         }
     }
 

@@ -6,7 +6,7 @@
 //!
 //! Not here: how a question looks (`command::steps` for XEP-0050, `command::talk` for a chat).
 
-use isthmus_gateway::{Dialog, Fault, FaultKind, Step};
+use isthmus_gateway::{Dialog, Fault, FaultKind, Step, Words};
 use serde::{Deserialize, Serialize};
 
 use crate::host::command::Asker;
@@ -114,7 +114,7 @@ pub(crate) enum Outcome {
     /// The user is registered: words for him, and whether he was not before.
     Over {
         /// The gateway's words.
-        text: String,
+        text: Words,
         /// There was no account.
         fresh: bool,
     },
@@ -139,7 +139,7 @@ impl Desk {
         let account = self.account(user).await?;
         Ok(Dialog {
             name: REGISTER.to_owned(),
-            title: self.name(),
+            title: self.name().into(),
             fields: self.fields(account.as_ref()),
             ..Dialog::default()
         })

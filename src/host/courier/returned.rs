@@ -46,7 +46,7 @@ impl CourierHost {
                 Ok(Some(returned)) => host.tell_undeliverable(&user, returned, fault),
                 // Nobody waits for that: it was written by a machine, is known, or is not ours.
                 Ok(None) => {
-                    tracing::info!(%user, why = fault.text, "a stanza came back; nobody is told");
+                    tracing::info!(%user, why = fault.text.as_str(), "a stanza came back; nobody is told");
                 }
                 Err(error) => tracing::error!(%error, %user, "a message came back unseen"),
             }
@@ -58,7 +58,7 @@ impl CourierHost {
             Ok(peer) => peer,
             Err(error) => return tracing::error!(%error, "nobody can be told what came back"),
         };
-        tracing::info!(%user, why = fault.text, "a message came back from the user's server");
+        tracing::info!(%user, why = fault.text.as_str(), "a message came back from the user's server");
         if let Some(courier) = self.gateway.courier() {
             let up: Arc<dyn Uplink> = Arc::new(HostUplink(Arc::clone(self)));
             let key = Key(returned.key.into());

@@ -218,7 +218,7 @@ pub(crate) fn person(base: &Base, jid: &str) -> Result<String, Refusal> {
             }
         }
         Ok(_) => unknown(),
-        Err(fault) => Err((Condition::JidMalformed, fault.text)),
+        Err(fault) => Err((Condition::JidMalformed, fault.text.into())),
     }
 }
 

@@ -276,7 +276,7 @@ impl Desk {
             match desk.change_settings(&user, &at, &answers, lang).await {
                 Ok(_) => Done::with(Answer::Result(None)),
                 Err(fault) => {
-                    tracing::error!(%user, fault = fault.text, "settings are not kept");
+                    tracing::error!(%user, fault = fault.text.as_str(), "settings are not kept");
                     Done::with(fault)
                 }
             }

@@ -6,6 +6,8 @@
 mod en;
 mod zh;
 
+use isthmus_gateway::Words;
+
 /// A language the host speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Lang {
@@ -36,6 +38,11 @@ impl Lang {
             Self::En => "en",
             Self::Zh => "zh",
         }
+    }
+
+    /// What somebody else said, in this language if he said it in it.
+    pub(crate) fn pick(self, words: &Words) -> &str {
+        words.told_in(self.tag()).1
     }
 
     /// A text.

@@ -1,6 +1,6 @@
 //! Faults as errors of an answer, and back.
 
-use isthmus_gateway::{Address, Fault, FaultKind, Refusal};
+use isthmus_gateway::{Address, Fault, FaultKind, Refusal, Words};
 use serde::Deserialize;
 
 use super::rpc::{self, BAD_PARAMS, NO_SUCH_METHOD, REFUSED, WireError};
@@ -9,7 +9,7 @@ use super::rpc::{self, BAD_PARAMS, NO_SUCH_METHOD, REFUSED, WireError};
 struct Data {
     kind: FaultKind,
     #[serde(default)]
-    text: Option<String>,
+    text: Option<Words>,
     #[serde(default)]
     moved: Option<Address>,
     #[serde(default)]
@@ -27,7 +27,7 @@ pub(crate) fn fault(error: &WireError) -> Fault {
     if let Some(data) = data.and_then(|data| Data::deserialize(data).ok()) {
         return Fault {
             kind: data.kind,
-            text: data.text.unwrap_or_else(|| error.message.clone()),
+            text: data.text.unwrap_or_else(|| error.message.clone().into()),
             moved: data.moved,
             parts_sent: data.parts_sent,
         };

@@ -1,6 +1,6 @@
 //! The handshake: `initialize`, and what the plugin says of itself.
 
-use isthmus_gateway::{Caps, Field, Identity, Manifest, Offered, SettingTables};
+use isthmus_gateway::{Caps, Field, Identity, Manifest, Offered, SettingTables, Words};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -75,7 +75,7 @@ struct Said {
     #[serde(default)]
     register: Vec<Field>,
     #[serde(default)]
-    prompt: String,
+    prompt: Words,
     #[serde(default)]
     idempotent: bool,
     #[serde(default)]

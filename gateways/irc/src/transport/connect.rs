@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use isthmus_gateway::{Fault, FaultKind, UserId};
+use isthmus_gateway::{Fault, FaultKind, UserId, Words, words};
 use isthmus_kit::dial::{Path, within};
 use isthmus_kit::{BoxedStream, Dial, Identity, Reach, Tls, Trust};
 
@@ -196,23 +196,29 @@ impl Connector {
                 .map(|()| "From the next connection on you show no certificate here.".to_owned()),
             _ => Ok("Write: certfp, certfp new, or certfp off".to_owned()),
         };
-        told.unwrap_or_else(|fault| fault.text)
+        told.unwrap_or_else(|fault| fault.text.into())
     }
 }
 
 /// A connection in words.
-fn told_of(at: &Candidate, verified: bool, certificate: bool) -> String {
+fn told_of(at: &Candidate, verified: bool, certificate: bool) -> Words {
     let Candidate { host, port, tls } = at;
-    let safety = match (tls, verified) {
-        (false, _) => "in plain text",
-        (true, false) => "encrypted to a server that was not verified",
-        (true, true) => "encrypted",
+    let (safety, safety_zh) = match (tls, verified) {
+        (false, _) => ("in plain text", "未加密"),
+        (true, false) => (
+            "encrypted to a server that was not verified",
+            "已加密，但服务器未经验证",
+        ),
+        (true, true) => ("encrypted", "已加密"),
     };
-    let shown = match certificate {
-        true => ", with your certificate",
-        false => "",
+    let (shown, shown_zh) = match certificate {
+        true => (", with your certificate", "，使用您的证书"),
+        false => ("", ""),
     };
-    format!("Your connection goes to {host} port {port}, {safety}{shown}.")
+    words!(
+        "Your connection goes to {host} port {port}, {safety}{shown}.",
+        "您的连接通往 {host} 端口 {port}，{safety_zh}{shown_zh}。",
+    )
 }
 
 /// Seconds since 1970.

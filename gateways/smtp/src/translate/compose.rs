@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use isthmus_gateway::{Fault, FaultKind, Job};
+use isthmus_gateway::{Fault, FaultKind, Job, Words};
 use lettre::Address;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Body, Mailbox, Message, MultiPart, SinglePart};
@@ -141,9 +141,9 @@ fn internal(words: &str) -> Fault {
 pub fn recipient(id: &str, kept: &Kept) -> Result<Address, Fault> {
     let same = address::canonical(&kept.spelling).is_ok_and(|known| known == id);
     let mail = if same { &kept.spelling } else { id };
-    let bad = |words: String| Fault::new(FaultKind::BadAddress, words);
+    let bad = |words: Words| Fault::new(FaultKind::BadAddress, words);
     let (local, host) = address::wire(mail).map_err(|fault| bad(fault.text))?;
-    Address::new(local, host).map_err(|_| bad(format!("{id} is not a mail address")))
+    Address::new(local, host).map_err(|_| bad(address::no_mail_address(id)))
 }
 
 /// Where answers come back to, with the user's name for people.

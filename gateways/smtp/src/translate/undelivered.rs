@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use isthmus_gateway::{Fault, FaultKind, User};
+use isthmus_gateway::{Fault, FaultKind, User, Words};
 use lettre::Address;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, Message, SinglePart};
@@ -37,10 +37,11 @@ const LONGEST: usize = 600;
 impl Undelivered {
     /// To whom the report goes, and its content, all ASCII with CRLF, from a gateway at `domain`.
     pub fn compose(&self, domain: &str, now: SystemTime) -> Result<(Address, Vec<u8>), Fault> {
-        let bad = |words: String| Fault::new(FaultKind::BadAddress, words);
+        let bad = |words: Words| Fault::new(FaultKind::BadAddress, words);
         let (local, host) = address::wire(&self.to).map_err(|fault| bad(fault.text))?;
-        let to = Address::new(local, host).map_err(|fault| bad(fault.to_string()))?;
-        let from = Address::new("postmaster", domain).map_err(|fault| bad(fault.to_string()))?;
+        let to = Address::new(local, host).map_err(|fault| bad(fault.to_string().into()))?;
+        let from =
+            Address::new("postmaster", domain).map_err(|fault| bad(fault.to_string().into()))?;
         let whom = address::mailbox(&self.user.local, &self.user.domain)
             .map_err(|fault| bad(fault.text))?;
         let whom = format!("{whom}@{domain}");
