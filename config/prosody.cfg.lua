@@ -5,13 +5,15 @@
 component_ports = { 5347 }
 component_interfaces = { "127.0.0.1" }
 
--- Optional: lets Isthmus put contacts into rosters, and rooms into bookmarks (XEP-0356). Needs
--- mod_privilege of prosody-modules, enabled here and at the Component below.
+-- Optional: lets Isthmus put contacts into rosters, rooms into bookmarks, and what users say from
+-- other connections of theirs onto their devices (XEP-0356). Needs mod_privilege of prosody-modules,
+-- enabled here and at the Component below.
 -- VirtualHost "example.org"
 --     modules_enabled = { "privilege" }
 --     privileged_entities = {
 --         ["irc.example.org"] = {
 --             roster = "both";
+--             message = "outgoing";
 --             iq = { ["http://jabber.org/protocol/pubsub"] = "both" };
 --         };
 --     }

@@ -202,7 +202,7 @@ pub const XEPS: &[Xep] = &[
         356,
         "0.4.1",
         false,
-        "roster, and PubSub in the user's name",
+        "roster; PubSub, and what the user says from another connection, in his name",
         "host/contact/privilege.rs",
     ),
     xep(

@@ -52,6 +52,29 @@ impl Ids {
     }
 }
 
+/// An id that is known again when a stanza comes back under it, without being kept anywhere: `id`
+/// with a seal over it and `whose` it is.
+pub(crate) fn sealed(key: &[u8; 32], whose: &str, id: &str) -> String {
+    format!("{id}-{:016x}", seal(key, whose, id))
+}
+
+/// Whether an id was made by [`sealed`] for the same.
+pub(crate) fn is_sealed(key: &[u8; 32], whose: &str, id: &str) -> bool {
+    let Some((id, given)) = id.rsplit_once('-') else {
+        return false;
+    };
+    given.len() == 16 && u64::from_str_radix(given, 16) == Ok(seal(key, whose, id))
+}
+
+fn seal(key: &[u8; 32], whose: &str, id: &str) -> u64 {
+    let mut hasher = SipHasher13::new_with_key(&first_half(key));
+    hasher.write_u8(3);
+    hasher.write(whose.as_bytes());
+    hasher.write_u8(0xff);
+    hasher.write(id.as_bytes());
+    hasher.finish128().h1
+}
+
 fn first_half(key: &[u8; 32]) -> [u8; 16] {
     let mut half = [0; 16];
     half.copy_from_slice(&key[..16]);
@@ -61,6 +84,18 @@ fn first_half(key: &[u8; 32]) -> [u8; 16] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sealed_id_is_known_again_for_whom_it_was_made_and_none_else_is() {
+        let key = [7; 32];
+        let id = sealed(&key, "juliet@example.org", "a-b");
+        assert!(is_sealed(&key, "juliet@example.org", &id));
+        assert!(!is_sealed(&key, "romeo@example.org", &id));
+        assert!(!is_sealed(&[8; 32], "juliet@example.org", &id));
+        for other in ["", "-", "a-b", "a-0000000000000000", &id[1..]] {
+            assert!(!is_sealed(&key, "juliet@example.org", other), "{other}");
+        }
+    }
 
     #[test]
     fn two_sessions_give_one_message_one_id_and_nameless_ones_their_own() {

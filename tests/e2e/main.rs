@@ -13,6 +13,7 @@ mod conversation;
 mod crash;
 mod double;
 mod drain;
+mod elsewhere;
 mod email;
 mod endure;
 mod face;

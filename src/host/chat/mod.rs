@@ -24,7 +24,7 @@ pub(crate) use self::recent::{Own, Recent, Typing};
 pub(crate) use self::text::{Text, text_of};
 pub(crate) use self::write::{
     Beside, Quoted, Spoken, write_displayed, write_message, write_reactions, write_received,
-    write_replaced, write_retracted, write_stanza_id, write_state,
+    write_replaced, write_retracted, write_said, write_stanza_id, write_state,
 };
 
 /// A message older than this bears the time it was sent at; milliseconds.

@@ -58,6 +58,17 @@ pub(crate) fn write_message(
     spoken: &Spoken<'_>,
     beside: &Beside<'_>,
 ) {
+    write_said(xml, message, spoken, beside);
+    write_stanza_id(xml, spoken);
+}
+
+/// The same without the id that only who archives it gives.
+pub(crate) fn write_said(
+    xml: &mut Xml<'_>,
+    message: &Message<'_>,
+    spoken: &Spoken<'_>,
+    beside: &Beside<'_>,
+) {
     if let Some(subject) = &message.subject {
         xml.text_element("subject", subject);
     }
@@ -79,7 +90,6 @@ pub(crate) fn write_message(
     if let Some(at) = spoken.at {
         write_delay(xml, spoken.by, at);
     }
-    write_stanza_id(xml, spoken);
 }
 
 /// Writes the text, and what counts its characters.

@@ -5,8 +5,8 @@
 //! * `steps`: dialogs of several steps, as the host keeps them.
 //! * `hub`, with `book`, `subscription`, `rounds`: presence of the gateway and of contacts, and of
 //!   their users (RFC 6121 §3, XEP-0100 §4.4 to 4.7).
-//! * `roster`, `bookmark`: things that appear by themselves where clients look for them, with
-//!   `privilege` (XEP-0356).
+//! * `roster`, `bookmark`: things that appear by themselves where clients look for them, and
+//!   `voice`: what the user says elsewhere; with `privilege` (XEP-0356).
 
 mod book;
 mod bookmark;
@@ -18,6 +18,7 @@ mod roster;
 mod rounds;
 mod steps;
 mod subscription;
+mod voice;
 
 #[cfg(all(test, feature = "loopback"))]
 mod tests;

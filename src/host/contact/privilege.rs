@@ -17,6 +17,8 @@ pub(crate) struct Rights {
     pub(crate) roster: bool,
     /// PubSub requests may be made in the user's name, to read and to write.
     pub(crate) pubsub: bool,
+    /// Messages may be sent in the user's name: how that is written, by namespace.
+    pub(crate) message: Option<&'static str>,
 }
 
 /// What servers allow, by domain.
@@ -26,11 +28,12 @@ pub(crate) struct Privileges(Mutex<HashMap<String, Rights>>);
 impl Privileges {
     /// A server tells what it allows; whether that is an advertisement at all.
     pub(crate) fn advert(&self, server: &str, message: &Element) -> bool {
-        let told = [ns::PRIVILEGE, ns::PRIVILEGE_1];
-        let Some(told) = told.iter().find_map(|ns| message.child("privilege", ns)) else {
+        let told = [ns::PRIVILEGE, ns::PRIVILEGE_1].into_iter();
+        let mut told = told.filter_map(|ns| Some((ns, message.child("privilege", ns)?)));
+        let Some((ns, told)) = told.next() else {
             return false;
         };
-        let rights = read(told);
+        let rights = read(told, ns);
         tracing::info!(server, ?rights, "the server grants privileges");
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(server.to_owned(), rights);
@@ -53,12 +56,15 @@ impl Privileges {
     }
 }
 
-fn read(told: &Element) -> Rights {
+fn read(told: &Element, ns: &'static str) -> Rights {
     let mut rights = Rights::default();
     let sets = |element: &Element| matches!(element.attr("type"), Some("both" | "set"));
     for perm in told.children().filter(|it| it.name() == "perm") {
         match perm.attr("access") {
             Some("roster") => rights.roster = sets(perm),
+            Some("message") => {
+                rights.message = (perm.attr("type") == Some("outgoing")).then_some(ns);
+            }
             Some("iq") => {
                 rights.pubsub = spaces(perm, 0).iter().any(|space| {
                     space.attr("ns") == Some(ns::PUBSUB) && space.attr("type") == Some("both")
@@ -102,11 +108,12 @@ mod tests {
             "<privilege xmlns='urn:xmpp:privilege:2'><perm access='roster' type='both'/>\
              <perm access='iq'><namespace ns='jabber:iq:private' type='get'>\
              <namespace ns='http://jabber.org/protocol/pubsub' type='both'/></namespace></perm>\
-             </privilege>",
+             <perm access='message' type='outgoing'/></privilege>",
         );
         let all = Rights {
             roster: true,
             pubsub: true,
+            message: Some(ns::PRIVILEGE),
         };
         assert!(taken);
         assert_eq!(privileges.of("example.org"), all);
@@ -115,10 +122,14 @@ mod tests {
 
     #[test]
     fn the_older_namespace_counts_and_reading_alone_is_no_right_to_write() {
-        let roster = "<perm access='roster' type='both'/>";
-        let old = format!("<privilege xmlns='urn:xmpp:privilege:1'>{roster}</privilege>");
-        assert!(told(&old).0.of("example.org").roster);
-        let read = old.replace("both", "get");
+        let perms = "<perm access='roster' type='both'/><perm access='message' type='outgoing'/>";
+        let old = format!("<privilege xmlns='urn:xmpp:privilege:1'>{perms}</privilege>");
+        let rights = told(&old).0.of("example.org");
+        assert_eq!(
+            (rights.roster, rights.message),
+            (true, Some(ns::PRIVILEGE_1))
+        );
+        let read = old.replace("both", "get").replace("outgoing", "none");
         assert_eq!(told(&read).0.of("example.org"), Rights::default());
         assert!(!told("<body>hello</body>").1);
     }

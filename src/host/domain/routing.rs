@@ -36,6 +36,10 @@ impl Domain {
                 return;
             }
         };
+        let hub = self.hub.get();
+        if hub.is_some_and(|hub| hub.came_back(&stanza, &from)) {
+            return;
+        }
         let addressee = match (to.local(), to.resource()) {
             (None, _) => Addressee::Gateway,
             (Some(_), None) => Addressee::Bare,

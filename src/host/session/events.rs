@@ -161,13 +161,11 @@ impl Session {
                 self.typing.heard(&message.who.nick);
                 self.in_room(name, |room, base| room.said(base, message));
             }
-            // Said by the user from another connection: his server was not there to see it, and a
-            // message that claims to be his own would be refused by it.
-            Place::Contact(_) | Place::Occupant { .. } if message.mine => {}
             Place::Contact(_) | Place::Occupant { .. } => {
                 self.private = true;
                 self.base.active = self.base.now;
-                self.private(Private::Said(Box::new(message.clone().into_owned())));
+                let said = Private::Said(Box::new(message.clone().into_owned()));
+                self.private(&message.at, said);
             }
             Place::Network => self.notice(None, &message.body),
         }
@@ -181,7 +179,7 @@ impl Session {
                 Place::Room(name) => self.in_room(name, |room, base| {
                     room.retracted(base, &key, &by.nick, text.as_deref());
                 }),
-                _ => self.private(Private::Retracted(key.into_owned(), by.into_owned())),
+                _ => self.private(&at, Private::Retracted(key.into_owned(), by.into_owned())),
             },
             Event::React { at, key, who, with } => match &at {
                 Place::Room(name) => {
@@ -192,21 +190,21 @@ impl Session {
                 _ => {
                     let with = with.into_iter().map(|it| it.into_owned().into()).collect();
                     let (key, who) = (key.into_owned(), who.into_owned());
-                    self.private(Private::Reacted(key, who, with));
+                    self.private(&at, Private::Reacted(key, who, with));
                 }
             },
             Event::Delivered { at, key } => {
                 // XEP-0184 §5.3: never for what was said to a whole room.
                 let nick = nick_at(&at).to_owned();
                 if !nick.is_empty() {
-                    self.private(Private::Delivered(key.into_owned(), nick));
+                    self.private(&at, Private::Delivered(key.into_owned(), nick));
                 }
             }
             Event::Read { at, key, who } => match &at {
                 Place::Room(name) => {
                     self.in_room(name, |room, base| room.displayed(base, &key, &who.nick));
                 }
-                _ => self.private(Private::Read(key.into_owned(), who.into_owned())),
+                _ => self.private(&at, Private::Read(key.into_owned(), who.into_owned())),
             },
             Event::Typing { at, who, on } => self.typing(&at, &who.nick, on),
             _ => {}
@@ -216,8 +214,9 @@ impl Session {
     /// Somebody changed what he said.
     fn edited(&mut self, key: &Key<'_>, message: &Message<'_>) {
         let Place::Room(name) = &message.at else {
-            let message = Box::new(message.clone().into_owned());
-            return self.private(Private::Edited(key.clone().into_owned(), message));
+            let edited = Box::new(message.clone().into_owned());
+            let edited = Private::Edited(key.clone().into_owned(), edited);
+            return self.private(&message.at, edited);
         };
         let Some(room) = self.rooms.find(&self.base, name) else {
             return;
@@ -237,6 +236,8 @@ impl Session {
                     self.in_room(name, |room, base| room.typing(base, nick, on));
                 }
             }
+            // That he types elsewhere is no news to him.
+            _ if self.base.is_me(nick) => {}
             _ => self.typing_privately(nick, on),
         }
     }

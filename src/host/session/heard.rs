@@ -1,4 +1,5 @@
-//! What others do privately, told to the user.
+//! What others do privately, told to the user. What he does himself from another connection comes
+//! the same way, and goes another (`elsewhere`).
 //!
 //! Where it refers to a message, that may be one of his own, which only he gave an id: then it
 //! waits for the store, and what comes after it waits behind it.
@@ -46,14 +47,23 @@ impl Private {
         }
     }
 
-    /// The message it refers to, if that may be the user's own.
-    fn about(&self) -> Option<&str> {
+    /// The message it refers to, if that may be the user's own. `mine`: he does it himself.
+    pub(super) fn about(&self, mine: bool) -> Option<&str> {
         match self {
             Self::Said(message) => message.reply.as_ref().map(|reply| reply.key.0.as_ref()),
-            Self::Edited(..) | Self::Retracted(..) => None,
+            Self::Edited(key, _) | Self::Retracted(key, _) => mine.then_some(&*key.0),
             Self::Reacted(key, ..) | Self::Read(key, _) | Self::Delivered(key, _) => Some(&key.0),
         }
     }
+}
+
+/// Something private in its turn.
+struct Turn {
+    event: Private,
+    /// With whom.
+    nick: String,
+    /// The user does it himself, from another connection.
+    mine: bool,
 }
 
 /// What the store says of a message.
@@ -62,22 +72,31 @@ type Finding = Later<Result<Option<Known>, StoreFault>>;
 /// Private events that wait for the store, oldest first.
 #[derive(Default)]
 pub(crate) struct Held {
-    queue: VecDeque<(Private, Finding)>,
+    queue: VecDeque<(Turn, Finding)>,
 }
 
 impl Session {
-    /// Tells something private in its turn.
-    pub(super) fn private(&mut self, event: Private) {
-        if self.base.is_blocked(Kind::Contact, event.nick()) {
+    /// Tells something private in its turn. `at`: with whom, if the user does it himself.
+    pub(super) fn private(&mut self, at: &Place<'_>, event: Private) {
+        let mine = match &event {
+            Private::Said(message) | Private::Edited(_, message) if message.mine => true,
+            Private::Delivered(..) => false,
+            other => !other.nick().is_empty() && self.base.is_me(other.nick()),
+        };
+        let nick = if mine { nick_at(at) } else { event.nick() }.to_owned();
+        // What he says to himself was told when he said it.
+        let for_nobody = mine && (nick.is_empty() || self.base.is_me(&nick));
+        if for_nobody || !mine && self.base.is_blocked(Kind::Contact, &nick) {
             return;
         }
-        let peer = private_peer(&self.base, event.nick());
-        let about = event.about();
+        let peer = private_peer(&self.base, &nick);
+        let turn = Turn { event, nick, mine };
+        let about = turn.event.about(mine);
         let own = about.and_then(|key| self.recent.by_key(&peer, key));
         let own = own.map(|own| own.id.clone());
         let settled = about.is_none() || own.is_some();
         if self.held.queue.len() >= MOST || (settled && self.held.queue.is_empty()) {
-            return self.tell_private(event, own);
+            return self.tell_private(turn, own);
         }
         let known: Finding = match about.filter(|_| own.is_none()) {
             Some(key) => {
@@ -95,7 +114,7 @@ impl Session {
                 Box::pin(std::future::ready(Ok(known)))
             }
         };
-        self.held.queue.push_back((event, known));
+        self.held.queue.push_back((turn, known));
     }
 
     /// Tells what has waited long enough. Whether anything was told.
@@ -106,8 +125,8 @@ impl Session {
                 return progress;
             };
             let known = known.ok().flatten().filter(|known| known.mine);
-            if let Some((event, _)) = self.held.queue.pop_front() {
-                self.tell_private(event, known.map(|known| known.stanza));
+            if let Some((turn, _)) = self.held.queue.pop_front() {
+                self.tell_private(turn, known.map(|known| known.stanza));
                 progress = true;
             }
         }
@@ -115,13 +134,17 @@ impl Session {
     }
 
     /// `own`: the id of the message it refers to, if that is the user's own.
-    fn tell_private(&mut self, event: Private, own: Option<String>) {
-        let nick = event.nick();
+    fn tell_private(&mut self, turn: Turn, own: Option<String>) {
+        if turn.mine {
+            return self.did_elsewhere(&turn.event, &turn.nick, own);
+        }
+        let Turn { event, nick, .. } = turn;
+        let nick = nick.as_str();
         let Some(way) = chat::way(&self.base, &mut self.rooms, &self.peers, nick) else {
             return;
         };
         let mut about = String::new();
-        if let Some(key) = event.about() {
+        if let Some(key) = event.about(false) {
             self.base.ids.next(Some(key), &mut about);
         }
         let mine = own.is_some();

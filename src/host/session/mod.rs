@@ -14,6 +14,7 @@ mod base;
 mod batch;
 mod clock;
 mod contacts;
+mod elsewhere;
 mod events;
 mod heard;
 mod inquiry;

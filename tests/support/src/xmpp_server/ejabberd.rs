@@ -43,6 +43,8 @@ const MODULES: &str = "modules:
 const PRIVILEGES: &str = "  mod_privilege:
     roster:
       both: all
+    message:
+      outgoing: all
 ";
 
 /// A running ejabberd.
@@ -75,7 +77,8 @@ impl Ejabberd {
         Self::start_over(components, true, None)
     }
 
-    /// As [`Self::start_with`]; every component is privileged (XEP-0356) as to rosters.
+    /// As [`Self::start_with`]; every component is privileged (XEP-0356) as to rosters and
+    /// messages.
     pub fn start_privileged(components: &[&str]) -> Self {
         let mut this = Self::start_with(components);
         let path = this.dir.path().join("ejabberd.yml");

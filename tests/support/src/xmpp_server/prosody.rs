@@ -55,7 +55,8 @@ impl Prosody {
         Self::start_over(components, Some(Port::reserve()))
     }
 
-    /// As [`Self::start_with`]; the first of them is privileged (XEP-0356): rosters and PubSub.
+    /// As [`Self::start_with`]; the first of them is privileged (XEP-0356): rosters,
+    /// messages and PubSub.
     pub fn start_privileged(components: &[&str]) -> Self {
         let mut this = Self::start_with(components);
         let path = this.dir.path().join("prosody.cfg.lua");
@@ -214,6 +215,7 @@ fn with_privileges(config: &str, domain: &str) -> String {
         r#"{host}    privileged_entities = {{
         ["{domain}"] = {{
             roster = "both";
+            message = "outgoing";
             iq = {{ ["http://jabber.org/protocol/pubsub"] = "both" }};
         }};
     }}
