@@ -9,6 +9,7 @@ pub mod host;
 pub mod import;
 pub mod queue;
 pub mod registry;
+mod reload;
 mod run;
 pub mod secret;
 mod serve;
@@ -16,5 +17,6 @@ pub mod store;
 pub mod xeps;
 pub mod xmpp;
 
+pub use self::reload::{Reloader, Reloads};
 pub use self::run::{RunFault, run};
 pub use self::serve::{Served, Service};

@@ -5,14 +5,13 @@ mod logging;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use isthmus::config::{self, Config, Problems};
-use isthmus::{RunFault, import, registry};
+use isthmus::{Reloads, RunFault, import, registry};
 
 use crate::logging::Logging;
 
@@ -172,7 +171,12 @@ async fn serve(path: &Path, config: Config, logging: Logging) -> anyhow::Result<
         signal(SignalKind::interrupt())?,
     );
     let (down, shutdown) = watch::channel(false);
-    let (renew, reload) = watch::channel(Arc::new(config.clone()));
+    let path = path.to_owned();
+    let reloads = Reloads::new(
+        move || load(&path),
+        move |config| logging.set_level(&config.log),
+    );
+    let reloader = reloads.reloader();
     for line in config::summary(&config).lines() {
         tracing::info!("{line}");
     }
@@ -181,12 +185,16 @@ async fn serve(path: &Path, config: Config, logging: Logging) -> anyhow::Result<
         tracing::info!(signal, "shutting down");
         let _ = down.send(true);
     });
-    let serving = isthmus::run(config, shutdown, reload);
+    let serving = isthmus::run(config, shutdown, reloads);
     tokio::pin!(serving);
     loop {
         tokio::select! {
             ended = &mut serving => return Ok(ended?),
-            Some(()) = hangup.recv() => read_again(path, &logging, &renew),
+            Some(()) = hangup.recv() => {
+                let reloader = reloader.clone();
+                // What came of it is logged where it is done.
+                tokio::spawn(async move { reloader.ask().await });
+            }
         }
     }
 }
@@ -197,30 +205,6 @@ async fn stop(mut terminate: Signal, mut interrupt: Signal) -> &'static str {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
     }
-}
-
-/// SIGHUP: applies what is live, says what waits for a restart; a bad file changes nothing.
-fn read_again(path: &Path, logging: &Logging, renew: &watch::Sender<Arc<Config>>) {
-    let new = match load(path) {
-        Ok(new) => new,
-        Err(Problems(problems)) => {
-            for problem in problems {
-                tracing::error!(%problem, "configuration not reloaded");
-            }
-            return;
-        }
-    };
-    let old = renew.borrow().clone();
-    for change in config::changes(&old, &new) {
-        match change.live {
-            true => tracing::info!(key = change.key, "reloaded"),
-            false => tracing::warn!(key = change.key, "changed, takes effect after a restart"),
-        }
-    }
-    let applied = config::applied(&old, &new);
-    logging.set_level(&applied.log);
-    renew.send_replace(Arc::new(applied));
-    tracing::info!("configuration read again");
 }
 
 fn load(path: &Path) -> Result<Config, Problems> {

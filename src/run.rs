@@ -1,9 +1,11 @@
 //! The program's life: open the store, serve every gateway, reload, drain.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::Poll;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -18,6 +20,7 @@ use crate::host::{
     Transmission, serve_files,
 };
 use crate::registry;
+use crate::reload::Reloads;
 use crate::serve::{Served, Service};
 use crate::store::{SqliteStore, Store, StoreFault};
 use crate::xmpp::jid::BareJid;
@@ -49,16 +52,16 @@ pub enum RunFault {
     },
 }
 
-/// Serves until `shutdown` becomes true (or its sender goes away). `reload` carries later
-/// configurations, of which only the live parts have changed.
+/// Serves until `shutdown` becomes true (or its sender goes away), or until those who run the last
+/// gateway have shut it down. `reloads` reads the configuration again when it is asked for.
 ///
 /// # Errors
 ///
 /// What keeps it from serving at all; a lost connection is not an error but is made again.
 pub async fn run(
-    config: Config,
+    mut config: Config,
     mut shutdown: watch::Receiver<bool>,
-    mut reload: watch::Receiver<Arc<Config>>,
+    mut reloads: Reloads,
 ) -> Result<(), RunFault> {
     let path = config.store.path.clone();
     let store = tokio::task::spawn_blocking(move || SqliteStore::open(&path))
@@ -75,7 +78,8 @@ pub async fn run(
         .with_attachments(attachments)
         .with_corrections(corrections(&config))
         .with_public(public(&config))
-        .with_files(Files::new(files(&config)));
+        .with_files(Files::new(files(&config)))
+        .with_reload(Arc::new(reloads.reloader()));
     let shared = Arc::new(shared);
     shared.set_archiving(archiving(&config));
     serve_own_files(&config, &shared, shutdown.clone()).await?;
@@ -84,7 +88,7 @@ pub async fn run(
         let service = service(&config, gateway, store.as_ref()).await?;
         services.push((gateway.name.clone(), service));
     }
-    let served: Vec<(String, Served)> = services
+    let mut all: Vec<(String, Served)> = services
         .into_iter()
         .map(|(name, service)| (name, Served::start(service, &shared)))
         .collect();
@@ -92,13 +96,18 @@ pub async fn run(
         tokio::select! {
             // A sender that went away means shutdown as well.
             _ = shutdown.wait_for(|down| *down) => break,
-            Ok(()) = reload.changed() => {
-                let config = Arc::clone(&reload.borrow_and_update());
-                apply(&config, &shared, &served);
+            at = ended(&all) => {
+                let (name, one) = all.swap_remove(at);
+                one.drain().await;
+                tracing::warn!(gateway = name, "shut down by those who run it");
+                if all.is_empty() {
+                    break;
+                }
             }
+            () = reloads.next(&mut config, |config| apply(config, &shared, &all)) => {}
         }
     }
-    let draining: Vec<_> = served
+    let draining: Vec<_> = all
         .into_iter()
         .map(|(_, served)| tokio::spawn(served.drain()))
         .collect();
@@ -110,6 +119,25 @@ pub async fn run(
     // Dropping the store blocks until what is queued is written.
     let _ = tokio::task::spawn_blocking(move || drop(store)).await;
     Ok(())
+}
+
+/// Waits until those who run one of the gateways want it to end; which one.
+async fn ended(served: &[(String, Served)]) -> usize {
+    let mut waits: Vec<_> = served
+        .iter()
+        .map(|(_, served)| {
+            let mut ending = served.domain().ending();
+            // The sender lives as long as the domain that is served.
+            Box::pin(async move { ending.wait_for(|ending| *ending).await.is_ok() })
+        })
+        .collect();
+    poll_fn(|cx| {
+        let ended = waits
+            .iter_mut()
+            .position(|wait| wait.as_mut().poll(cx).is_ready());
+        ended.map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
 }
 
 /// Applies what can change while serving.

@@ -113,7 +113,7 @@ pub const XEPS: &[Xep] = &[
         "1.3.0",
         false,
         "users counted, listed, disabled, deleted, their sessions ended; lists of access; announcements",
-        "host/command/admin.rs",
+        "host/command/admin/mod.rs",
     ),
     xep(
         157,

@@ -28,6 +28,8 @@ pub(crate) struct Rules {
     pub(crate) black: BTreeSet<String>,
     /// Who may, beside those whom the configuration admits.
     pub(crate) white: BTreeSet<String>,
+    /// Who runs the gateway, beside those whom the configuration names: users, no domains.
+    pub(crate) admins: BTreeSet<String>,
 }
 
 impl Rules {
@@ -36,6 +38,10 @@ impl Rules {
 
     fn lists(list: &BTreeSet<String>, user: &BareJid) -> bool {
         list.contains(user.as_str()) || list.contains(user.domain())
+    }
+
+    fn bar(&self, user: &BareJid) -> bool {
+        self.disabled.contains(user.as_str()) || Self::lists(&self.black, user)
     }
 }
 
@@ -85,19 +91,26 @@ impl Access {
         Arc::clone(&self.rules)
     }
 
-    /// Whether this user runs the gateway.
+    /// Those who run the gateway by its configuration, in order.
+    pub(crate) fn configured_admins(&self) -> BTreeSet<String> {
+        self.admins.iter().map(BareJid::to_string).collect()
+    }
+
+    /// Whether this user runs the gateway: the configuration names him, or the rules do and do not
+    /// lock him out.
     pub fn is_run_by(&self, user: &BareJid) -> bool {
-        self.admins.contains(user)
+        let ruled = self.rules.admins.contains(user.as_str()) && !self.rules.bar(user);
+        self.admins.contains(user) || ruled
     }
 
     /// Whether this user may use the gateway.
     pub fn admits(&self, user: &BareJid) -> bool {
-        if self.admins.contains(user) {
-            // They cannot lock themselves out.
+        if self.is_run_by(user) {
+            // Those of the configuration cannot lock themselves out.
             return true;
         }
         let rules = &self.rules;
-        if rules.disabled.contains(user.as_str()) || Rules::lists(&rules.black, user) {
+        if rules.bar(user) {
             return false;
         }
         self.domains.contains(user.domain())
@@ -138,10 +151,24 @@ mod tests {
             disabled: list(&["a@example.org", "root@far.example"]),
             black: list(&["b@example.org"]),
             white: list(&["other.example"]),
+            admins: list(&["deputy@far.example", "a@example.org"]),
         };
         let access = Access::new(&[jid("example.org")], &[jid("root@far.example")]);
         let access = access.with_rules(Arc::new(rules));
-        for admitted in ["c@example.org", "x@other.example", "root@far.example"] {
+        for (user, runs) in [
+            ("root@far.example", true),
+            ("deputy@far.example", true),
+            ("a@example.org", false),
+            ("c@example.org", false),
+        ] {
+            assert_eq!(access.is_run_by(&jid(user)), runs, "{user}");
+        }
+        for admitted in [
+            "c@example.org",
+            "x@other.example",
+            "root@far.example",
+            "deputy@far.example",
+        ] {
             assert!(access.admits(&jid(admitted)), "{admitted}");
         }
         for refused in ["a@example.org", "b@example.org", "x@far.example"] {

@@ -5,6 +5,7 @@
 
 mod contacts;
 mod lasting;
+pub(crate) mod people;
 mod routing;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -14,9 +15,11 @@ use std::time::Duration;
 
 use isthmus_gateway::Gateway;
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 use tracing::Instrument;
 
 use super::access::{Access, Rules};
+use super::activity::Activity;
 use super::archive;
 use super::asker::Asker;
 use super::contact::Hub;
@@ -52,6 +55,11 @@ pub struct Domain {
     hub: OnceLock<Arc<Hub>>,
     table: Mutex<Table>,
     sessions: watch::Sender<usize>,
+    activity: Activity,
+    /// Those who run the gateway want it to end.
+    ending: watch::Sender<bool>,
+    /// What waits to say so.
+    end_task: Mutex<Option<AbortHandle>>,
 }
 
 /// A session's place in the table.
@@ -92,6 +100,9 @@ impl Domain {
             hub: OnceLock::new(),
             table: Mutex::default(),
             sessions: watch::Sender::new(0),
+            activity: Activity::default(),
+            ending: watch::Sender::new(false),
+            end_task: Mutex::default(),
         })
     }
 
@@ -167,33 +178,6 @@ impl Domain {
         self.admit(access);
     }
 
-    /// Users who have sessions, as bare JIDs in order.
-    pub(crate) fn users(&self) -> BTreeSet<String> {
-        let table = self.table();
-        table.live().map(|(key, _)| key.user.to_string()).collect()
-    }
-
-    /// The networks on which a user has sessions.
-    pub(crate) fn networks_of(&self, user: &BareJid) -> Vec<String> {
-        let table = self.table();
-        let mut networks: Vec<String> = table
-            .live()
-            .filter(|(key, _)| key.user == *user)
-            .map(|(key, _)| key.network.to_string())
-            .collect();
-        networks.sort_unstable();
-        networks
-    }
-
-    /// Ends the sessions of a user; he may open others.
-    pub(crate) fn end_sessions(&self, user: &BareJid) {
-        for (key, inbox) in self.table().live() {
-            if key.user == *user {
-                inbox.notify(|notices| notices.ended = true);
-            }
-        }
-    }
-
     fn admit(&self, access: Access) {
         let access = Arc::new(access);
         if let Some(courier) = self.courier.get() {
@@ -210,6 +194,11 @@ impl Domain {
     /// Whether this user runs the gateway.
     pub(crate) fn is_run_by(&self, user: &BareJid) -> bool {
         self.access().is_run_by(user)
+    }
+
+    /// Those who run the gateway by its configuration, in order.
+    pub(crate) fn configured_admins(&self) -> BTreeSet<String> {
+        self.access().configured_admins()
     }
 
     /// Tells the sessions of a user that he has set something: of one network, or of all.
@@ -303,10 +292,14 @@ impl Domain {
         match table.offer(key, stanza, want, &limits, now) {
             Offer::Open(stanza, generation) => {
                 let inbox = Arc::new(Inbox::new(limits.inbox));
+                let first = !table.has(&key.user);
                 let names = table.occupy(key, Arc::clone(&inbox), generation, &limits);
                 // A new inbox has room for one.
                 let _ = inbox.offer(stanza, true);
                 drop(table);
+                if first {
+                    self.logged_in(&key.user);
+                }
                 self.spawn(outbox, key, inbox, names, generation);
                 Offer::Taken
             }

@@ -44,9 +44,11 @@ pub(crate) fn with(form: Element, fields: &[Field]) -> Element {
 fn field(asked: &Field) -> Element {
     let kind = match asked.kind {
         FieldKind::Text | FieldKind::Number if !asked.options.is_empty() => "list-single",
+        // XEP-0133 names its fields so.
+        FieldKind::Text if asked.name.ends_with("jid") => "jid-single",
         FieldKind::Text | FieldKind::Number => "text-single",
         FieldKind::Secret => "text-private",
-        // XEP-0133 names its fields so.
+        FieldKind::Lines if !asked.options.is_empty() => "list-multi",
         FieldKind::Lines if asked.name.ends_with("jids") => "jid-multi",
         FieldKind::Lines => "text-multi",
         FieldKind::Bool => "boolean",

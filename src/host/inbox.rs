@@ -13,7 +13,7 @@ use crate::component::Mark;
 use crate::xmpp::stream::Stanza;
 
 /// What a session is told besides stanzas.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Notices {
     /// The stream is up again; marks after this one were not confirmed at the cut.
     pub(crate) up: Option<Mark>,
@@ -25,8 +25,8 @@ pub(crate) struct Notices {
     pub(crate) unregistered: bool,
     /// The user's contacts on the network, or whether he is there, may have changed.
     pub(crate) contacts: bool,
-    /// Those who run the gateway end the session.
-    pub(crate) ended: bool,
+    /// Those who run the gateway end the session, with these words.
+    pub(crate) ended: Option<Box<str>>,
     /// The user has set something.
     pub(crate) settings: bool,
     /// More can be written again.

@@ -8,6 +8,7 @@
 //!   subscriptions) and `command`; `errand` answers it, once, when the answer is there.
 //! * `attachment` carries files both ways; `asker` asks other servers.
 //! * `setting` keeps what users set; `words` is what the host says, in their language.
+//! * `operate` is what a gateway can ask of the program; `activity` who did something lately.
 //! * `about` tells who runs the gateway and what becomes of data.
 //! * One XEP, one file: `disco`, `caps`, `ping`, `version`, `delay`, `form`.
 //!
@@ -15,6 +16,7 @@
 
 mod about;
 mod access;
+mod activity;
 mod archive;
 mod asker;
 mod attachment;
@@ -34,6 +36,7 @@ mod form;
 mod ids;
 mod inbox;
 mod names;
+mod operate;
 mod own;
 mod ping;
 mod post;
@@ -57,5 +60,6 @@ pub use self::attachment::{FileSettings, Files, serve as serve_files};
 pub use self::chat::Corrections;
 pub use self::courier::Attachments;
 pub use self::domain::{Domain, Reader};
+pub use self::operate::{Reload, Reloaded, Reloading};
 pub(crate) use self::shared::user_number;
 pub use self::shared::{Archiving, Limits, Shared};

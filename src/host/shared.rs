@@ -12,6 +12,7 @@ use super::about::Public;
 use super::attachment::Files;
 use super::chat::Corrections;
 use super::courier::Attachments;
+use super::operate::Reload;
 use crate::queue::Tuning;
 use crate::store::Store;
 use crate::xmpp::escape::unescape;
@@ -91,6 +92,7 @@ pub struct Shared {
     queue: Tuning,
     attachments: Option<Arc<Attachments>>,
     files: Option<Arc<Files>>,
+    reload: Option<Arc<dyn Reload>>,
     sessions: AtomicU64,
 }
 
@@ -116,6 +118,7 @@ impl Shared {
             queue: Tuning::default(),
             attachments: None,
             files: None,
+            reload: None,
             sessions: AtomicU64::new(0),
         }
     }
@@ -199,6 +202,18 @@ impl Shared {
     pub fn with_files(mut self, files: Files) -> Self {
         self.files = Some(Arc::new(files));
         self
+    }
+
+    /// With a way to read the configuration again; without one it cannot be asked for.
+    #[must_use]
+    pub fn with_reload(mut self, reload: Arc<dyn Reload>) -> Self {
+        self.reload = Some(reload);
+        self
+    }
+
+    /// How the configuration is read again, if it can be.
+    pub(crate) fn reload(&self) -> Option<&dyn Reload> {
+        self.reload.as_deref()
     }
 
     /// How files are carried, if at all.

@@ -21,6 +21,7 @@ mod hostile;
 mod import;
 mod kill;
 mod lasting;
+mod operate;
 mod paste;
 mod plugin;
 mod registration;

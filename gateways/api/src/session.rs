@@ -25,7 +25,7 @@ pub enum Credit {
 }
 
 /// Why the host closes a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Close {
     /// The user has no more use for it.
     Left,
@@ -33,6 +33,11 @@ pub enum Close {
     Drain,
     /// The user may no longer use it.
     Refused,
+    /// Those who run the gateway end it; the user may open another.
+    Ended {
+        /// Parting words for the network, one line.
+        text: String,
+    },
 }
 
 /// One user on one network. Owned by one task of the host; called by nobody else.

@@ -315,10 +315,11 @@ impl IrcSession {
 
     /// Begins to part: what is open ends, QUIT goes out.
     fn part(&mut self, why: Close, now: Instant, sink: &mut dyn Sink) {
-        let text = match why {
+        let text = match &why {
             Close::Left => "left",
             Close::Drain => "the gateway is going down",
             Close::Refused => "no longer served",
+            Close::Ended { text } => text,
         };
         self.talk.quit(text, sink);
         self.link = match std::mem::replace(&mut self.link, Link::Down) {

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use isthmus_gateway::{Fault, Kind};
+use isthmus_gateway::{Fault, Field, FieldKind, Kind};
 
 use super::settings::{self, Word};
 use super::{Asker, Command, Told, Work, table};
@@ -146,8 +146,7 @@ impl Desk {
         rest: Vec<String>,
     ) -> Result<Told, Fault> {
         let page = command.work.questions(self, asker).await?;
-        let names = page.fields.iter().map(|field| field.name.clone());
-        let answers: Answers = names.zip(rest).collect();
+        let answers = in_order(&page.fields, &rest);
         form::check(&page.fields, &answers, None, asker.lang)?;
         command.work.run(self, asker, answers).await
     }
@@ -175,14 +174,39 @@ fn called<'a, 'b, 'c>(
     Some((found, &said[found.words.split(' ').count()..]))
 }
 
+/// What was said behind a command as answers to its questions: a word for each, in order. Lines of
+/// text take all the rest; JIDs as many words as there are JIDs, and all the rest if nothing else is
+/// asked.
+fn in_order(fields: &[Field], said: &[String]) -> Answers {
+    let mut answers = Answers::new();
+    let mut said = said;
+    for (at, field) in fields.iter().enumerate() {
+        let lines = field.kind == FieldKind::Lines;
+        let last = at + 1 == fields.len();
+        let taken = match (lines, field.name.ends_with("jids") && !last) {
+            _ if said.is_empty() => break,
+            (false, _) => 1,
+            (true, false) => said.len(),
+            (true, true) => said.iter().take_while(|it| it.contains('@')).count(),
+        };
+        // A text at the end is a sentence.
+        let sentence = last && field.kind == FieldKind::Text && field.options.is_empty();
+        let (own, rest) = said.split_at(if sentence { said.len() } else { taken });
+        if !own.is_empty() {
+            answers.insert(field.name.clone(), own.join(" "));
+        }
+        said = rest;
+    }
+    answers
+}
+
 /// What a command told, without a form.
 fn plain(told: &Told) -> String {
     let mut text = told.text.clone();
-    for (_, values) in told.values.iter().filter(|(_, values)| values.len() != 1) {
-        for value in values {
-            text.push('\n');
-            text.push_str(value);
-        }
+    let listed = |(name, _): &&(&str, Vec<String>)| told.listed == Some(*name);
+    for value in told.values.iter().filter(listed).flat_map(|it| &it.1) {
+        text.push('\n');
+        text.push_str(value);
     }
     for row in &told.rows {
         text.push('\n');
@@ -195,7 +219,9 @@ fn plain(told: &Told) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::called;
+    use isthmus_gateway::{Field, FieldKind};
+
+    use super::{called, in_order};
     use crate::host::command::queue::commands;
     use crate::host::words::Lang;
 
@@ -213,6 +239,42 @@ mod tests {
             Some(("queue-cancel".to_owned(), 1))
         );
         assert_eq!(node("queue cancel"), Some(("queue-cancel".to_owned(), 0)));
+    }
+
+    #[test]
+    fn what_is_said_behind_a_command_answers_its_questions_in_order() {
+        let answers = |fields: &[Field], said: &str| {
+            let said: Vec<String> = said.split(' ').map(str::to_owned).collect();
+            let answers = in_order(fields, &said).into_iter();
+            answers
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect::<Vec<_>>()
+        };
+        let field = |name, kind| Field::new(name, "", kind);
+        let words = [
+            field("announcement", FieldKind::Lines),
+            field("subject", FieldKind::Text),
+        ];
+        assert_eq!(
+            answers(&words, "we sleep now"),
+            ["announcement=we sleep now"]
+        );
+        let delay = [
+            field("delay", FieldKind::Choice),
+            field("why", FieldKind::Lines),
+        ];
+        assert_eq!(answers(&delay, "60 good bye"), ["delay=60", "why=good bye"]);
+        let users = [
+            field("jids", FieldKind::Lines),
+            field("words", FieldKind::Text),
+        ];
+        let told = answers(&users, "a@x b@x bye all");
+        assert_eq!(told, ["jids=a@x b@x", "words=bye all"]);
+        let list = [field("blacklistjids", FieldKind::Lines)];
+        assert_eq!(
+            answers(&list, "x.example a@x"),
+            ["blacklistjids=x.example a@x"]
+        );
     }
 
     #[test]

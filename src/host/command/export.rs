@@ -101,6 +101,7 @@ fn export(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
                 ("pages", vec![count]),
                 ("json", lines.iter().map(|&line| line.to_owned()).collect()),
             ],
+            listed: Some("json"),
             ..Told::default()
         })
     })

@@ -155,6 +155,8 @@ pub(crate) struct Told {
     about: Option<&'static str>,
     /// What is told under the names that a specification gives it.
     values: Vec<(&'static str, Vec<String>)>,
+    /// Those of them that words alone do not tell: a chat lists them.
+    listed: Option<&'static str>,
 }
 
 impl Told {

@@ -98,6 +98,15 @@ impl Book {
         }
     }
 
+    /// How many addresses but the gateway's own he is subscribed to.
+    pub(crate) fn contacts(&self, user: &BareJid) -> usize {
+        let contacts = self.people.get(user).map(|person| person.contacts.iter());
+        let contacts = contacts.into_iter().flatten();
+        contacts
+            .filter(|(local, it)| !local.is_empty() && it.standing.to)
+            .count()
+    }
+
     /// Full JIDs of the user that are available.
     pub(crate) fn resources(&self, user: &BareJid) -> Vec<String> {
         let person = self.people.get(user);
@@ -113,6 +122,13 @@ impl Book {
         self.people
             .get(user)
             .is_some_and(|person| !person.resources.is_empty())
+    }
+
+    /// Everybody who is there and has told so.
+    pub(crate) fn present(&self) -> Vec<BareJid> {
+        let told = |person: &Person| person.resources.iter().any(|it| !it.is_empty());
+        let people = self.people.iter().filter(|(_, person)| told(person));
+        people.map(|(user, _)| user.clone()).collect()
     }
 
     /// The user has an account there.

@@ -263,8 +263,26 @@ impl Hub {
         }
     }
 
+    /// Everybody who has told that he is there.
+    pub(crate) fn present(&self) -> Vec<BareJid> {
+        self.book().present()
+    }
+
+    /// Full JIDs of the user that are available.
+    pub(crate) fn resources(&self, user: &BareJid) -> Vec<String> {
+        self.book().resources(user)
+    }
+
+    /// How many contacts he has here, the gateway itself not counted.
+    pub(crate) fn contacts(&self, user: &BareJid) -> usize {
+        self.book().contacts(user)
+    }
+
     /// The user is there: the networks he wants are opened.
     pub(super) fn login(self: &Arc<Self>, user: &BareJid) {
+        if let Some(domain) = self.domain.upgrade() {
+            domain.logged_in(user);
+        }
         if !self.gateway.manifest().caps.watch {
             return;
         }

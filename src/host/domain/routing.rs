@@ -74,6 +74,9 @@ impl Domain {
     ) {
         let local = unescape(to.local().unwrap_or_default());
         let network = self.gateway.network(&local);
+        if route == Route::Open && stanza.kind() != StanzaKind::Iq {
+            self.activity.note(&user, tokio::time::Instant::now());
+        }
         match route {
             Route::Drop => {
                 if let Some(asker) = self.asker.get()

@@ -187,20 +187,23 @@ impl SessionTask {
             self.session.farewell(true, "the gateway is shutting down");
             self.place.close();
             self.close(Close::Drain);
-        } else if notices.refused || notices.unregistered || notices.ended {
-            let text = match (notices.refused, notices.unregistered) {
-                (true, _) => "this gateway does not serve you any more",
-                (_, true) => "you have removed your registration",
-                _ => "those who run this gateway have ended your session",
-            };
-            if notices.unregistered {
-                self.session.forget_wanted();
-            }
-            self.session.abandon(text);
-            self.session.farewell(false, text);
-            self.place.close();
-            self.close(Close::Refused);
+        } else if notices.refused {
+            self.dismiss("this gateway does not serve you any more", Close::Refused);
+        } else if notices.unregistered {
+            self.session.forget_wanted();
+            self.dismiss("you have removed your registration", Close::Refused);
+        } else if let Some(words) = notices.ended {
+            let text = words.clone().into();
+            self.dismiss(&words, Close::Ended { text });
         }
+    }
+
+    /// Ends the session for a reason that its user is told.
+    fn dismiss(&mut self, text: &str, why: Close) {
+        self.session.abandon(text);
+        self.session.farewell(false, text);
+        self.place.close();
+        self.close(why);
     }
 
     /// Takes what the user has set, when it has been read.

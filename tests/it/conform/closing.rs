@@ -22,7 +22,15 @@ rules! {
     loopback_a_dropped_session_disturbs_no_other: Loopback, a_dropped_session_disturbs_no_other;
 }
 
-const WHY: [Close; 3] = [Close::Left, Close::Drain, Close::Refused];
+fn why() -> [Close; 4] {
+    let text = "time to go\r\nQUIT".to_owned();
+    [
+        Close::Left,
+        Close::Drain,
+        Close::Refused,
+        Close::Ended { text },
+    ]
+}
 
 /// Steps that are tried: a session is online well before the last.
 const STEPS: usize = 8;
@@ -48,7 +56,7 @@ async fn go(driver: &mut Driver, steps: usize) {
 
 async fn ends_when_closed_at_any_step<B: Bench>() {
     let bench = B::start().await;
-    for why in WHY {
+    for why in why() {
         for steps in 0..STEPS {
             for work in [false, true] {
                 let mut driver = bench.open();
@@ -61,7 +69,7 @@ async fn ends_when_closed_at_any_step<B: Bench>() {
                 } else {
                     Credit::Hold
                 };
-                driver.close(why);
+                driver.close(why.clone());
                 // Closing twice is closing.
                 driver.close(Close::Left);
                 let online = driver.told.has("online");

@@ -6,10 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use isthmus::component::ComponentConfig;
-use isthmus::host::{Access, Archiving, Limits, Public, Shared};
+use isthmus::host::{
+    Access, Archiving, Domain, Limits, Public, Reload, Reloaded, Reloading, Shared,
+};
 use isthmus::store::{SqliteStore, Store};
 use isthmus::xmpp::{BareJid, Element, Stanza};
 use isthmus::{Served, Service};
@@ -37,6 +40,33 @@ pub(super) fn fault(text: impl Into<String>) -> Fault {
     Fault {
         text: text.into(),
         instead: None,
+    }
+}
+
+/// A configuration that is well the first time it is read again, and not later.
+#[derive(Default)]
+struct Rereads(AtomicBool);
+
+impl Reload for Rereads {
+    fn reload(&self) -> Reloading {
+        let told = match self.0.swap(true, Ordering::Relaxed) {
+            false => Ok(Reloaded {
+                applied: vec!["log.level".to_owned(), "limits".to_owned()],
+                waiting: vec!["store.path".to_owned()],
+            }),
+            true => Err(vec![
+                "isthmus.toml: limits.history: a number is needed".to_owned(),
+            ]),
+        };
+        Box::pin(std::future::ready(told))
+    }
+}
+
+/// What the program does when a gateway is shut down by those who run it.
+async fn ends_when_asked(domain: Arc<Domain>) {
+    let ending = domain.ending().wait_for(|ending| *ending).await.is_ok();
+    if ending {
+        domain.drain().await;
     }
 }
 
@@ -175,7 +205,9 @@ impl Run {
             contacts: contacts.into(),
             ..Public::default()
         };
-        let shared = Shared::new(store, self.limits.clone()).with_public(public);
+        let shared = Shared::new(store, self.limits.clone())
+            .with_public(public)
+            .with_reload(Arc::new(Rereads::default()));
         let shared = Arc::new(shared);
         if !self.archive {
             shared.set_archiving(Archiving {
@@ -192,7 +224,9 @@ impl Run {
             access: Access::new(&[allow], &[admin]),
             dial: Some(dial),
         };
-        self.served = Some(Served::start(service, &shared));
+        let served = Served::start(service, &shared);
+        tokio::spawn(ends_when_asked(Arc::clone(served.domain())));
+        self.served = Some(served);
         let end = ends
             .recv()
             .await

@@ -346,6 +346,8 @@ impl Machine {
             Close::Left => "left",
             Close::Drain => "drain",
             Close::Refused => "refused",
+            // Its words are the user's; to a plugin it is the end of a session.
+            Close::Ended { .. } => "ended",
         };
         self.close_wire(id, why, now);
         self.end_all(
