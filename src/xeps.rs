@@ -279,6 +279,7 @@ pub const XEPS: &[Xep] = &[
         "host/room/acts.rs",
     ),
     xep(428, "0.2.1", true, "", "host/chat/text.rs"),
+    xep(433, "0.1.0", true, "rooms of one network", "host/search.rs"),
     xep(
         444,
         "0.2.0",
@@ -306,6 +307,14 @@ pub const XEPS: &[Xep] = &[
         false,
         "both ways where the network knows what is answered; elsewhere by name or quote",
         "host/chat/text.rs",
+    ),
+    xep(
+        490,
+        "1.0.1",
+        false,
+        "of rooms, where the network keeps read marks and the server grants XEP-0356; private \
+         marks bear ids of the user's server",
+        "host/contact/displayed.rs",
     ),
     xep(
         504,

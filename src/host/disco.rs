@@ -50,6 +50,9 @@ pub(crate) fn of_gateway(gateway: &dyn Gateway) -> (Vec<Identity>, Vec<&'static 
     if manifest.caps.rooms {
         features.extend([ns::MUC, ns::RSM, ns::OCCUPANT_ID]);
     }
+    if searches(gateway, &Address::new(Kind::Gateway, "", "")) {
+        features.push(ns::CHANNEL_SEARCH);
+    }
     if desk::registers(gateway) {
         features.push(ns::REGISTER);
     }
@@ -60,6 +63,15 @@ pub(crate) fn of_gateway(gateway: &dyn Gateway) -> (Vec<Identity>, Vec<&'static 
         features.push(ns::COMMANDS);
     }
     (manifest.identities.clone(), features)
+}
+
+/// Whether rooms can be searched for at an address (XEP-0433 §4.1).
+pub(crate) fn searches(gateway: &dyn Gateway, at: &Address) -> bool {
+    let service = match at.kind {
+        Kind::Gateway => gateway.home().is_some(),
+        kind => kind == Kind::Network,
+    };
+    service && gateway.manifest().caps.rooms
 }
 
 /// Answers disco#info of the gateway itself, by its caps node, too.
@@ -135,6 +147,9 @@ pub(crate) fn info(
                 features.retain(|feature| {
                     !not_here.contains(feature) && (commands || *feature != ns::COMMANDS)
                 });
+                if !features.contains(&ns::CHANNEL_SEARCH) && searches(gateway, to) {
+                    features.push(ns::CHANNEL_SEARCH);
+                }
                 write(xml, &identities, &features);
             }
             Kind::Room | Kind::Group if !full => write_room(xml, gateway, to, seen, archive),

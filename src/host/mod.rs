@@ -46,6 +46,7 @@ mod router;
 mod rsm;
 #[cfg(all(test, feature = "loopback"))]
 mod scene;
+mod search;
 mod service;
 mod session;
 mod setting;

@@ -202,6 +202,26 @@ impl Origin {
         });
     }
 
+    /// Answers with a stanza error that bears a condition of its application (RFC 6120 §8.3.4).
+    pub(crate) fn refuse(
+        &self,
+        outbox: &Outbox,
+        (condition, kind): (Condition, ErrorType),
+        text: &str,
+        specific: impl FnOnce(&mut Xml<'_>),
+    ) {
+        outbox.push(|batch| {
+            batch.stanza(self.class(), self.head("error"), |xml| {
+                self.write_muc(xml);
+                xml.start("error").attr("type", kind.name());
+                xml.leaf(condition.name(), ns::STANZA_ERRORS);
+                write_text(xml, text);
+                specific(xml);
+                xml.end();
+            });
+        });
+    }
+
     /// Sends the user a message from where his went, to his bare JID: the device that sent it may
     /// be gone. Who wrote through a room is answered in it.
     pub(crate) fn tell(&self, outbox: &Outbox, id: &str, payload: impl FnOnce(&mut Xml<'_>)) {

@@ -6,10 +6,13 @@ use isthmus_gateway::{Address, Gateway, Kind};
 use crate::component::Outbox;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
-use crate::host::{card, disco, ping, version};
+use crate::host::{card, disco, ping, search, version};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
+
+/// What nobody understands.
+const NOT_UNDERSTOOD: &str = "nothing here understands this";
 
 /// Answers one iq request. `get`: it is a get, not a set; `archived`: what is said is.
 pub(crate) fn answer(
@@ -42,6 +45,16 @@ pub(crate) fn answer(
             origin.error(outbox, Condition::BadRequest, text);
         }
         ("query", ns::DISCO_ITEMS) if get => disco::items(outbox, origin, payload),
+        ("search", ns::CHANNEL_SEARCH) if get && disco::searches(gateway, to) && !full => {
+            match search::is_search(payload) {
+                // It goes to a session, which is not there: as with a network that has no rooms.
+                true => origin.error(outbox, Condition::ServiceUnavailable, NOT_UNDERSTOOD),
+                false => origin.result(outbox, |xml| {
+                    xml.start_ns("search", ns::CHANNEL_SEARCH);
+                    xml.element(&search::blank()).end();
+                }),
+            }
+        }
         ("query", ns::VERSION) if get && matches!(to.kind, Kind::Gateway | Kind::Network) => {
             version::answer(outbox, origin);
         }
@@ -50,10 +63,6 @@ pub(crate) fn answer(
             origin.error(outbox, Condition::Forbidden, text);
         }
         // RFC 6120 §8.4
-        _ => origin.error(
-            outbox,
-            Condition::ServiceUnavailable,
-            "nothing here understands this",
-        ),
+        _ => origin.error(outbox, Condition::ServiceUnavailable, NOT_UNDERSTOOD),
     }
 }

@@ -64,6 +64,10 @@ namespaces! {
     RSM = "http://jabber.org/protocol/rsm";
     /// Publish-subscribe (XEP-0060).
     PUBSUB = "http://jabber.org/protocol/pubsub";
+    /// Publish-subscribe, the configuration of a node (XEP-0060).
+    PUBSUB_NODE_CONFIG = "http://jabber.org/protocol/pubsub#node_config";
+    /// Displayed synchronisation (XEP-0490).
+    DISPLAYED = "urn:xmpp:mds:displayed:0";
     /// Publish-subscribe, options of a request to publish (XEP-0060).
     PUBSUB_PUBLISH_OPTIONS = "http://jabber.org/protocol/pubsub#publish-options";
     /// Publish-subscribe, events (XEP-0060).
@@ -195,6 +199,10 @@ namespaces! {
     REPLY = "urn:xmpp:reply:0";
     /// Channel search (XEP-0433).
     CHANNEL_SEARCH = "urn:xmpp:channel-search:0:search";
+    /// Channel search, its form (XEP-0433).
+    CHANNEL_SEARCH_PARAMS = "urn:xmpp:channel-search:0:search-params";
+    /// Channel search, conditions of errors (XEP-0433).
+    CHANNEL_SEARCH_ERROR = "urn:xmpp:channel-search:0:error";
 }
 
 #[cfg(test)]

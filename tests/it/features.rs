@@ -48,6 +48,10 @@ const USED: &[(&str, &str)] = &[
         "urn:xmpp:chat-markers:0",
         "loopback/chat/0333-displayed.txt",
     ),
+    (
+        "urn:xmpp:channel-search:0:search",
+        "loopback/disco/search.txt",
+    ),
     ("urn:xmpp:fallback:0", "loopback/chat/0461-room.txt"),
     ("urn:xmpp:hats:0", "loopback/room/hats.txt"),
     ("urn:xmpp:hints", "loopback/chat/0334-no-store.txt"),

@@ -7,12 +7,16 @@
 use std::sync::Arc;
 
 use super::hub::{Hub, condition};
+use super::pep::publish_options;
 use crate::component::Class;
 use crate::host::post::head;
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::BareJid;
 use crate::xmpp::ns;
 use crate::xmpp::write::{Sender, StanzaName};
+
+/// The id of our requests.
+const ID: &str = "bookmark";
 
 impl Hub {
     /// A room of this localpart, where the user has that nickname, is to appear.
@@ -55,7 +59,7 @@ impl Hub {
         let items = Element::new("items", ns::PUBSUB)
             .with_attr("node", ns::BOOKMARKS)
             .with_child(item);
-        let Some(found) = self.in_his_name(user, "get", items, None).await else {
+        let Some(found) = self.in_his_name(user, ("get", ID), items, None).await else {
             return false;
         };
         if has_item(&found) {
@@ -76,7 +80,7 @@ impl Hub {
             .with_attr("node", ns::BOOKMARKS)
             .with_child(item);
         match self
-            .in_his_name(user, "set", publish, Some(options()))
+            .in_his_name(user, ("set", ID), publish, Some(publish_options()))
             .await
         {
             Some(done) if done.attr("type") == Some("result") => true,
@@ -91,36 +95,6 @@ impl Hub {
             .revoke(user.domain(), |rights| rights.pubsub = false);
         false
     }
-
-    /// A PubSub request to the user's own account; the iq that answered it.
-    async fn in_his_name(
-        &self,
-        user: &BareJid,
-        kind: &str,
-        request: Element,
-        more: Option<Element>,
-    ) -> Option<Element> {
-        let mut pubsub = Element::new("pubsub", ns::PUBSUB).with_child(request);
-        if let Some(more) = more {
-            pubsub = pubsub.with_child(more);
-        }
-        let iq = Element::new("iq", ns::CLIENT)
-            .with_attr("type", kind)
-            .with_attr("id", "bookmark")
-            .with_attr("from", user.as_str())
-            .with_attr("to", user.as_str())
-            .with_child(pubsub);
-        let wrapped = Element::new("privileged_iq", ns::PRIVILEGE).with_child(iq);
-        let answer = self.asker.ask(user.as_str(), kind, |xml| {
-            xml.element(&wrapped);
-        });
-        let answer = answer.await?;
-        let inner = answer
-            .child("privilege", ns::PRIVILEGE)
-            .and_then(|it| it.child("forwarded", ns::FORWARD))
-            .and_then(|it| it.child("iq", ns::COMPONENT));
-        Some(inner.cloned().unwrap_or(answer))
-    }
 }
 
 fn has_item(answer: &Element) -> bool {
@@ -128,23 +102,4 @@ fn has_item(answer: &Element) -> bool {
         .child("pubsub", ns::PUBSUB)
         .and_then(|it| it.child("items", ns::PUBSUB));
     items.is_some_and(|items| items.child("item", ns::PUBSUB).is_some())
-}
-
-/// XEP-0402 §4, example "publish-options".
-fn options() -> Element {
-    let field = |var: &str, value: &str| {
-        let value = Element::new("value", ns::DATA_FORMS).with_text(value);
-        Element::new("field", ns::DATA_FORMS)
-            .with_attr("var", var)
-            .with_child(value)
-    };
-    let form_type = field("FORM_TYPE", ns::PUBSUB_PUBLISH_OPTIONS).with_attr("type", "hidden");
-    let form = Element::new("x", ns::DATA_FORMS)
-        .with_attr("type", "submit")
-        .with_child(form_type)
-        .with_child(field("pubsub#persist_items", "true"))
-        .with_child(field("pubsub#max_items", "max"))
-        .with_child(field("pubsub#send_last_published_item", "never"))
-        .with_child(field("pubsub#access_model", "whitelist"));
-    Element::new("publish-options", ns::PUBSUB).with_child(form)
 }

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::account_of;
 use super::book::{Book, Entry, Mood, View};
+use super::displayed::Displayed;
 use super::privilege::Privileges;
 use super::rounds::Rounds;
 use crate::component::{Class, Outbox};
@@ -42,6 +43,7 @@ pub(crate) struct Hub {
     pub(super) domain: Weak<Domain>,
     book: Mutex<Book>,
     pub(super) privileges: Privileges,
+    pub(super) displayed: Mutex<Displayed>,
     pub(super) asker: Arc<Asker>,
     pub(super) places: Arc<Semaphore>,
     pub(super) rounds: Mutex<Rounds>,
@@ -65,6 +67,7 @@ impl Hub {
             domain,
             book: Mutex::default(),
             privileges: Privileges::default(),
+            displayed: Mutex::default(),
             asker,
             places: Arc::new(Semaphore::new(ASKED)),
             rounds: Mutex::default(),
@@ -325,9 +328,13 @@ impl Hub {
 
     /// A server's message to the gateway; whether it told what the server allows.
     pub(crate) fn advert(&self, from: &Jid, message: &Element) -> bool {
-        from.local().is_none()
+        let told = from.local().is_none()
             && from.resource().is_none()
-            && self.privileges.advert(from.domain(), message)
+            && self.privileges.advert(from.domain(), message);
+        if told {
+            self.follow_anew(from.domain());
+        }
+        told
     }
 }
 

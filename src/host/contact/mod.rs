@@ -6,11 +6,14 @@
 //! * `hub`, with `book`, `subscription`, `rounds`: presence of the gateway and of contacts, and of
 //!   their users (RFC 6121 §3, XEP-0100 §4.4 to 4.7).
 //! * `roster`, `bookmark`: things that appear by themselves where clients look for them, and
-//!   `voice`: what the user says elsewhere; with `privilege` (XEP-0356).
+//!   `voice`: what the user says elsewhere; with `privilege` and `pep` (XEP-0356).
+//! * `displayed`: how far the user has read (XEP-0490).
 
 mod book;
 mod bookmark;
+mod displayed;
 mod hub;
+mod pep;
 mod privilege;
 mod prompt;
 mod registration;
@@ -24,6 +27,7 @@ mod voice;
 mod tests;
 
 pub(crate) use self::book::Mood;
+pub(crate) use self::displayed::read_in;
 pub(crate) use self::hub::Hub;
 pub(crate) use self::registration::account_of;
 pub(crate) use self::steps::{Outcome, Steps, Way};

@@ -7,12 +7,13 @@ use isthmus_gateway::{Address, Fault, FaultKind, Kind, Parsed};
 
 use super::{Domain, NOBODY_READS};
 use crate::component::Outbox;
+use crate::host::contact::read_in;
 use crate::host::desk::Desk;
-use crate::host::disco;
 use crate::host::reply::Origin;
 use crate::host::router::{Addressee, Route, route};
 use crate::host::service;
 use crate::host::table::{Key, Offer, Want};
+use crate::host::{disco, search};
 use crate::xmpp::escape::{escape, unescape};
 use crate::xmpp::jid::{BareJid, Jid};
 use crate::xmpp::ns;
@@ -83,6 +84,8 @@ impl Domain {
                     && stanza.kind() == StanzaKind::Iq
                 {
                     asker.answered(&stanza);
+                } else if stanza.kind() == StanzaKind::Message {
+                    self.read_elsewhere(outbox, stanza, user);
                 }
             }
             // These have been taken.
@@ -136,6 +139,21 @@ impl Domain {
         }
     }
 
+    /// Takes an event of the user's PubSub service about what he has read (XEP-0490 §4.3).
+    fn read_elsewhere(self: &Arc<Self>, outbox: &Outbox, stanza: Stanza, user: BareJid) {
+        let from_account = stanza.from().as_deref() == Some(user.as_str());
+        if !from_account || stanza.kind_attr().as_deref() != Some("headline") {
+            return;
+        }
+        let Ok(event) = stanza.element() else { return };
+        let read = read_in(&event, outbox.domain());
+        if let Some((local, _)) = read.first() {
+            let network = self.gateway.network(&unescape(local)).into();
+            // Nobody is there to be told: his clients tell again when they read on.
+            self.offer(outbox, &Key { user, network }, stanza, Want::Ask);
+        }
+    }
+
     /// Whether a stanza asks for the rooms of a network.
     fn lists_rooms(&self, stanza: &Stanza, local: &str) -> bool {
         if stanza.kind() != StanzaKind::Iq || !self.gateway.manifest().caps.rooms {
@@ -147,10 +165,11 @@ impl Domain {
             return false;
         }
         let element = stanza.element().ok();
-        let query = element
-            .as_ref()
-            .and_then(|it| it.child("query", ns::DISCO_ITEMS));
-        query.is_some_and(|query| query.attr("node").is_none())
+        let payload = element.as_ref().and_then(|it| it.children().next());
+        payload.is_some_and(|it| match it.ns() {
+            ns::DISCO_ITEMS => it.name() == "query" && it.attr("node").is_none(),
+            _ => search::is_search(it),
+        })
     }
 
     /// Takes a request to an archive: the store answers it, whether there is a session or not.

@@ -160,6 +160,14 @@ impl Room {
         self.show_as(base, Class::Message, &nick, Some(&id), &content);
     }
 
+    /// The user has read up to the message with this public id. Whether that is news: a mark comes
+    /// back from where it was told.
+    pub(crate) fn reads(&mut self, id: &str) -> bool {
+        let news = self.read_up_to.as_deref() != Some(id);
+        self.read_up_to = Some(id.into());
+        news
+    }
+
     /// Somebody types, or no longer.
     pub(crate) fn typing(&mut self, base: &Base, who: &str, on: bool) {
         let nick = resource_from_nick(who);

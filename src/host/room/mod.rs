@@ -175,6 +175,8 @@ pub(crate) struct Room {
     restored: Option<Restored>,
     /// When the last message was said, in milliseconds since 1970; 0: none is known of.
     last_said: i64,
+    /// The public id of the message up to which the user was last said to have read.
+    read_up_to: Option<Box<str>>,
     /// The network was away: what was said since this time was missed.
     missed_since: Option<i64>,
     /// It is being fetched.
@@ -221,6 +223,7 @@ impl Room {
             entered: false,
             restored: None,
             last_said: 0,
+            read_up_to: None,
             missed_since: None,
             gap: None,
             leave_at: None,

@@ -122,12 +122,23 @@ impl Session {
             Act::Retract { id }
             | Act::React { id, .. }
             | Act::Correct { id }
-            | Act::Displayed { id }
             | Act::Received { id } => {
                 let id = id.clone();
                 self.look_up(asked, &id);
             }
+            Act::Displayed { id } => {
+                let id = id.clone();
+                if self.is_news(asked.room.as_deref(), &id) {
+                    self.look_up(asked, &id);
+                }
+            }
         }
+    }
+
+    /// Whether the network does not know yet that the user has read so far.
+    fn is_news(&mut self, room: Option<&[u8]>, id: &str) -> bool {
+        let room = room.and_then(|key| self.rooms.by_key(key));
+        room.is_none_or(|room| room.reads(id))
     }
 
     fn look_up(&mut self, asked: Asked, id: &str) {

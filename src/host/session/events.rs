@@ -160,6 +160,11 @@ impl Session {
             Place::Room(name) => {
                 self.typing.heard(&message.who.nick);
                 self.in_room(name, |room, base| room.said(base, message));
+                if !self.follows_read && self.base.caps_at(&message.at).read {
+                    // From now on there is something to be read.
+                    self.follows_read = true;
+                    self.base.hub.follow_read(&self.base.user);
+                }
             }
             Place::Contact(_) | Place::Occupant { .. } => {
                 self.private = true;
@@ -201,6 +206,9 @@ impl Session {
                 }
             }
             Event::Read { at, key, who } => match &at {
+                Place::Room(name) if self.base.is_me(&who.nick) => self.read_there(name, &key),
+                // The mark would have to bear the id the user's server gave the message.
+                _ if self.base.is_me(&who.nick) => {}
                 Place::Room(name) => {
                     self.in_room(name, |room, base| room.displayed(base, &key, &who.nick));
                 }
@@ -254,6 +262,7 @@ impl Session {
             self.renamed(&before.me, &me);
         }
         self.rooms.online(&mut self.base);
+        self.follows_read = false;
         self.watch_anew();
     }
 

@@ -9,7 +9,7 @@ use super::stanzas::Incoming;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
 use crate::host::rsm::Paging;
-use crate::host::{disco, ping, service};
+use crate::host::{disco, ping, search, service};
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::resource_from_nick;
 use crate::xmpp::ns;
@@ -40,6 +40,11 @@ impl Session {
                 let query = payload.clone();
                 self.disco_items(origin, &incoming, &query);
             }
+            ("search", ns::CHANNEL_SEARCH)
+                if get && search::is_search(&payload) && self.lists(&incoming) =>
+            {
+                self.search_rooms(origin, &payload);
+            }
             ("query", ns::MUC_ADMIN | ns::MUC_OWNER) if is_room(incoming.to.kind) => {
                 let query = payload.clone();
                 self.govern(origin, &incoming, get, &query);
@@ -58,6 +63,13 @@ impl Session {
                 self.base.archives(),
             ),
         }
+    }
+
+    /// Whether it is sent to what has rooms.
+    fn lists(&self, incoming: &Incoming) -> bool {
+        let rooms = self.base.gateway.manifest().caps.rooms;
+        let service = matches!(incoming.to.kind, Kind::Gateway | Kind::Network);
+        rooms && service && incoming.resource.is_none()
     }
 
     /// Whether the desk answers a request to what has no resource: one about commands.
@@ -169,7 +181,14 @@ impl Session {
                         )
                     })
                     .collect();
-                answer_page(&outbox, &origin, &paging, &items, |it| &it.0, |it| &it.1);
+                answer_page(
+                    &outbox,
+                    &origin,
+                    &paging,
+                    &items,
+                    |it| &it.0,
+                    |it| it.1.clone(),
+                );
             }
             (Some(ns::MUC_ROOMS), false) => {
                 let nick = incoming.resource.as_deref().unwrap_or(&incoming.to.id);
@@ -180,7 +199,14 @@ impl Session {
                     .filter(|room| room.occupants.find(nick, &base.facts.fold).is_some())
                     .map(|room| (room.jid(base), room.name.clone()))
                     .collect();
-                answer_page(&outbox, &origin, &paging, &items, |it| &it.0, |it| &it.1);
+                answer_page(
+                    &outbox,
+                    &origin,
+                    &paging,
+                    &items,
+                    |it| &it.0,
+                    |it| it.1.clone(),
+                );
             }
             _ => disco::items(&outbox, &origin, query),
         }

@@ -1,4 +1,5 @@
-//! The rooms of a network (XEP-0045 §6.3: disco#items of the service), page by page (XEP-0059).
+//! The rooms of a network (XEP-0045 §6.3: disco#items of the service; XEP-0433: a search), page by
+//! page (XEP-0059).
 //!
 //! A list may be long and costs the network something: it is asked for once, and pages that go on
 //! from an earlier one come from what was found then.
@@ -10,6 +11,7 @@ use isthmus_gateway::{Command, Fault, Kind, Tag, Text};
 use super::{Pending, Session};
 use crate::host::reply::Origin;
 use crate::host::rsm::Paging;
+use crate::host::search::{self, Listed, Refusal, Search};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
@@ -23,13 +25,6 @@ const MOST: usize = 100_000;
 /// The most requests that wait for one list.
 const MOST_WAITING: usize = 64;
 
-/// One room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Listed {
-    jid: String,
-    name: String,
-}
-
 /// What the network has told of its rooms.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
@@ -39,7 +34,15 @@ pub(super) struct Listing {
     /// The command that asks for a new one.
     asked: Option<Tag>,
     found: Vec<Listed>,
-    waiting: Vec<(Origin, Paging)>,
+    waiting: Vec<Wish>,
+}
+
+/// Who waits for a list, for which page of it, or of what he searches for in it.
+#[derive(Debug)]
+struct Wish {
+    origin: Origin,
+    paging: Paging,
+    search: Option<Search>,
 }
 
 impl Session {
@@ -49,17 +52,42 @@ impl Session {
             let text = "this page makes no sense";
             return origin.error(&self.base.outbox, Condition::BadRequest, text);
         };
+        let search = None;
+        self.list(Wish {
+            origin,
+            paging,
+            search,
+        });
+    }
+
+    /// Takes a search (XEP-0433 §4.2).
+    pub(super) fn search_rooms(&mut self, origin: Origin, payload: &Element) {
+        let search = match Search::of(payload) {
+            Ok(search) => Some(search),
+            Err(refusal) => return refuse(&self.base.outbox, &origin, refusal),
+        };
+        let Some(paging) = Paging::of(payload) else {
+            let refusal = Refusal::Value("this page makes no sense");
+            return refuse(&self.base.outbox, &origin, refusal);
+        };
+        self.list(Wish {
+            origin,
+            paging,
+            search,
+        });
+    }
+
+    fn list(&mut self, wish: Wish) {
         let now = self.base.now;
         let listing = &mut self.listing;
-        let good_for = if paging.goes_on() { KEPT } else { FRESH };
+        let good_for = if wish.paging.goes_on() { KEPT } else { FRESH };
         if listing.at.is_some_and(|at| now - at < good_for) {
-            return self.answer_listing(&origin, &paging);
+            return self.answer_listing(&wish);
         }
         if listing.waiting.len() >= MOST_WAITING {
-            let text = "too many wait for this list";
-            return origin.error(&self.base.outbox, Condition::ResourceConstraint, text);
+            return refuse(&self.base.outbox, &wish.origin, Refusal::Rate);
         }
-        listing.waiting.push((origin, paging));
+        listing.waiting.push(wish);
         if listing.asked.is_none() {
             let command = Command::ListRooms { search: None };
             listing.asked = Some(self.base.issue(command, Pending::Rooms));
@@ -80,14 +108,13 @@ impl Session {
             return;
         };
         let jid = format!("{local}@{}", self.base.outbox.domain());
-        let mut name = room.to_owned();
-        if !value("occupants").is_empty() {
-            name = format!("{name} ({})", value("occupants"));
-        }
-        if !value("subject").is_empty() {
-            name = format!("{name}: {}", value("subject"));
-        }
-        self.listing.found.push(Listed { jid, name });
+        let found = Listed {
+            jid,
+            name: room.to_owned(),
+            occupants: value("occupants").parse().ok(),
+            subject: value("subject").to_owned(),
+        };
+        self.listing.found.push(found);
     }
 
     /// The list is complete, or cannot be had.
@@ -97,8 +124,8 @@ impl Session {
         let mut found = std::mem::take(&mut listing.found);
         let waiting = std::mem::take(&mut listing.waiting);
         if let Some(fault) = fault {
-            for (origin, _) in waiting {
-                self.base.answer_fault(&origin, fault);
+            for wish in waiting {
+                self.base.answer_fault(&wish.origin, fault);
             }
             return;
         }
@@ -106,8 +133,8 @@ impl Session {
         found.dedup_by(|one, other| one.jid == other.jid);
         listing.rooms = found;
         listing.at = Some(self.base.now);
-        for (origin, paging) in waiting {
-            self.answer_listing(&origin, &paging);
+        for wish in waiting {
+            self.answer_listing(&wish);
         }
     }
 
@@ -124,17 +151,47 @@ impl Session {
         }
     }
 
-    fn answer_listing(&self, origin: &Origin, paging: &Paging) {
-        let rooms = &self.listing.rooms;
-        answer_page(
-            &self.base.outbox,
-            origin,
-            paging,
-            rooms,
-            |room| &room.jid,
-            |room| &room.name,
-        );
+    fn answer_listing(&self, wish: &Wish) {
+        let (outbox, rooms) = (&self.base.outbox, &self.listing.rooms);
+        let (origin, paging) = (&wish.origin, &wish.paging);
+        let Some(search) = &wish.search else {
+            return answer_page(outbox, origin, paging, rooms, |it| &it.jid, named);
+        };
+        let found = search.of_list(rooms);
+        let Some(page) = paging.range(&found, jid_of) else {
+            let text = "there is no such page";
+            return origin.error(outbox, Condition::ItemNotFound, text);
+        };
+        origin.result(outbox, |xml| {
+            xml.start_ns("result", ns::CHANNEL_SEARCH);
+            for room in found.get(page.clone()).unwrap_or_default() {
+                search::write_item(xml, room);
+            }
+            paging.write(xml, &found, &page, jid_of);
+            xml.end();
+        });
     }
+}
+
+fn jid_of<'a>(room: &'a &Listed) -> &'a str {
+    &room.jid
+}
+
+/// What a room is called in a list: with its users and its subject.
+fn named(room: &Listed) -> String {
+    let mut name = room.name.clone();
+    if let Some(occupants) = room.occupants {
+        name = format!("{name} ({occupants})");
+    }
+    if !room.subject.is_empty() {
+        name = format!("{name}: {}", room.subject);
+    }
+    name
+}
+
+fn refuse(outbox: &crate::component::Outbox, origin: &Origin, refusal: Refusal) {
+    let (condition, kind, _, text) = refusal.error();
+    origin.refuse(outbox, (condition, kind), text, |xml| refusal.write(xml));
 }
 
 /// Answers disco#items with one page of a list of addresses and names.
@@ -144,7 +201,7 @@ pub(super) fn answer_page<T>(
     paging: &Paging,
     list: &[T],
     jid: impl Fn(&T) -> &str,
-    name: impl Fn(&T) -> &str,
+    name: impl Fn(&T) -> String,
 ) {
     let Some(page) = paging.range(list, &jid) else {
         let text = "there is no such page";
@@ -154,7 +211,7 @@ pub(super) fn answer_page<T>(
         xml.start_ns("query", ns::DISCO_ITEMS);
         for item in list.get(page.clone()).unwrap_or_default() {
             xml.start("item").attr("jid", jid(item));
-            xml.attr("name", name(item)).end();
+            xml.attr("name", &name(item)).end();
         }
         paging.write(xml, list, &page, &jid);
         xml.end();

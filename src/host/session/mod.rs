@@ -14,6 +14,7 @@ mod base;
 mod batch;
 mod clock;
 mod contacts;
+mod displayed;
 mod elsewhere;
 mod events;
 mod heard;
@@ -73,6 +74,8 @@ pub(crate) struct Session {
     /// What lasts, or whether the user is away, may have changed.
     unsettled: bool,
     moods: away::Moods,
+    /// What the user's clients say that he has read is listened for (XEP-0490).
+    follows_read: bool,
     /// Private messages were exchanged: the session outlives its rooms.
     private: bool,
     /// When the session had a room last.
@@ -97,6 +100,7 @@ impl Session {
             unsettled: false,
             moods: away::Moods::default(),
             private: false,
+            follows_read: false,
             roomless: None,
         }
     }

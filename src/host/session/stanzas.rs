@@ -31,6 +31,10 @@ pub(super) struct Incoming {
 impl Session {
     /// Deals with one stanza.
     pub(crate) fn stanza(&mut self, stanza: &Stanza) {
+        if stanza.kind() == StanzaKind::Message && stanza.kind_attr().as_deref() == Some("headline")
+        {
+            return self.read_here(stanza);
+        }
         self.base.active = self.base.now;
         let Some(incoming) = self.read(stanza) else {
             return;

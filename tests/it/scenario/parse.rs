@@ -168,14 +168,22 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// `include name key=value ...`: the steps of that file, with `{key}` replaced.
+    /// `include name key=value ...`: the steps of that file, with `{key}` replaced. A value with
+    /// spaces stands in `"`.
     fn include(&mut self, rest: &str) -> Result<(), String> {
-        let mut words = rest.split_whitespace();
+        let mut quoted = false;
+        let words = rest.split(|c: char| {
+            quoted ^= c == '"';
+            c.is_whitespace() && !quoted
+        });
+        let mut words = words.filter(|word| !word.is_empty());
         let name = words.next().ok_or("include what?")?;
         let path = root().join("include").join(format!("{name}.txt"));
         let mut steps = read(&path)?;
         for word in words {
             let (key, value) = word.split_once('=').ok_or("expected key=value")?;
+            let bare = value.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+            let value = bare.unwrap_or(value);
             for step in &mut steps {
                 step.act.replace(&format!("{{{key}}}"), value);
             }
