@@ -13,6 +13,7 @@ mod memory;
 mod model;
 mod outcomes;
 mod pump;
+mod refusals;
 mod scenario;
 mod scenarios;
 mod server;

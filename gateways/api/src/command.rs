@@ -277,9 +277,10 @@ pub enum Command<'a> {
         /// What: `version`, `ping`, `time`, or a word of the network's own.
         what: Text<'a>,
     },
-    /// Fetch missed messages.
+    /// Fetch missed messages. `Event::Past` tells each, the oldest first.
     History {
-        /// Where.
+        /// Where. `Place::Network`: which people wrote privately or were written to; `Event::Found`
+        /// tells each under the label `contact`.
         #[serde(borrow)]
         at: Place<'a>,
         /// After this time.

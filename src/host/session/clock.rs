@@ -14,6 +14,9 @@ impl Session {
         }
         self.rooms.tidy(&mut self.base);
         self.tidy_listing();
+        if self.missed.deadline().is_some_and(|at| at <= self.base.now) {
+            self.release_private();
+        }
         if self.rooms.len() > 0 {
             self.roomless = None;
         } else if self.roomless.is_none() {
@@ -58,9 +61,8 @@ impl Session {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         // While something is open its end is what moves the session, not the clock.
         let end = if self.is_needed() { None } else { self.end() };
-        [self.base.deadline(), self.rooms.deadline(), end]
-            .into_iter()
-            .flatten()
-            .min()
+        let missed = self.missed.deadline();
+        let all = [self.base.deadline(), self.rooms.deadline(), missed, end];
+        all.into_iter().flatten().min()
     }
 }

@@ -90,15 +90,18 @@ impl Sink for Session {
                 }
                 Some(Pending::Inquiry(inquiry)) => inquiry.found(&fields),
                 Some(Pending::Rooms) => self.room_found(tag, &fields),
+                Some(Pending::Missed { whom: None }) => self.wrote_meanwhile(&fields),
                 _ => {}
             },
-            Event::Past { tag, message } => {
-                if let Some(Pending::History { room }) = self.base.pending(tag)
-                    && let Some(room) = self.rooms.by_key(&room.clone())
-                {
-                    room.past(&mut self.base, &message);
+            Event::Past { tag, message } => match self.base.pending(tag) {
+                Some(Pending::History { room }) => {
+                    if let Some(room) = self.rooms.by_key(&room.clone()) {
+                        room.past(&mut self.base, &message);
+                    }
                 }
-            }
+                Some(Pending::Missed { .. }) => self.missed(message.into_owned()),
+                _ => {}
+            },
             Event::Knocked { room, who, reason } => {
                 self.knocked(&room, &who, reason.as_deref());
             }
@@ -207,8 +210,6 @@ impl Session {
             }
             Event::Read { at, key, who } => match &at {
                 Place::Room(name) if self.base.is_me(&who.nick) => self.read_there(name, &key),
-                // The mark would have to bear the id the user's server gave the message.
-                _ if self.base.is_me(&who.nick) => {}
                 Place::Room(name) => {
                     self.in_room(name, |room, base| room.displayed(base, &key, &who.nick));
                 }
@@ -262,6 +263,7 @@ impl Session {
             self.renamed(&before.me, &me);
         }
         self.rooms.online(&mut self.base);
+        self.fill_private_gap();
         self.follows_read = false;
         self.watch_anew();
     }
@@ -269,6 +271,7 @@ impl Session {
     fn offline(&mut self, fault: &Fault, again: bool) {
         self.unsettled = true;
         // Where he stays in rooms it is not the first time.
+        self.private_gap_begins();
         let lasts = self.rooms.iter().any(|room| room.lasts(&self.base));
         let first = self.base.link == Link::Connecting && !(lasts && again);
         self.base.link = if again { Link::Away } else { Link::Over };
@@ -361,6 +364,7 @@ impl Session {
                     room.past_ended(&mut self.base, result.is_ok());
                 }
             }
+            (Pending::Missed { whom }, result) => self.past_ended(whom, result.is_ok()),
             (Pending::Inquiry(inquiry), result) => {
                 inquiry.ended(&mut self.base, result.err().as_ref());
             }

@@ -76,8 +76,19 @@ pub(crate) struct Held {
 }
 
 impl Session {
-    /// Tells something private in its turn. `at`: with whom, if the user does it himself.
+    /// Something private happens now: what was missed is told before it. `at`: with whom, if the
+    /// user does it himself.
     pub(super) fn private(&mut self, at: &Place<'_>, event: Private) {
+        if let Some(event) = self.missed.hold(at, event) {
+            self.private_now(at, event);
+        }
+    }
+
+    /// Tells something private in its turn.
+    pub(super) fn private_now(&mut self, at: &Place<'_>, event: Private) {
+        if let Private::Said(message) = &event {
+            self.missed.note(message, self.base.now_ms);
+        }
         let mine = match &event {
             Private::Said(message) | Private::Edited(_, message) if message.mine => true,
             Private::Delivered(..) => false,

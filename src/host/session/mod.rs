@@ -17,6 +17,7 @@ mod contacts;
 mod displayed;
 mod elsewhere;
 mod events;
+mod gap;
 mod heard;
 mod inquiry;
 mod invites;
@@ -74,6 +75,8 @@ pub(crate) struct Session {
     /// What lasts, or whether the user is away, may have changed.
     unsettled: bool,
     moods: away::Moods,
+    /// What is known of private messages, to miss none while the network is away.
+    missed: gap::Missed,
     /// What the user's clients say that he has read is listened for (XEP-0490).
     follows_read: bool,
     /// Private messages were exchanged: the session outlives its rooms.
@@ -99,6 +102,7 @@ impl Session {
             lasting: None,
             unsettled: false,
             moods: away::Moods::default(),
+            missed: gap::Missed::default(),
             private: false,
             follows_read: false,
             roomless: None,

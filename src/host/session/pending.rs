@@ -81,6 +81,11 @@ pub(crate) enum Pending {
         /// The room's folded name.
         room: Box<[u8]>,
     },
+    /// What was said privately while the network was away.
+    Missed {
+        /// By whom; `None`: who wrote at all.
+        whom: Option<Box<str>>,
+    },
     /// A question about a person.
     Inquiry(Box<super::inquiry::Inquiry>),
     /// A list of rooms.

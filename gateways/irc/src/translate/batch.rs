@@ -37,6 +37,8 @@ enum Kind {
     Multiline(Box<Lines>),
     /// The answer to a request for history.
     History,
+    /// The answer to the question who wrote.
+    Targets(Option<Tag>),
     /// The answer to a labelled command.
     Labelled,
     Other,
@@ -175,15 +177,12 @@ impl Conversation {
                 notice: false,
             })),
             "chathistory" => {
-                let key = self.folded(line.param(2).unwrap_or(""));
-                let label = self.context.label;
-                let is_it = |asked: &&super::asked::Asked| {
-                    let out = asked.want == Want::History && asked.gone.is_some();
-                    out && label.map_or(asked.key == key, |label| asked.tag == label)
-                };
-                let tag = self.asked.iter().find(is_it).map(|asked| asked.tag);
+                let tag = self.asked_past(line.param(2).unwrap_or(""));
                 past = Some(Past { tag });
                 Kind::History
+            }
+            "draft/chathistory-targets" | "chathistory-targets" => {
+                Kind::Targets(self.asked_past(""))
             }
             _ => Kind::Other,
         };
@@ -193,6 +192,24 @@ impl Conversation {
             label: self.context.label,
             past,
         });
+    }
+
+    /// The request for what was said there that is out, or that the batch is labelled with.
+    fn asked_past(&self, target: &str) -> Option<Tag> {
+        let (key, label) = (self.folded(target), self.context.label);
+        let is_it = |asked: &&super::asked::Asked| {
+            let out = asked.want == Want::History && asked.gone.is_some();
+            out && label.map_or(asked.key == key, |label| asked.tag == label)
+        };
+        self.asked.iter().find(is_it).map(|asked| asked.tag)
+    }
+
+    /// The question that the batch around this line answers with who wrote.
+    pub(super) fn targets(&self) -> Option<Tag> {
+        match self.context.at.map(|at| &self.batches[at].kind) {
+            Some(Kind::Targets(tag)) => *tag,
+            _ => None,
+        }
     }
 
     fn end_batch(&mut self, batch: Batch, now: Instant, sink: &mut dyn Sink) {
@@ -212,19 +229,23 @@ impl Conversation {
             }
             Kind::Multiline(lines) => self.say_lines(&lines, now, sink),
             Kind::History => {
-                if let Some(tag) = batch.past.and_then(|past| past.tag)
-                    && let Some(at) = self.asked.iter().position(|asked| asked.tag == tag)
-                {
-                    self.asked.remove(at);
-                    done(tag, Ok(Outcome::Finished), sink);
-                }
+                self.past_told(batch.past.and_then(|past| past.tag), sink);
             }
+            Kind::Targets(tag) => self.past_told(tag, sink),
             Kind::Labelled | Kind::Other => {}
         }
         // What stands in a labelled batch is part of its answer, which is not over yet.
         let inside = |label| self.batches.iter().any(|outer| outer.label == Some(label));
         if batch.label.is_some_and(inside) {
             self.context.used = true;
+        }
+    }
+
+    fn past_told(&mut self, tag: Option<Tag>, sink: &mut dyn Sink) {
+        let at = self.asked.iter().position(|it| Some(it.tag) == tag);
+        if let Some(at) = at {
+            let asked = self.asked.remove(at);
+            done(asked.tag, Ok(Outcome::Finished), sink);
         }
     }
 

@@ -133,7 +133,7 @@ impl Conversation {
             Command::React { to, key, with } => self.react(tag, &to, &key, &with, sink),
             Command::Typing { to, on } => self.typing(tag, &to, on, now, sink),
             Command::Read { to, key } => self.read(tag, &to, &key, sink),
-            Command::History { at, after, max } => self.history(tag, &at, (after, max), sink),
+            Command::History { at, after, max } => self.history(tag, &at, (after, max), now, sink),
             Command::Lookup { contact } => self.lookup(tag, &contact, sink),
             Command::Query { contact, what } => self.query(tag, &contact, &what, sink),
             Command::ListRooms { search } => self.list(tag, search.as_deref(), sink),

@@ -306,6 +306,7 @@ impl Conversation {
             "TAGMSG" => self.on_tagmsg(line, sink),
             "REDACT" => self.on_redact(line, sink),
             "MARKREAD" => self.on_markread(line, sink),
+            "CHATHISTORY" => self.on_chathistory(line, sink),
             "AWAY" => self.on_away(line, sink),
             "ACCOUNT" => self.on_account(line, sink),
             "CHGHOST" => self.on_chghost(line, sink),

@@ -4,6 +4,7 @@
 //! The network marks a time, the host a message: the times of the last messages are kept.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use isthmus_gateway::{Event, Fault, FaultKind, Key, Message, Place, Sink, Tag, Time, Who};
 
@@ -30,6 +31,8 @@ pub(super) struct Marks {
 const MOST_KNOWN: usize = 128;
 /// Messages that are asked for at a time, where the network does not say (CHATHISTORY).
 const MOST_PAST: u32 = 100;
+/// Milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1000;
 
 impl Conversation {
     /// Keeps a message in mind.
@@ -92,17 +95,40 @@ impl Conversation {
         tag: Tag,
         at: &Place<'_>,
         (after, max): (Time, u32),
+        now: Instant,
         sink: &mut dyn Sink,
     ) {
         let can = self.can(Cap::ChatHistory) && self.can(Cap::Batch);
-        let Some(target) = self.target(tag, at, can, sink) else {
-            return;
+        let whose = match at {
+            Place::Network if can => Some(String::new()),
+            _ => self.target(tag, at, can, sink),
         };
+        let Some(target) = whose else { return };
         let limit = self.isupport.chat_history.unwrap_or(MOST_PAST);
         let max = max.min(if limit == 0 { u32::MAX } else { limit }).max(1);
         let stamp = to_iso_millis(after);
-        let line = format!("CHATHISTORY AFTER {target} timestamp={stamp} {max}");
+        let line = match at {
+            // Both ends are asked for; the server's clock may be ahead of ours.
+            Place::Network => {
+                let end = to_iso_millis(Time(self.wall(now).0.saturating_add(DAY)));
+                format!("CHATHISTORY TARGETS timestamp={stamp} timestamp={end} {max}")
+            }
+            _ => format!("CHATHISTORY AFTER {target} timestamp={stamp} {max}"),
+        };
         self.ask(tag, Want::History, (&target, ""), line, sink);
+    }
+}
+
+impl Conversation {
+    /// `CHATHISTORY TARGETS target timestamp` in the answer to who wrote: people only, channels
+    /// are asked about by themselves.
+    pub(super) fn on_chathistory(&mut self, line: &Line<'_>, sink: &mut dyn Sink) {
+        let target = line.param(1).unwrap_or("");
+        let person = !target.is_empty() && self.isupport.channel(target).is_none();
+        if let Some(tag) = self.targets().filter(|_| person) {
+            let fields = vec![("contact".into(), target.into())];
+            sink.event(Event::Found { tag, fields });
+        }
     }
 }
 

@@ -7,6 +7,9 @@ use isthmus_gateway::{Event, Key, Left, Message, Place, RankChange, Ranks, RoomF
 use super::{ClientId, Link, World, down, fold};
 use crate::control::Look;
 
+/// Whispers of a network that are kept.
+const WHISPERS: usize = 100;
+
 impl World {
     /// Every client on the network that is in a room with one of these nicknames.
     fn who_sees(&self, network: &str, nicks: &[&str]) -> BTreeSet<ClientId> {
@@ -70,7 +73,13 @@ impl World {
         let at = Place::Contact(nick.to_owned().into());
         let mut said = Message::text(at, Who::nick(nick.to_owned()), text.to_owned());
         said.key = Some(Key(key.into()));
-        self.tell(&self.named(network, to), &Event::Message(said));
+        self.tell(&self.named(network, to), &Event::Message(said.clone()));
+        said.time = Some(self.time());
+        let entry = self.networks.entry(network.to_owned()).or_default();
+        if entry.whispers.len() >= WHISPERS {
+            entry.whispers.pop_front();
+        }
+        entry.whispers.push_back((fold(to), said));
     }
 
     pub(crate) fn foreign_come(&mut self, network: &str, room: &str, nick: &str, ranks: Ranks) {

@@ -25,8 +25,8 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use isthmus_gateway::{
-    Affiliation, Command, Dialog, Event, Facts, Fault, FaultKind, Field, Fold, Left, Outcome, Rank,
-    Role, Settings, Tag, Time, Why,
+    Affiliation, Command, Dialog, Event, Facts, Fault, FaultKind, Field, Fold, Left, Message,
+    Outcome, Rank, Role, Settings, Tag, Time, Why,
 };
 
 use crate::{Config, setting};
@@ -61,6 +61,8 @@ const FINISHED: Ended = Ok(Answer::Now(Outcome::Finished));
 pub(crate) struct Network {
     offline: bool,
     rooms: BTreeMap<String, Room>,
+    /// What was whispered, oldest first: to whom, by folded name.
+    whispers: VecDeque<(String, Message<'static>)>,
 }
 
 /// Everything there is.

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use std::collections::BTreeSet;
+
 use isthmus_gateway::{
     Blob, Event, Fault, FaultKind, Key, Message, Outcome, Outgoing, Place, Reply, Tag, Text, Time,
     Who,
@@ -336,6 +338,7 @@ impl World {
     ) -> Ended {
         self.must(|caps| caps.history)?;
         let Place::Room(name) = at else {
+            self.whispers(me, tag, at, after);
             return FINISHED;
         };
         let recent = &self.joined(me, name)?.recent;
@@ -345,6 +348,32 @@ impl World {
             self.push(me, Event::Past { tag, message });
         }
         FINISHED
+    }
+}
+
+impl World {
+    /// What was whispered to a client by somebody, or who whispered at all.
+    fn whispers(&mut self, me: ClientId, tag: Tag, at: &Place<'_>, after: Time) {
+        let Some(client) = self.clients.get(&me) else {
+            return;
+        };
+        let nick = fold(&self.nick_of(me));
+        let all = self.networks.get(&client.network).into_iter();
+        let all = all.flat_map(|network| &network.whispers);
+        let to_me = all.filter(|(to, said)| *to == nick && said.time > Some(after));
+        let said: Vec<Message<'static>> = to_me.map(|(_, said)| said.clone()).collect();
+        if let Place::Contact(whom) = at {
+            let by = said.into_iter().filter(|said| said.who.nick == *whom);
+            for message in by.collect::<Vec<_>>() {
+                self.push(me, Event::Past { tag, message });
+            }
+            return;
+        }
+        let people: BTreeSet<String> = said.iter().map(|it| it.who.nick.to_string()).collect();
+        for nick in people {
+            let fields = vec![("contact".into(), nick.into())];
+            self.push(me, Event::Found { tag, fields });
+        }
     }
 }
 

@@ -1,0 +1,201 @@
+//! What people said privately while the network was away: who wrote is asked first, then each
+//! conversation, the oldest message first. Live private messages are held until that is told, for
+//! five seconds at most, so that archives are in order.
+//!
+//! ```text
+//!   online again ──who wrote?──▶ each person in turn ──nobody is left, or 5 s──▶ released
+//! ```
+//!
+//! A message that was told lately is known by its foreign id and not told twice. Not here: what was
+//! missed while the program did not run.
+
+use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
+use std::time::{Duration, Instant};
+
+use isthmus_gateway::{Command, Key, Message, Place, Text, Time};
+
+use super::heard::Private;
+use super::{Pending, Session};
+
+/// How long live messages are held.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Live events that are held.
+const MOST_HELD: usize = 256;
+/// People who are asked about.
+const MOST_PEOPLE: usize = 256;
+/// Messages asked for at a time, and how often at most for each person.
+const PAGE: u32 = 1000;
+const MOST_PAGES: u8 = 20;
+/// Messages that are known again.
+const MOST_SEEN: usize = 256;
+
+/// What is known of private messages, to miss none.
+#[derive(Debug, Default)]
+pub(super) struct Missed {
+    /// When the last one was said, or the network was there first; in milliseconds since 1970.
+    last: i64,
+    /// Hashes of the foreign ids of the newest.
+    seen: VecDeque<u64>,
+    /// The network is away: since this time.
+    since: Option<i64>,
+    gap: Option<Gap>,
+}
+
+/// A gap that is being filled.
+#[derive(Debug)]
+struct Gap {
+    since: i64,
+    /// Live events are held until then; `None`: they are not any more.
+    until: Option<Instant>,
+    held: VecDeque<(Place<'static>, Private)>,
+    people: VecDeque<Box<str>>,
+    /// The time of the newest message that was fetched of the person whose turn it is.
+    newest: i64,
+    /// The page under way has brought something new.
+    fresh: bool,
+    pages: u8,
+}
+
+impl Missed {
+    /// Something private is told.
+    pub(super) fn note(&mut self, message: &Message<'_>, now: i64) {
+        let said = message.time.map_or(now, |Time(ms)| ms);
+        // A network whose clock is ahead must not make us miss what it says next.
+        self.last = self.last.max(said.min(now));
+        if let Some(key) = &message.key {
+            if self.seen.len() >= MOST_SEEN {
+                self.seen.pop_front();
+            }
+            self.seen.push_back(hash(key));
+        }
+    }
+
+    fn has_seen(&self, message: &Message<'_>) -> bool {
+        let key = message.key.as_ref();
+        key.is_some_and(|key| self.seen.contains(&hash(key)))
+    }
+
+    /// Keeps a live event back while a gap is filled; gives it back if it need not wait.
+    pub(super) fn hold(&mut self, at: &Place<'_>, event: Private) -> Option<Private> {
+        match self.gap.as_mut() {
+            Some(gap) if gap.until.is_some() && gap.held.len() < MOST_HELD => {
+                gap.held.push_back((at.clone().into_owned(), event));
+                None
+            }
+            _ => Some(event),
+        }
+    }
+
+    /// When what is held has waited long enough.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.gap.as_ref()?.until
+    }
+}
+
+impl Session {
+    /// The network is gone: what is said privately from here on is missed.
+    pub(super) fn private_gap_begins(&mut self) {
+        let open = self.missed.gap.as_ref().map(|gap| gap.since);
+        let since = open.unwrap_or(self.missed.last);
+        if since > 0 && self.missed.since.is_none() {
+            self.missed.since = Some(since);
+        }
+    }
+
+    /// The network is there: asks who wrote meanwhile.
+    pub(super) fn fill_private_gap(&mut self) {
+        let since = self.missed.since.take();
+        if self.missed.last == 0 {
+            self.missed.last = self.base.now_ms;
+        }
+        let Some(since) = since.filter(|_| self.base.facts.caps.history) else {
+            return;
+        };
+        self.missed.gap = Some(Gap {
+            since,
+            until: Some(self.base.now + PATIENCE),
+            held: VecDeque::new(),
+            people: VecDeque::new(),
+            newest: since,
+            fresh: false,
+            pages: 0,
+        });
+        self.ask_past(Place::Network, since, None);
+    }
+
+    fn ask_past(&mut self, at: Place<'static>, since: i64, whom: Option<Box<str>>) {
+        let command = Command::History {
+            at,
+            after: Time(since),
+            max: PAGE,
+        };
+        self.base.issue(command, Pending::Missed { whom });
+    }
+
+    /// Somebody wrote meanwhile.
+    pub(super) fn wrote_meanwhile(&mut self, fields: &[(Text<'_>, Text<'_>)]) {
+        let name = fields.iter().find(|(label, _)| label == "contact");
+        let (Some(gap), Some((_, name))) = (&mut self.missed.gap, name) else {
+            return;
+        };
+        if gap.people.len() < MOST_PEOPLE && !self.base.facts.fold.same(name, &self.base.facts.me) {
+            gap.people.push_back(name.as_ref().into());
+        }
+    }
+
+    /// One of the messages that were missed.
+    pub(super) fn missed(&mut self, message: Message<'static>) {
+        let time = message.time.map_or(self.base.now_ms, |Time(ms)| ms);
+        let new = !self.missed.has_seen(&message);
+        if let Some(gap) = &mut self.missed.gap {
+            gap.newest = gap.newest.max(time);
+            gap.fresh |= new;
+        }
+        if new {
+            self.private = true;
+            let at = message.at.clone();
+            self.private_now(&at, Private::Said(Box::new(message)));
+        }
+    }
+
+    /// The network has told what there is, or cannot.
+    pub(super) fn past_ended(&mut self, whom: Option<Box<str>>, well: bool) {
+        let Some(gap) = &mut self.missed.gap else {
+            return;
+        };
+        if let Some(whom) = whom.filter(|_| well && gap.fresh && gap.pages < MOST_PAGES) {
+            gap.pages += 1;
+            gap.fresh = false;
+            let newest = gap.newest;
+            return self.ask_past(Place::Contact(whom.to_string().into()), newest, Some(whom));
+        }
+        if let Some(next) = gap.people.pop_front() {
+            (gap.newest, gap.fresh, gap.pages) = (gap.since, false, 1);
+            let since = gap.since;
+            return self.ask_past(Place::Contact(next.to_string().into()), since, Some(next));
+        }
+        self.release_private();
+        self.missed.gap = None;
+    }
+
+    /// Tells what was held. What is still missed is told when it comes.
+    pub(super) fn release_private(&mut self) {
+        let Some(gap) = &mut self.missed.gap else {
+            return;
+        };
+        gap.until = None;
+        for (at, event) in std::mem::take(&mut gap.held) {
+            match &event {
+                Private::Said(message) if self.missed.has_seen(message) => {}
+                _ => self.private_now(&at, event),
+            }
+        }
+    }
+}
+
+fn hash(key: &Key<'_>) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    key.0.hash(&mut hasher);
+    hasher.finish()
+}
