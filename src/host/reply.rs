@@ -212,10 +212,13 @@ impl Origin {
     ) {
         outbox.push(|batch| {
             batch.stanza(self.class(), self.head("error"), |xml| {
-                self.write_muc(xml);
+                self.write_repeated(xml);
                 xml.start("error").attr("type", kind.name());
                 xml.leaf(condition.name(), ns::STANZA_ERRORS);
-                write_text(xml, text);
+                xml.start_ns("text", ns::STANZA_ERRORS)
+                    .attr("xml:lang", "en")
+                    .text(text)
+                    .end();
                 specific(xml);
                 xml.end();
             });

@@ -153,7 +153,7 @@ pub(crate) fn blank() -> Element {
         ..Field::new(name, label, kind)
     };
     let orders = Order::ALL.iter();
-    let orders = orders.map(|(_, value, label)| ((*value).to_owned(), (*label).to_owned()));
+    let orders = orders.map(|(_, value, label)| ((*value).to_owned(), (*label).into()));
     let fields = [
         with("q", "Search for", FieldKind::Text, ""),
         with(
