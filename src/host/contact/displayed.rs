@@ -2,7 +2,7 @@
 //! published in his name (XEP-0356) for his clients here, and what these publish is listened for.
 //!
 //! Private conversations are not here: their marks bear the id that the user's own server gave a
-//! message, which nobody else is told.
+//! message, which nobody else is told. They cross as markers (XEP-0333; `session::elsewhere`).
 //!
 //! COMPAT(ejabberd 23): nobody but the user may subscribe to his nodes; there the network learns
 //! what he reads from the markers his clients send (XEP-0333).
