@@ -28,6 +28,7 @@ mod registration;
 mod reload;
 mod restart_irc;
 mod restart_xmpp;
+mod services;
 mod sms;
 mod talker;
 mod tap;

@@ -31,6 +31,11 @@ impl Room {
         });
     }
 
+    /// Whether the network has let the user in, and not put him out since.
+    pub(crate) fn was_entered(&self) -> bool {
+        self.entered
+    }
+
     /// Whether the user stays here when nobody sits here any more.
     pub(crate) fn lasts(&self, base: &Base) -> bool {
         self.entered && self.phase != Phase::Leaving && base.stays_in(&self.name)

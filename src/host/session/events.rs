@@ -290,6 +290,11 @@ impl Session {
                 room.refused(&self.base, fault);
                 room.leave_at = None;
             }
+        } else if fault.kind == FaultKind::NotAuthorized {
+            // A login that cannot be had now: who was in a room waits for it, who comes is told.
+            for room in self.rooms.iter_mut().filter(|room| !room.was_entered()) {
+                room.refused(&self.base, fault);
+            }
         }
         self.nothing_watched(fault, again, first);
         if first && !self.watching.wanted {

@@ -6,6 +6,7 @@ mod people;
 mod talk;
 mod tls;
 
+pub(crate) use self::tls::trusting;
 use isthmus_test_support::irc_server::Kind as Irc;
 use isthmus_test_support::xmpp_server::Kind as Xmpp;
 use isthmus_test_support::{IrcClient, IrcServer, XmppClient};

@@ -30,7 +30,7 @@ fn digest(irc: &dyn IrcServer) -> String {
 }
 
 /// A program that trusts the server's authority and speaks TLS only.
-pub(super) fn trusting(xmpp: Xmpp, irc: &dyn IrcServer) -> World {
+pub(crate) fn trusting(xmpp: Xmpp, irc: &dyn IrcServer) -> World {
     let xmpp = xmpp.start();
     let config = config(&*xmpp, &irc_gateway_at(&address(irc), "tls = \"required\""));
     let file = irc.authority().to_string_lossy().into_owned();

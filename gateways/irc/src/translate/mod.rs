@@ -149,6 +149,8 @@ pub struct Conversation {
     chosen: bool,
     /// Bytes of `user@host` of the user as others see him.
     handle_len: usize,
+    /// The services account we are logged in to.
+    account: Option<Box<str>>,
     isupport: Isupport,
     /// What the server can do beyond RFC 2812.
     caps: Capabilities,
@@ -195,6 +197,7 @@ impl Conversation {
             settings,
             phase: Phase::Connecting,
             handle_len: 0,
+            account: None,
             isupport: Isupport::default(),
             caps: Capabilities::default(),
             sasl: Sasl::default(),

@@ -39,6 +39,9 @@ impl Conversation {
         if whose.nick.is_empty() || account.is_none() {
             return;
         }
+        if self.is_me(&whose.nick) {
+            self.account = account.filter(|name| *name != "*").map(Into::into);
+        }
         // Empty: logged in to none.
         let account = account.map(|name| if name == "*" { "" } else { name }.into());
         sink.event(Event::Known {

@@ -65,6 +65,7 @@ impl Conversation {
         self.caps = Capabilities::default();
         self.sasl = Sasl::default();
         self.handle_len = 0;
+        self.account = None;
         self.me = tidy(&self.settings.nick);
         self.phase = Phase::Registering(Registration {
             since: now,

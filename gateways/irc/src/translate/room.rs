@@ -37,6 +37,11 @@ impl Conversation {
         if let Some(handle) = line.handle() {
             self.handle_len = handle.len();
         }
+        if let Some(known) = known_account(line.param(1)) {
+            self.account = Some(known.as_ref())
+                .filter(|name| !name.is_empty())
+                .map(Into::into);
+        }
         let key = self.folded(channel);
         let mut asked = Vec::new();
         while let Some(tag) = self.take_asked(|a| a.want == Want::Join && a.key == key) {
@@ -257,9 +262,12 @@ impl Conversation {
             Some((nick, handle)) => (nick, Some(handle.into())),
             None => (rest, None),
         };
+        // Names do not tell accounts; by ours others know us (XEP-0421).
+        let ours = self.account.as_deref().filter(|_| self.is_me(nick));
         Name {
             who: Who {
                 handle,
+                account: ours.map(|account| account.to_owned().into()),
                 ..Who::nick(nick)
             },
             ranks,

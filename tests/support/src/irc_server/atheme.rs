@@ -17,7 +17,7 @@ pub(super) const LINK_PASSWORD: &str = "linkpass";
 /// Said when both know all about each other.
 const LINKED: &str = "finished synching with uplink";
 
-const MODULES: [&str; 25] = [
+const MODULES: [&str; 22] = [
     "backend/corestorage",
     "backend/opensex",
     "crypto/posix",
@@ -30,15 +30,12 @@ const MODULES: [&str; 25] = [
     "nickserv/info",
     "nickserv/logout",
     "nickserv/register",
-    "nickserv/set_core",
-    "nickserv/set_password",
     "nickserv/status",
     "chanserv/main",
     "chanserv/flags",
     "chanserv/info",
     "chanserv/op",
     "chanserv/register",
-    "nickserv/set",
     "saslserv/main",
     "saslserv/external",
     "saslserv/plain",
@@ -69,6 +66,11 @@ impl Atheme {
         };
         this.wait();
         this
+    }
+
+    /// Kills the services with SIGKILL; the network goes on without them.
+    pub fn kill_services(&mut self) {
+        self.process.kill_hard();
     }
 
     fn wait(&mut self) {

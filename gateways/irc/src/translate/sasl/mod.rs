@@ -205,8 +205,10 @@ impl Conversation {
             }
             State::Named(mechanism) => {
                 let answer = match mechanism {
-                    Mechanism::Plain => format!("{user}\0{user}\0{password}"),
-                    _ => user.to_owned(),
+                    Mechanism::Plain => plain(user, password),
+                    // RFC 4422, appendix A.1: whom the certificate names. COMPAT(Atheme 7.2): an
+                    // account that is named is read with what lies behind it in memory.
+                    _ => String::new(),
                 };
                 self.sasl.state = State::Answered(*mechanism);
                 Ok(Some(answer))
@@ -240,10 +242,18 @@ impl Conversation {
     /// 900 to 908. False: it is none of these, or answers nothing.
     pub(super) fn on_sasl(&mut self, number: u16, line: &Line<'_>, sink: &mut dyn Sink) -> bool {
         match number {
-            LOGGED_IN => return matches!(self.phase, Phase::Registering(_)),
-            LOGGED_OUT => {
-                self.sasl = Sasl::default();
-                return false;
+            // As which account one is known is worth being told, whenever that changes.
+            LOGGED_IN | LOGGED_OUT => {
+                // `900 me mask account :words`
+                self.account = match number {
+                    LOGGED_IN => line.param(2).map(Into::into),
+                    _ => None,
+                };
+                if number == LOGGED_OUT {
+                    self.sasl = Sasl::default();
+                }
+                self.notice(None, line.last(), sink);
+                return true;
             }
             LOCKED..=MECHANISMS if !self.sasl.is_open() => return false,
             SUCCESS | ALREADY => {
@@ -289,6 +299,17 @@ impl Conversation {
             words
         };
         self.sasl_next(words, sink);
+    }
+}
+
+/// RFC 4616 §2. COMPAT(Atheme 7.2): an answer of whole pieces is refused there, the right password
+/// or not; then the name to act as, which is the other one where it is empty, is left out.
+fn plain(user: &str, password: &str) -> String {
+    let whole = |answer: &str| answer.len() % (CHUNK / 4 * 3) == 0;
+    let answer = format!("{user}\0{user}\0{password}");
+    match whole(&answer) {
+        true => format!("\0{user}\0{password}"),
+        false => answer,
     }
 }
 

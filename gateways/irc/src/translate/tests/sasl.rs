@@ -38,6 +38,7 @@ fn plain_says_name_and_password_and_the_connection_goes_on() {
     assert_eq!(desk.said(), [format!("AUTHENTICATE {answer}")]);
     desk.hear(":s 900 * ferris!f@h crab :You are now logged in as crab");
     assert!(desk.said().is_empty());
+    assert_eq!(desk.events(), ["notice * You are now logged in as crab"]);
     desk.hear(":s 903 * :SASL authentication successful");
     assert_eq!(desk.said(), ["CAP END"]);
     desk.hear(":s 001 ferris :Welcome");
@@ -110,14 +111,7 @@ fn a_mechanism_the_server_does_not_know_is_followed_by_one_it_does() {
 fn a_certificate_that_is_not_known_is_followed_by_the_password() {
     let mut desk = offered_to("=EXTERNAL,PLAIN", Some(password()), true);
     desk.hear("AUTHENTICATE +");
-    let name = STANDARD.encode("crab");
-    assert_eq!(
-        desk.said(),
-        [
-            "AUTHENTICATE EXTERNAL".to_owned(),
-            format!("AUTHENTICATE {name}")
-        ]
-    );
+    assert_eq!(desk.said(), ["AUTHENTICATE EXTERNAL", "AUTHENTICATE +"]);
     desk.hear(":s 904 * :SASL authentication failed");
     assert_eq!(desk.said(), ["AUTHENTICATE PLAIN"]);
 }
@@ -189,25 +183,26 @@ fn nonsense_from_the_server_ends_the_login_with_words() {
 
 #[test]
 fn long_answers_go_out_in_pieces_of_400_bytes() {
-    for (length, pieces) in [
+    let pieces = |login: Login| {
+        let mut desk = offered("=PLAIN", login);
+        desk.said();
+        desk.hear("AUTHENTICATE +");
+        let said = desk.said().into_iter();
+        let words = said.map(|line| line.len() - "AUTHENTICATE ".len());
+        words.collect::<Vec<_>>()
+    };
+    for (length, expected) in [
         (100, vec![268]),
         (197, vec![396]),
-        (200, vec![400, 1]),
+        // Whole pieces, which some servers do not understand: the first name is left out.
+        (200, vec![336]),
         (202, vec![400, 4]),
     ] {
         let login = Login {
             user: "u".repeat(48),
             password: Some(Secret("p".repeat(length + 2))),
         };
-        let mut desk = offered("=PLAIN", login);
-        desk.said();
-        desk.hear("AUTHENTICATE +");
-        let said = desk.said();
-        let lengths: Vec<_> = said
-            .iter()
-            .map(|line| line.len() - "AUTHENTICATE ".len())
-            .collect();
-        assert_eq!(lengths, pieces, "{length}");
+        assert_eq!(pieces(login), expected, "{length}");
     }
 }
 
