@@ -82,6 +82,7 @@ pub async fn run(
         .with_reload(Arc::new(reloads.reloader()));
     let shared = Arc::new(shared);
     shared.set_archiving(archiving(&config));
+    shared.set_staying(staying(&config));
     serve_own_files(&config, &shared, shutdown.clone()).await?;
     let mut services = Vec::with_capacity(config.gateways.len());
     for gateway in &config.gateways {
@@ -144,6 +145,7 @@ async fn ended(served: &[(String, Served)]) -> usize {
 fn apply(config: &Config, shared: &Shared, served: &[(String, Served)]) {
     shared.set_limits(limits(config));
     shared.set_archiving(archiving(config));
+    shared.set_staying(staying(config));
     for gateway in &config.gateways {
         if let Some((_, served)) = served.iter().find(|(name, _)| *name == gateway.name) {
             served.domain().set_access(access(gateway));
@@ -230,6 +232,12 @@ fn archiving(config: &Config) -> Archiving {
         rows: config.archive.rows,
         off: off.map(|gateway| gateway.domain.clone()).collect(),
     }
+}
+
+/// Domains of gateways whose users stay in rooms unless they say otherwise.
+fn staying(config: &Config) -> Vec<String> {
+    let on = config.gateways.iter().filter(|gateway| gateway.persistent);
+    on.map(|gateway| gateway.domain.clone()).collect()
 }
 
 /// The folder of the database.

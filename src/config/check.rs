@@ -76,6 +76,7 @@ struct Draft {
     allow: Option<Vec<Allowed>>,
     admins: Vec<BareJid>,
     archive: bool,
+    persistent: bool,
     transmission: Option<super::Transmission>,
     server: Option<(String, u16)>,
     secret: Option<Secret>,
@@ -408,6 +409,7 @@ impl Check<'_> {
         );
         let admins = reader.list("admins", "a JID without resource", address::bare_jid);
         let archive = !dict.contains_key("archive") || reader.boolean("archive");
+        let persistent = dict.contains_key("persistent") && reader.boolean("persistent");
         let transmission = told::transmission(&mut reader);
         let server = reader.parsed("server", ENDPOINT, address::endpoint);
         let secret = self.secret(&mut reader);
@@ -432,6 +434,7 @@ impl Check<'_> {
             allow,
             admins: admins.unwrap_or_default(),
             archive,
+            persistent,
             transmission,
             server,
             secret,
@@ -539,6 +542,7 @@ fn gateway(draft: Draft, shared: &Shared, server_domain: &str) -> Option<Gateway
         allow: draft.allow.unwrap_or_else(everyone),
         admins: draft.admins,
         archive: draft.archive,
+        persistent: draft.persistent,
         transmission: draft.transmission,
         component: ServerConfig {
             host,

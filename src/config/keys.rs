@@ -310,6 +310,13 @@ pub(super) const GATEWAY: &[Key] = &[
         example: "archive = false",
     },
     Key {
+        key: "persistent",
+        default: "false",
+        doc: "Whether users stay in rooms when all their devices have left, unless they say\n\
+              otherwise (the setting persistent). Live, for who leaves after it.",
+        example: "persistent = true",
+    },
+    Key {
         key: "transmission",
         default: "",
         doc: "What users are told of the way to the network (XEP-0504): \"plain\", \"encrypted\"\n\

@@ -178,6 +178,8 @@ pub struct GatewayConfig {
     pub admins: Vec<BareJid>,
     /// What is said is archived.
     pub archive: bool,
+    /// Users stay in rooms when all their devices have left, unless they say otherwise.
+    pub persistent: bool,
     /// How its network is reached, as far as users are told.
     pub transmission: Option<Transmission>,
     /// Its connection to the XMPP server.

@@ -11,7 +11,8 @@ pub struct Change {
     pub live: bool,
 }
 
-/// Everything that differs, by key. Log level, limits, archives, `allow` and `admins` are live.
+/// Everything that differs, by key. Log level, limits, archives, `allow`, `admins` and
+/// `persistent` are live.
 pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     let mut found = Vec::new();
     let mut note = |key: &str, same: bool, live: bool| {
@@ -62,6 +63,7 @@ pub fn applied(old: &Config, new: &Config) -> Config {
             gateway.allow = new.allow.clone();
             gateway.admins = new.admins.clone();
             gateway.archive = new.archive;
+            gateway.persistent = new.persistent;
         }
     }
     config
@@ -76,6 +78,8 @@ fn gateway(
     note(&format!("{path}.allow"), was.allow == is.allow, true);
     note(&format!("{path}.admins"), was.admins == is.admins, true);
     note(&format!("{path}.archive"), was.archive == is.archive, true);
+    let same = was.persistent == is.persistent;
+    note(&format!("{path}.persistent"), same, true);
     let same = was.transmission == is.transmission;
     note(&format!("{path}.transmission"), same, false);
     note(&format!("{path}.domain"), was.domain == is.domain, false);

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use isthmus_gateway::{FieldKind, Gateway, Manifest};
+use isthmus_gateway::{Gateway, Manifest};
 
 use super::desk::registers;
 use super::shared::Shared;
@@ -169,7 +169,7 @@ fn asks_secrets(manifest: &Manifest) -> bool {
         &settings.room,
     ];
     let mut fields = asked.into_iter().flatten();
-    fields.any(|field| field.kind == FieldKind::Secret)
+    fields.any(|field| field.kind.is_secret())
 }
 
 /// For how long data is kept, in hours (XEP-0504 §3.3). Zero of either age is for ever.

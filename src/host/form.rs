@@ -50,7 +50,7 @@ fn field(asked: &Field) -> Element {
         FieldKind::Secret => "text-private",
         FieldKind::Lines if !asked.options.is_empty() => "list-multi",
         FieldKind::Lines if asked.name.ends_with("jids") => "jid-multi",
-        FieldKind::Lines => "text-multi",
+        FieldKind::Lines | FieldKind::SecretLines => "text-multi",
         FieldKind::Bool => "boolean",
         FieldKind::Choice => "list-single",
         FieldKind::Note => "fixed",
@@ -70,7 +70,8 @@ fn field(asked: &Field) -> Element {
             }
         }
         (None, FieldKind::Note) => field = field.with_child(said("value", &asked.label)),
-        (None, _) | (_, FieldKind::Secret) => {}
+        (None, _) => {}
+        (_, kind) if kind.is_secret() => {}
         (Some(value), _) => field = field.with_child(said("value", value)),
     }
     for (value, label) in &asked.options {
@@ -169,7 +170,7 @@ pub(crate) fn check(
             let value = answers.get(&field.name).map(|value| value.trim());
             let value = value.filter(|value| !value.is_empty());
             let value = match (field.kind, value) {
-                (FieldKind::Secret, None) => stored
+                (kind, None) if kind.is_secret() => stored
                     .and_then(|stored| stored.get(&field.name))
                     .map(String::as_str),
                 _ => value,
@@ -194,7 +195,7 @@ fn check_value(field: &Field, value: &str) -> Result<String, Text> {
     if value.len() > LONGEST {
         return Err(Text::IsLong);
     }
-    let lines = field.kind == FieldKind::Lines;
+    let lines = field.kind.has_lines();
     let control = |c: char| c.is_control() && !(lines && c == '\n');
     if value.chars().any(control) {
         return Err(Text::IsControl);
@@ -370,7 +371,9 @@ mod tests {
     fn a_secret_is_never_shown() {
         let mut secret = asked("s", FieldKind::Secret, true);
         secret.value = Some("hunter2".into());
-        let form = format!("{:?}", ask("", "", None, &[secret]));
+        let mut lines = secret.clone();
+        lines.kind = FieldKind::SecretLines;
+        let form = format!("{:?}", ask("", "", None, &[secret, lines]));
         assert!(!form.contains("hunter2"));
     }
 }

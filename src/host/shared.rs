@@ -87,6 +87,8 @@ pub struct Shared {
     run: u64,
     limits: RwLock<Arc<Limits>>,
     archiving: RwLock<Arc<Archiving>>,
+    /// Domains of gateways whose users stay in rooms unless they say otherwise.
+    staying: RwLock<Vec<String>>,
     corrections: Corrections,
     public: Public,
     queue: Tuning,
@@ -113,6 +115,7 @@ impl Shared {
             run: u64::from_be_bytes(run),
             limits: RwLock::new(Arc::new(limits)),
             archiving: RwLock::default(),
+            staying: RwLock::default(),
             corrections: Corrections::default(),
             public: Public::default(),
             queue: Tuning::default(),
@@ -152,6 +155,18 @@ impl Shared {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         *holds = Arc::new(archiving);
+    }
+
+    /// Whether a gateway's users stay in rooms when all their devices have left, unless they say
+    /// otherwise.
+    pub(crate) fn stays(&self, domain: &str) -> bool {
+        let staying = self.staying.read().unwrap_or_else(PoisonError::into_inner);
+        staying.iter().any(|it| it == domain)
+    }
+
+    /// Takes the domains of gateways whose users do; it holds for who leaves from now on.
+    pub fn set_staying(&self, domains: Vec<String>) {
+        *self.staying.write().unwrap_or_else(PoisonError::into_inner) = domains;
     }
 
     /// Takes new limits; they hold from the next look on.

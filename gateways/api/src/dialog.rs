@@ -16,6 +16,8 @@ pub enum FieldKind {
     Secret,
     /// Several lines of text, joined by `\n` in the value.
     Lines,
+    /// The same where they may hold a secret: never shown again.
+    SecretLines,
     /// Yes or no.
     Bool,
     /// A whole number.
@@ -24,6 +26,18 @@ pub enum FieldKind {
     Choice,
     /// Words to read, not to answer.
     Note,
+}
+
+impl FieldKind {
+    /// Whether its value is never shown, and an empty answer keeps the one that holds.
+    pub fn is_secret(self) -> bool {
+        matches!(self, Self::Secret | Self::SecretLines)
+    }
+
+    /// Whether its value may have several lines.
+    pub fn has_lines(self) -> bool {
+        matches!(self, Self::Lines | Self::SecretLines)
+    }
 }
 
 /// One question.

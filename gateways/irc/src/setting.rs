@@ -108,7 +108,8 @@ pub(crate) fn network(config: &Config, name: &str) -> Vec<Field> {
     fields.push(Field::new(
         "after_connect_commands",
         ("Lines to send after connecting", "连接后发送的命令行"),
-        FieldKind::Lines,
+        // They often hold a password of services.
+        FieldKind::SecretLines,
     ));
     fields.push(
         text("username", ("User name (ident)", "用户名（ident）")).pattern("[A-Za-z0-9._-]{1,10}"),

@@ -523,7 +523,7 @@ fn a_reload_takes_what_is_live_and_names_what_waits_for_a_restart() {
         [gateway.plain]\ndomain = \"plain.example.org\"
         [gateway",
     );
-    let toml = format!("{toml}admins = [\"ann@example.org\"]\nlines = 6");
+    let toml = format!("{toml}admins = [\"ann@example.org\"]\nlines = 6\npersistent = true");
     let new = folder.load(&toml, &[]).expect("good");
     let found = changes(&old, &new);
     let keys = |live: bool| {
@@ -535,6 +535,7 @@ fn a_reload_takes_what_is_live_and_names_what_waits_for_a_restart() {
         "limits",
         "gateway.garden.allow",
         "gateway.garden.admins",
+        "gateway.garden.persistent",
     ];
     assert_eq!(keys(true), live);
     let restart = [
@@ -549,6 +550,7 @@ fn a_reload_takes_what_is_live_and_names_what_waits_for_a_restart() {
         (applied.log.level.as_str(), applied.limits.history),
         ("debug", 3)
     );
+    assert!(applied.gateways[0].persistent);
     assert!(access(&applied.gateways[0]).is_run_by(&jid("ann@example.org")));
     assert_eq!(applied.gateways[0].component, old.gateways[0].component);
     assert_eq!(applied.server_domain, "example.org");

@@ -181,7 +181,7 @@ fn in_order(fields: &[Field], said: &[String]) -> Answers {
     let mut answers = Answers::new();
     let mut said = said;
     for (at, field) in fields.iter().enumerate() {
-        let lines = field.kind == FieldKind::Lines;
+        let lines = field.kind.has_lines();
         let last = at + 1 == fields.len();
         let taken = match (lines, field.name.ends_with("jids") && !last) {
             _ if said.is_empty() => break,

@@ -129,7 +129,7 @@ fn pages(text: &str) -> Vec<Vec<&str>> {
 fn open_values(values: &Values, fields: &[Field]) -> Value {
     let told = |name: &str| {
         let field = fields.iter().find(|field| field.name == name);
-        field.is_some_and(|field| field.kind != FieldKind::Secret)
+        field.is_some_and(|field| !field.kind.is_secret())
     };
     let values = values.iter().map(|(name, value)| {
         let value = match told(name) {

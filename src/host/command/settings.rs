@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use isthmus_gateway::{Address, Fault, FaultKind, Field, FieldKind, Gateway, Kind};
+use isthmus_gateway::{Address, Fault, FaultKind, Field, Gateway, Kind};
 
 use super::{Answers, Asked, Asker, Command, Ended, Page, Told, Work};
 use crate::host::desk::Desk;
-use crate::host::setting::fields;
+use crate::host::setting::{fields, veil};
 use crate::host::words::{Lang, Text};
 
 /// The node of the command.
@@ -30,11 +30,13 @@ fn questions(desk: &Arc<Desk>, asker: &Asker) -> Asked {
     let (desk, asker) = (Arc::clone(desk), asker.clone());
     Box::pin(async move {
         let fields = desk.settings_at(&asker.user, &asker.at, asker.lang).await?;
+        let mut fields: Vec<Field> = fields.into_iter().map(|(field, _)| field).collect();
+        veil(&mut fields, asker.lang);
         Ok(Page {
             title: asker.lang.tell(Text::ConfigureNode, &[&asker.jid]),
             words: asker.lang.say(Text::AboutSettings).to_owned(),
             about: None,
-            fields: fields.into_iter().map(|(field, _)| field).collect(),
+            fields,
         })
     })
 }
@@ -116,7 +118,7 @@ impl Desk {
             Word::Set(key, value) => {
                 let (field, _) = known(&key)?;
                 let shown = match field.kind {
-                    FieldKind::Secret => lang.say(Text::SecretSet),
+                    kind if kind.is_secret() => lang.say(Text::SecretSet),
                     _ => &value,
                 };
                 let told = lang.tell(Text::SetTo, &[&key, shown]);
@@ -133,7 +135,7 @@ fn line(field: &Field, set: bool, lang: Lang) -> String {
     let value = field.value.as_deref().filter(|value| !value.is_empty());
     let value = match (value, field.kind) {
         (None, _) => lang.say(Text::ValueNone).to_owned(),
-        (Some(_), FieldKind::Secret) => lang.say(Text::SecretSet).to_owned(),
+        (Some(_), kind) if kind.is_secret() => lang.say(Text::SecretSet).to_owned(),
         (Some(value), _) if set => value.to_owned(),
         (Some(value), _) => lang.tell(Text::ValueDefault, &[value]),
     };

@@ -177,7 +177,7 @@ fn line(field: &Field, lang: Lang) -> String {
         line.push_str(&format!(" ({})", options.collect::<Vec<_>>().join(", ")));
     }
     match &field.value {
-        Some(value) if field.kind != FieldKind::Secret => {
+        Some(value) if !field.kind.is_secret() => {
             let dash = lang.tell(Text::DashKeeps, &[value]);
             line.push_str(&format!(" [{dash}]"));
         }

@@ -99,7 +99,7 @@ impl Desk {
     pub(super) fn fields(&self, account: Option<&Account>) -> Vec<Field> {
         let mut fields = self.gateway.manifest().register.clone();
         for field in &mut fields {
-            if field.kind == FieldKind::Secret {
+            if field.kind.is_secret() {
                 field.value = None;
             } else if let Some(account) = account.filter(|_| field.kind != FieldKind::Note) {
                 field.value = account.fields.get(&field.name).cloned();

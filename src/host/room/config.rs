@@ -41,13 +41,16 @@ impl Room {
         };
         let note = Field::new("isthmus#yours", lang.say(Text::YoursHere), FieldKind::Note);
         let mut fields = setting::fields(&*base.gateway, at, lang);
+        let set = base.settings.as_deref();
+        let stays = base.shared.stays(base.outbox.domain());
+        setting::inherit(&mut fields, stays, |name| set?.get(name));
         for field in &mut fields {
-            let set = base.settings.as_deref();
             let set = set.and_then(|set| set.rooms.get(&at.id.to_lowercase()));
             if let Some(set) = set.and_then(|set| set.get(&field.name)) {
                 field.value = Some(set.clone());
             }
         }
+        setting::veil(&mut fields, lang);
         if !fields.is_empty() {
             fields.insert(0, note);
         }

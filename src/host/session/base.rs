@@ -351,7 +351,10 @@ impl Base {
 
     /// Whether the user stays in a room when his last device has left.
     pub(crate) fn stays_in(&self, room: &str) -> bool {
-        self.set_in(room, setting::PERSISTENT) == Some("true")
+        match self.set_in(room, setting::PERSISTENT) {
+            Some(set) => set == "true",
+            None => self.shared.stays(self.outbox.domain()),
+        }
     }
 
     /// Messages shown on entering a room, if the client asks for nothing else.

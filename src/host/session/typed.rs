@@ -1,8 +1,8 @@
 //! Commands typed where messages are written, as IRC clients have them: `/whois`, `/mode`, `/kick`.
 //!
-//! In a room, and on the network's own address. What begins with `/` is never said to anybody: a
-//! word that is no command is refused, to its sender only. `//text` says `/text`; `/me` is a
-//! message. To a person everything is text.
+//! In a room, and on the network's own address, where they need no `/` if they are in small
+//! letters. What begins with `/` is never said to anybody: a word that is no command is refused, to
+//! its sender only. `//text` says `/text`; `/me` is a message. To a person everything is text.
 
 use isthmus_gateway::{Command, Fault, FaultKind, Kind, Outgoing, Place};
 
@@ -63,6 +63,16 @@ fn read(text: &str) -> Typed<'_> {
     Typed::Word(word.to_lowercase(), rest.trim())
 }
 
+/// A command without its stroke, as the network's address takes it, where all else is a line of the
+/// network: its word in small letters, which lines of networks are not in.
+fn bare(text: &str) -> Option<(&str, &str)> {
+    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let known = WORDS.iter().any(|it| it.0 == word && !it.2);
+    // Several lines are lines of the network.
+    let one = !rest.trim().contains(['\n', '\r']);
+    (known && one).then(|| (word, rest.trim()))
+}
+
 /// Where something was typed.
 struct Desk<'s> {
     origin: &'s Origin,
@@ -89,7 +99,10 @@ impl Session {
             return false;
         };
         let (word, rest) = match read(&text) {
-            Typed::Text => return false,
+            Typed::Text => match bare(&text).filter(|_| room.is_none()) {
+                Some((word, rest)) => (word.to_owned(), rest),
+                None => return false,
+            },
             Typed::Escaped(text) => {
                 incoming.stanza.set_text("body", ns::COMPONENT, text);
                 return false;
@@ -272,6 +285,24 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_of_ours_in_small_letters_needs_no_stroke_and_any_other_is_a_line() {
+        for (text, expected) in [
+            ("join #x", Some(("join", "#x"))),
+            ("whois  alice ", Some(("whois", "alice"))),
+            ("help", Some(("help", ""))),
+            ("JOIN #x", None),
+            ("Join #x", None),
+            ("joining #x", None),
+            (" join #x", None),
+            ("kick #x alice", None),
+            ("join #x\njoin #y", None),
+            ("privmsg alice :hi", None),
+        ] {
+            assert_eq!(bare(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn a_text_is_a_command_only_where_it_begins_with_one_stroke() {

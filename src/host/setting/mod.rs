@@ -67,6 +67,18 @@ impl Kept {
         }
     }
 
+    /// What the levels above an address say.
+    fn above(&self, at: &Place, name: &str) -> Option<&str> {
+        let network = match at {
+            Place::Gateway => return None,
+            Place::Network(_) => None,
+            Place::Room(network, _) => self.networks.get(network).and_then(|it| it.own.get(name)),
+        };
+        network
+            .or_else(|| self.gateway.get(name))
+            .map(String::as_str)
+    }
+
     fn put(&mut self, at: &Place, values: Values) {
         match at {
             Place::Gateway => self.gateway = values,
@@ -175,6 +187,35 @@ pub(crate) fn fields(gateway: &dyn Gateway, at: &Address, lang: Lang) -> Vec<Fie
     fields
 }
 
+/// Gives the host's fields the defaults that hold at an address: what the levels above it say, else
+/// what the operator does (`stays`: in rooms, when all devices have left).
+pub(crate) fn inherit<'a>(
+    fields: &mut [Field],
+    stays: bool,
+    above: impl Fn(&str) -> Option<&'a str>,
+) {
+    for field in fields {
+        let own = [RECORD_HISTORY, MAX_HISTORY, PERSISTENT].contains(&field.name.as_str());
+        if let Some(value) = above(&field.name).filter(|_| own) {
+            field.value = Some(value.to_owned());
+        } else if field.name == PERSISTENT {
+            field.value = Some(stays.to_string());
+        }
+    }
+}
+
+/// Makes fields ready to be shown: of a secret that holds only that it does.
+pub(crate) fn veil(fields: &mut [Field], lang: Lang) {
+    for field in fields {
+        let holds = field.value.as_deref().is_some_and(|it| !it.is_empty());
+        if field.kind.is_secret() && holds {
+            field.value = None;
+            let label = std::mem::take(&mut field.label);
+            field.label = label.map(|label| lang.tell(Text::SecretKept, &[label]));
+        }
+    }
+}
+
 /// The host's own settings.
 fn host_fields(gateway: &dyn Gateway, kind: Kind, lang: Lang) -> Vec<Field> {
     let field = |name, text, kind| Field::new(name, lang.say(text), kind);
@@ -217,7 +258,7 @@ impl Desk {
         let place = Place::of(&*self.gateway, at);
         let set = place.and_then(|place| kept.at(&place).cloned());
         let set = set.unwrap_or_default();
-        let fields = fields(&*self.gateway, at, lang).into_iter();
+        let fields = self.fields_at(at, &kept, lang).into_iter();
         Ok(fields
             .map(|mut field| match set.get(&field.name) {
                 Some(value) => {
@@ -227,6 +268,15 @@ impl Desk {
                 None => (field, false),
             })
             .collect())
+    }
+
+    /// What can be set of an address by one who has set this, with the defaults as values.
+    fn fields_at(&self, at: &Address, kept: &Kept, lang: Lang) -> Vec<Field> {
+        let mut fields = fields(&*self.gateway, at, lang);
+        let stays = self.shared.stays(self.outbox.domain());
+        let place = Place::of(&*self.gateway, at);
+        inherit(&mut fields, stays, |name| kept.above(place.as_ref()?, name));
+        fields
     }
 
     /// Takes what a user sets of an address: what is absent stays, what is empty goes back to its
@@ -241,14 +291,15 @@ impl Desk {
         answers: &Answers,
         lang: Lang,
     ) -> Result<Vec<String>, Fault> {
-        let fields = fields(&*self.gateway, at, lang);
+        let kept = self.kept_settings(user).await?;
+        let fields = self.fields_at(at, &kept, lang);
         let checked = form::check(&fields, answers, None, lang)?;
         let change = |values: &mut Values| {
             for (field, default) in checked.iter().zip(&fields) {
                 let name = &field.name;
                 match &field.value {
                     _ if !answers.contains_key(name) => {}
-                    None if field.kind == FieldKind::Secret => {}
+                    None if field.kind.is_secret() => {}
                     Some(value) if Some(value) != default.value.as_ref() => {
                         values.insert(name.clone(), value.clone());
                     }

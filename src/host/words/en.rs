@@ -130,6 +130,7 @@ pub(super) fn say(text: Text) -> &'static str {
         Text::Reload => "Read the configuration again",
         Text::Reloaded => "the configuration was read again; changed: {}; waits for a restart: {}",
         Text::Seconds => "{} seconds",
+        Text::SecretKept => "{} (set, not shown: empty keeps it, “unset” in a chat removes it)",
         Text::SecretSet => "(set, not shown)",
         Text::SetTo => "{} = {}",
         Text::SettingsFull => "you have set too much here; please unset something first",

@@ -205,6 +205,7 @@ texts![
     Reload,
     Reloaded,
     Seconds,
+    SecretKept,
     SecretSet,
     SetTo,
     SettingsFull,

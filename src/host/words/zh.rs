@@ -130,6 +130,7 @@ pub(super) fn say(text: Text) -> &'static str {
         Text::Reload => "重新读取配置",
         Text::Reloaded => "配置已重新读取；已生效：{}；重启后生效：{}",
         Text::Seconds => "{} 秒",
+        Text::SecretKept => "{}（已设置，不显示：留空则保留，在聊天中用 unset 删除）",
         Text::SecretSet => "（已设置，不显示）",
         Text::SetTo => "{} 的值：{}",
         Text::SettingsFull => "您的设置过多；请先取消一些",

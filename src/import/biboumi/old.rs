@@ -97,6 +97,9 @@ impl Old {
             let mut domains = strangers.iter().map(String::as_str);
             key("allow", format!("[{}]", list(&mut domains)));
         }
+        if self.persistent {
+            key("persistent", "true".to_owned());
+        }
         if let Some(network) = self.get("fixed_irc_server") {
             key("network", quoted(network));
         }
@@ -143,8 +146,8 @@ impl Old {
             notes.push(words.to_owned());
         }
         if self.persistent {
-            let words = "persistent_by_default: set for each user that was taken over; others \
-                         choose by \u{201c}set persistent true\u{201d}";
+            let words = "persistent_by_default: set for each user that was taken over; for others \
+                         set persistent = true";
             notes.push(words.to_owned());
         }
         for (name, words) in GONE {

@@ -137,8 +137,13 @@ impl Settings {
         if global.record == Some(false) {
             self.put(&at, "record_history", "false");
         }
-        if global.persistent.unwrap_or(persistent) {
-            self.put(&at, "persistent", "true");
+        match global.persistent {
+            // The operator's default is not his.
+            Some(false) if persistent => self.put(&at, "persistent", "false"),
+            Some(false) => {}
+            Some(true) => self.put(&at, "persistent", "true"),
+            None if persistent => self.put(&at, "persistent", "true"),
+            None => {}
         }
     }
 

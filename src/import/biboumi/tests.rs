@@ -305,6 +305,7 @@ fn the_old_configuration_becomes_keys_and_no_secret_is_shown() {
         "admins = [\"a@x.example\", \"b@y.example\"]",
         "allow = [\"z.example\"]",
         "network = \"irc.a.example\"",
+        "persistent = true",
         "server = \"127.0.0.1:5348\"",
         "level = \"warn\"",
     ] {

@@ -76,6 +76,8 @@ pub(crate) struct Run {
     limits: Limits,
     /// What is said is archived.
     archive: bool,
+    /// Users stay in rooms unless they say otherwise.
+    persistent: bool,
     pub(super) names: Names,
     pub(super) given: Given,
     pub(super) control: Option<Control>,
@@ -106,6 +108,7 @@ impl Run {
                 ..crate::limits::limits()
             },
             archive: true,
+            persistent: false,
             names: Names::new(),
             given: Given::new(),
             control: None,
@@ -154,6 +157,7 @@ impl Run {
             "sessions" => self.limits.sessions = value,
             "inbox" => self.limits.inbox = value,
             "archive" => self.archive = value > 0,
+            "persistent" => self.persistent = value > 0,
             _ => return Err(fault(format!("{name}: there is no such limit"))),
         }
         match self.served {
@@ -209,6 +213,9 @@ impl Run {
             .with_public(public)
             .with_reload(Arc::new(Rereads::default()));
         let shared = Arc::new(shared);
+        if self.persistent {
+            shared.set_staying(vec![self.domain.clone()]);
+        }
         if !self.archive {
             shared.set_archiving(Archiving {
                 off: vec![self.domain.clone()],
