@@ -1,4 +1,4 @@
-//! What a live gateway asks of the host beside its sessions: values of its own, and keys.
+//! What a live gateway asks of the host beside its sessions: values of its own, keys, and files.
 //!
 //! Not here: jobs and deliveries, which a gateway without a store-and-forward face has none of.
 
@@ -10,6 +10,7 @@ use isthmus_gateway::{
     UserId,
 };
 
+use super::courier::{Writer, read_blob};
 use super::shared::Shared;
 
 /// The uplink of a gateway that has sessions only.
@@ -59,8 +60,12 @@ impl Uplink for OwnUplink {
         kept(&self.shared, &self.domain, name)
     }
 
-    fn store_blob(&self, _: &str, _: &str) -> Box<dyn BlobWriter> {
-        Box::new(NoBlob)
+    fn store_blob(&self, name: &str, mime: &str) -> Box<dyn BlobWriter> {
+        Box::new(Writer::new(Arc::clone(&self.shared), name, mime))
+    }
+
+    fn read_blob(&self, url: &str) -> Later<io::Result<Vec<u8>>> {
+        read_blob(&self.shared, url)
     }
 
     fn secret(&self, label: &str) -> [u8; 32] {
@@ -110,17 +115,4 @@ fn ready<T: Send + 'static>(value: T) -> Later<T> {
 /// Where what a gateway keeps of its own stands among what the host keeps for it.
 fn own_name(name: &str) -> String {
     format!("own {name}")
-}
-
-/// Takes nothing.
-struct NoBlob;
-
-impl BlobWriter for NoBlob {
-    fn write(&mut self, _: &[u8]) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn finish(self: Box<Self>) -> Later<io::Result<String>> {
-        ready(Err(io::ErrorKind::Unsupported.into()))
-    }
 }

@@ -17,6 +17,7 @@ mod elsewhere;
 mod email;
 mod endure;
 mod face;
+mod files;
 mod hostile;
 mod import;
 mod kill;

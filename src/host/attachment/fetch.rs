@@ -5,16 +5,20 @@
 //! judged anew. Size is bounded by what is announced and by what comes.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, USER_AGENT};
 use hyper::{Request, StatusCode};
+use isthmus_gateway::{Blob, BlobWriter};
 use isthmus_kit::Reach;
 
 use super::Files;
 use super::http::{self, Target};
+use crate::host::courier::Writer;
+use crate::host::shared::Shared;
 
 /// All of it: connecting, redirections, reading.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,6 +37,39 @@ pub(crate) struct Fetched {
 }
 
 impl Files {
+    /// Fetches what a user shares and keeps it, for a gateway to read; what is wrong, in words for
+    /// the user.
+    pub(crate) async fn fetch_kept(
+        &self,
+        shared: &Arc<Shared>,
+        link: &Blob<'_>,
+    ) -> Result<Blob<'static>, String> {
+        let fetched = self.fetch(&link.url, shared.limits().attachment).await?;
+        let name = match link.name.as_ref() {
+            "" => fetched.name,
+            name => name.to_owned(),
+        };
+        let mut writer = Writer::new(Arc::clone(shared), &name, &fetched.mime);
+        let size = fetched.bytes.len() as u64;
+        let kept = match writer.write(&fetched.bytes) {
+            Ok(()) => {
+                drop(fetched.bytes);
+                Box::new(writer).finish().await
+            }
+            Err(fault) => Err(fault),
+        };
+        let url = kept.map_err(|fault| {
+            tracing::warn!(%fault, "a file that was fetched cannot be kept");
+            "this gateway cannot keep it now"
+        })?;
+        Ok(Blob {
+            name: name.into(),
+            mime: fetched.mime.into(),
+            url: url.into(),
+            size: Some(size),
+        })
+    }
+
     /// Fetches a file of at most `most` bytes; what is wrong, in words for the user.
     pub(crate) async fn fetch(&self, url: &str, most: u64) -> Result<Fetched, String> {
         if !self.settings().fetch {

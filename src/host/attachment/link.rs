@@ -42,6 +42,18 @@ pub(crate) fn file_of(stanza: &Element, is_upload: impl Fn(&str) -> bool) -> Opt
         .then_some(blob)
 }
 
+/// The text without the link of a file, where that ends it on a line of its own.
+pub(crate) fn without_link<'t>(text: &'t str, url: &str) -> &'t str {
+    let before = text.strip_suffix(url);
+    let before = before.filter(|text| text.is_empty() || text.ends_with('\n'));
+    before.map_or(text, |text| text.trim_end_matches('\n'))
+}
+
+/// What a user is told of a file that goes out as a link.
+pub(crate) fn unfetched(url: &str, why: &str) -> String {
+    format!("Your file could not be sent as such: {why}. Its link was sent: {url}")
+}
+
 fn blob(url: &str, about: Option<(&Element, &'static str)>) -> Blob<'static> {
     let text = |name| {
         let (about, ns) = about?;
@@ -110,6 +122,19 @@ mod tests {
         assert_eq!(url("<body>see https://up.example/x.png</body>"), None);
         let scheme = "<x xmlns='jabber:x:oob'><url>file:///etc/passwd</url></x>";
         assert_eq!(url(scheme), None);
+    }
+
+    #[test]
+    fn only_a_link_on_a_line_of_its_own_is_taken_out_of_a_text() {
+        let url = "https://f.example/a";
+        for (text, rest) in [
+            ("https://f.example/a", ""),
+            ("look\nhttps://f.example/a", "look"),
+            ("look: https://f.example/a", "look: https://f.example/a"),
+            ("https://f.example/a\nlook", "https://f.example/a\nlook"),
+        ] {
+            assert_eq!(without_link(text, url), rest);
+        }
     }
 
     #[test]

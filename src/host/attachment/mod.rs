@@ -26,14 +26,18 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use isthmus_kit::{Dial, Tcp};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-pub(crate) use self::link::{file_of, is_encrypted};
+pub(crate) use self::link::{file_of, is_encrypted, unfetched, without_link};
 pub use self::serve::serve;
 pub(crate) use self::share::Shown;
 pub(crate) use self::show::{split, write_file};
 
 /// Hosts of file services that are remembered.
 const MOST_HOSTS: usize = 1024;
+
+/// Files that are fetched for live networks at a time, each in memory.
+const PLACES: usize = 8;
 
 /// What the operator decides about files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,6 +102,7 @@ pub struct Files {
     /// Where file services of users' servers have put files.
     hosts: Mutex<HashSet<String>>,
     shared: Mutex<share::Remembered>,
+    places: Semaphore,
 }
 
 impl Files {
@@ -114,11 +119,23 @@ impl Files {
             services: Mutex::default(),
             hosts: Mutex::default(),
             shared: Mutex::default(),
+            places: Semaphore::new(PLACES),
         }
     }
 
     pub(crate) fn settings(&self) -> &FileSettings {
         &self.settings
+    }
+
+    /// Whether what users share is fetched at all.
+    pub(crate) fn fetches(&self) -> bool {
+        self.settings.fetch
+    }
+
+    /// Waits for a place among those that fetch.
+    pub(crate) async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.places.acquire().await.ok()
     }
 
     fn dial(&self) -> &dyn Dial {

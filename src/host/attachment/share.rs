@@ -10,8 +10,6 @@ use super::Files;
 use crate::host::asker::Asker;
 use crate::host::courier::{Attachments, id_of};
 
-/// For all files of one message. Who hands it over waits for it.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Uploads that are remembered.
 const MOST: usize = 4096;
 /// How long: the user's server may remove them.
@@ -30,15 +28,16 @@ pub(crate) enum Shown {
 }
 
 impl Files {
-    /// Shows the files of a message to a user of `server`, in order.
+    /// Shows the files of a message to a user of `server`, in order; `patience`: for all of them.
     pub(crate) async fn share(
         &self,
         kept: &Arc<Attachments>,
         asker: &Arc<Asker>,
         server: &str,
         blobs: &[Blob<'_>],
+        patience: Duration,
     ) -> Vec<Shown> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + patience;
         let mut shown = Vec::with_capacity(blobs.len());
         for blob in blobs {
             let blob = blob.clone().into_owned();

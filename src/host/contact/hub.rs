@@ -77,6 +77,11 @@ impl Hub {
         hub
     }
 
+    /// Who asks others for something.
+    pub(crate) fn asker(&self) -> Arc<Asker> {
+        Arc::clone(&self.asker)
+    }
+
     pub(super) fn book(&self) -> MutexGuard<'_, Book> {
         // No code that holds the lock leaves the book half-changed.
         self.book.lock().unwrap_or_else(PoisonError::into_inner)

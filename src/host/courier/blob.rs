@@ -27,7 +27,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use crate::host::shared::Shared;
 use crate::store::Store;
 
-pub(crate) use self::kept::{Kept, id_of};
+pub(crate) use self::kept::{Kept, id_of, read_blob};
 
 /// What the URL of a kept attachment begins with; its id follows.
 pub(crate) const TOKEN: &str = "isthmus:attachment/";

@@ -5,20 +5,20 @@
 //! that fails the message goes out with its link, and its sender is told.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
-use std::sync::Arc;
+use std::time::Duration;
 
-use isthmus_gateway::{Blob, BlobWriter, Job, Later, Message, Outgoing};
+use isthmus_gateway::{Blob, Job, Message, Outgoing};
 
 use super::CourierHost;
-use super::blob::{Writer, id_of};
 use super::told::Sender;
-use crate::host::attachment::{Shown, file_of};
+use crate::host::attachment::{Shown, file_of, unfetched, without_link};
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::BareJid;
 
 /// Files that are fetched at a time, each in memory.
 pub(super) const FETCHING: usize = 4;
+/// For all files of one message from the network. Who hands it over waits for it.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl CourierHost {
     /// Has each file of a message shown by a link or by words; SHA-256 of each link's file.
@@ -35,7 +35,9 @@ impl CourierHost {
             return sums;
         };
         let blobs = std::mem::take(&mut message.blobs);
-        let shown = files.share(&kept, &self.asker, user.domain(), &blobs).await;
+        let shown = files
+            .share(&kept, &self.asker, user.domain(), &blobs, PATIENCE)
+            .await;
         for shown in shown {
             match shown {
                 Shown::Link(blob, sum) => {
@@ -70,11 +72,7 @@ impl CourierHost {
         let Some(blob) = file_of(stanza, |url| files.is_upload(url, user.domain())) else {
             return;
         };
-        let text = message.body.strip_suffix(blob.url.as_ref());
-        let text = text.filter(|text| text.is_empty() || text.ends_with('\n'));
-        if let Some(text) = text {
-            message.body = text.trim_end_matches('\n').to_owned().into();
-        }
+        message.body = without_link(&message.body, &blob.url).to_owned().into();
         message.blobs.push(blob);
     }
 
@@ -84,43 +82,12 @@ impl CourierHost {
             return;
         };
         for blob in job.message.blobs.iter_mut().filter(|blob| is_link(blob)) {
-            let most = self.shared.limits().attachment;
-            let fetched = match files.fetch(&blob.url, most).await {
-                Ok(fetched) => fetched,
-                Err(why) => {
-                    if job.attempt == 0 {
-                        self.tell_unfetched(sender, job.id.0, &blob.url, &why);
-                    }
-                    continue;
+            match files.fetch_kept(&self.shared, blob).await {
+                Ok(kept) => *blob = kept,
+                Err(why) if job.attempt == 0 => {
+                    self.tell_unfetched(sender, job.id.0, &blob.url, &why);
                 }
-            };
-            let name = match blob.name.as_ref() {
-                "" => fetched.name.as_str(),
-                name => name,
-            };
-            let mut writer = Writer::new(Arc::clone(&self.shared), name, &fetched.mime);
-            let size = fetched.bytes.len() as u64;
-            let kept = match writer.write(&fetched.bytes) {
-                Ok(()) => Box::new(writer).finish().await,
-                Err(fault) => Err(fault),
-            };
-            match kept {
-                Ok(url) => {
-                    let name = name.to_owned();
-                    *blob = Blob {
-                        name: name.into(),
-                        mime: fetched.mime.into(),
-                        url: url.into(),
-                        size: Some(size),
-                    };
-                }
-                Err(fault) => {
-                    tracing::warn!(%fault, "a file that was fetched cannot be kept");
-                    if job.attempt == 0 {
-                        let why = "this gateway cannot keep it now";
-                        self.tell_unfetched(sender, job.id.0, &blob.url, why);
-                    }
-                }
+                Err(_) => {}
             }
         }
     }
@@ -129,29 +96,11 @@ impl CourierHost {
         let Some(sender) = sender else {
             return;
         };
-        let text = format!("Your file could not be sent as such: {why}. Its link was sent: {url}");
+        let text = unfetched(url, why);
         let id = format!("unfetched-{job}");
         sender.origin.tell(&self.outbox, &id, |xml| {
             xml.text_element("body", &text);
         });
-    }
-
-    /// The bytes of a kept attachment.
-    pub(super) fn read_blob(&self, url: &str) -> Later<io::Result<Vec<u8>>> {
-        let (id, kept) = (id_of(url).map(str::to_owned), self.shared.attachments());
-        Box::pin(async move {
-            let (Some(id), Some(kept)) = (id, kept) else {
-                return Err(io::ErrorKind::Unsupported.into());
-            };
-            let read = tokio::task::spawn_blocking(move || {
-                let (_, mut file) = kept.read(&id)?;
-                let mut bytes = Vec::new();
-                file.read_to_end(&mut bytes)?;
-                Ok(bytes)
-            });
-            let gone = |_| Err(io::Error::other("the attachment was not read"));
-            read.await.unwrap_or_else(gone)
-        })
     }
 }
 

@@ -26,7 +26,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use self::blob::Attachments;
-pub(crate) use self::blob::{Kept, Writer, id_of};
+pub(crate) use self::blob::{Kept, Writer, id_of, read_blob};
 
 use isthmus_gateway::{Account, Gateway};
 use tokio::sync::{Semaphore, watch};

@@ -101,7 +101,7 @@ impl Uplink for HostUplink {
     }
 
     fn read_blob(&self, url: &str) -> Later<std::io::Result<Vec<u8>>> {
-        self.0.read_blob(url)
+        blob::read_blob(&self.0.shared, url)
     }
 
     fn secret(&self, label: &str) -> [u8; 32] {

@@ -79,11 +79,12 @@ impl Room {
                 .filter(|who| !who.is_empty()),
         });
         let me = (!base.is_me(&message.who.nick)).then_some(base.facts.me.as_str());
+        let sum = base.sum_of(message);
         let beside = Beside {
             reply,
             me,
             markable: false,
-            sha256: None,
+            sha256: sum.as_ref(),
         };
         let speaker = self.speaker(base, &message.who);
         let content = |xml: &mut Xml<'_>| {

@@ -3,8 +3,9 @@
 //! An act that names another message waits until it is known what the network calls that; what
 //! the user sends after it waits behind it, so that order is kept.
 
-use isthmus_gateway::{Caps, Command, Fault, FaultKind, Key, Outgoing, Place, Reply, Text};
+use isthmus_gateway::{Blob, Caps, Command, Fault, FaultKind, Key, Outgoing, Place, Reply, Text};
 
+use super::files::whole;
 use super::{Link, Pending, Sent, Session};
 use crate::component::Outbox;
 use crate::host::chat::{self, Act, Answer, Corrections, Own};
@@ -83,6 +84,9 @@ impl Preparing {
 impl Session {
     /// Carries out what is asked, or finds out first what it is about.
     pub(super) fn consider(&mut self, asked: Asked) {
+        let Some(asked) = self.behind_a_fetch(asked) else {
+            return;
+        };
         let caps = self.base.caps_at(&asked.to);
         let act = match &asked.what {
             What::Act(act) => act,
@@ -250,6 +254,9 @@ impl Session {
             return;
         };
         let short = caps.multiline || asked.room.is_none();
+        let Some((asked, answered, text)) = self.fetched_first(asked, answered, text) else {
+            return;
+        };
         if let Some(files) = self.base.shared.files()
             && !short
             && files.is_paste(&text.body)
@@ -263,7 +270,7 @@ impl Session {
             });
             return;
         }
-        self.say_text(asked, answered, text);
+        self.say_text(asked, answered, text, Vec::new());
     }
 
     /// A long text is kept, or cannot be.
@@ -276,10 +283,16 @@ impl Session {
             text.body = told;
             text.style.clear();
         }
-        self.say_text(preparing.asked, preparing.answered, text);
+        self.say_text(preparing.asked, preparing.answered, text, Vec::new());
     }
 
-    fn say_text(&mut self, asked: Asked, answered: Option<Known>, text: chat::Text) {
+    pub(super) fn say_text(
+        &mut self,
+        asked: Asked,
+        answered: Option<Known>,
+        text: chat::Text,
+        blobs: Vec<Blob<'static>>,
+    ) {
         let caps = self.base.caps_at(&asked.to);
         let reply = match &asked.what {
             What::Act(Act::Say { reply }) => reply.clone(),
@@ -289,8 +302,10 @@ impl Session {
         let mut message = Outgoing::text(asked.to.clone(), text.body);
         message.action = text.action;
         message.style = text.style.into();
+        message.blobs = blobs;
         if let Some(reply) = &reply
             && named
+            && !message.body.is_empty()
             && let Some(nick) = author(reply)
         {
             message.body = addressed(&message.body, nick).into();
@@ -379,8 +394,9 @@ impl Session {
     }
 }
 
+/// What the network calls a message.
 fn key_of(key: &str) -> Key<'static> {
-    Key(Text::Owned(key.to_owned()))
+    Key(Text::Owned(whole(key).to_owned()))
 }
 
 /// The nickname of who is answered: the resourcepart of an occupant's JID.

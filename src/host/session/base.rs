@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Address, Caps, Command, Facts, Fault, Gateway, Kind, Place, Settings, Tag};
+use isthmus_gateway::{
+    Address, Caps, Command, Facts, Fault, Gateway, Kind, Message, Place, Settings, Tag,
+};
 
 use super::pending::{Open, Pending};
 use crate::component::Outbox;
@@ -28,6 +30,9 @@ const FAILURE_WINDOW: Duration = Duration::from_secs(300);
 
 /// Places whose own capabilities are remembered.
 const MOST_PLACES: usize = 256;
+
+/// Hashes of files that are remembered.
+const MOST_SUMS: usize = 64;
 
 /// Whether the network can be spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +106,8 @@ pub(crate) struct Base {
     pub(crate) ids: Ids,
     /// When the user last did something.
     pub(crate) active: Instant,
+    /// SHA-256 of files by their links, of those shown last.
+    sums: VecDeque<(String, [u8; 32])>,
     /// Requests of several commands.
     pub(super) batches: Vec<super::batch::Batch>,
     pub(super) last_batch: u32,
@@ -178,6 +185,7 @@ impl Base {
             archives: Vec::new(),
             ids,
             active: now,
+            sums: VecDeque::new(),
             batches: Vec::new(),
             last_batch: 0,
             next_tag: 0,
@@ -185,6 +193,25 @@ impl Base {
             due: VecDeque::new(),
             doubtful: VecDeque::new(),
         }
+    }
+
+    /// Remembers the hash of a file that is about to be shown.
+    pub(crate) fn note_sum(&mut self, url: &str, sum: Option<[u8; 32]>) {
+        if let Some(sum) = sum {
+            if self.sums.len() >= MOST_SUMS {
+                self.sums.pop_front();
+            }
+            self.sums.push_back((url.to_owned(), sum));
+        }
+    }
+
+    /// The hash of the file a message bears, where it is known.
+    pub(crate) fn sum_of(&self, message: &Message<'_>) -> Option<[u8; 32]> {
+        let [file] = message.blobs.as_slice() else {
+            return None;
+        };
+        let mut sums = self.sums.iter().rev();
+        sums.find(|it| it.0 == file.url).map(|it| it.1)
     }
 
     /// Issues a command; `pending` is what becomes of its end.

@@ -40,6 +40,8 @@ impl Session {
             || self.watching.wanted
             || self.waiting.is_some()
             || self.preparing.is_some()
+            || self.fetching.is_busy()
+            || self.showing.is_busy()
             || self.base.open_commands() > 0
             || !self.base.commands.is_empty()
     }

@@ -75,8 +75,10 @@ impl Session {
                     by: &peer,
                     at: late.then_some(deed.at),
                 };
+                let sum = self.base.sum_of(message);
                 let beside = Beside {
                     reply,
+                    sha256: sum.as_ref(),
                     ..Beside::default()
                 };
                 do_in_his_name(&self.base, &deed, |xml| {

@@ -9,7 +9,6 @@ use super::invites::write_direct;
 use super::{Base, Link, Pending, Session};
 use crate::component::Class;
 use crate::host::archive::copy_of;
-use crate::host::attachment::split;
 use crate::host::chat;
 use crate::host::post::head;
 use crate::host::room::{Ban, Echo, Phase, Room, Subject, answer_bans};
@@ -21,6 +20,15 @@ const MOST_BANS: usize = 1000;
 
 impl Sink for Session {
     fn event(&mut self, event: Event<'_>) {
+        if let Some(event) = self.behind_a_file(event) {
+            self.heard(event);
+        }
+    }
+}
+
+impl Session {
+    /// Takes an event in its turn.
+    pub(super) fn heard(&mut self, event: Event<'_>) {
         match event {
             Event::Message(message) => self.said(&message),
             Event::Online(facts) => self.online(facts),
@@ -95,11 +103,14 @@ impl Sink for Session {
             },
             Event::Past { tag, message } => match self.base.pending(tag) {
                 Some(Pending::History { room }) => {
-                    if let Some(room) = self.rooms.by_key(&room.clone()) {
-                        room.past(&mut self.base, &message);
+                    let room = room.clone();
+                    self.past(&room, &message);
+                }
+                Some(Pending::Missed { .. }) => {
+                    for part in self.parts_of(message.into_owned()) {
+                        self.missed(part);
                     }
                 }
-                Some(Pending::Missed { .. }) => self.missed(message.into_owned()),
                 _ => {}
             },
             Event::Knocked { room, who, reason } => {
@@ -122,9 +133,7 @@ impl Sink for Session {
             Event::Ask(_) | Event::Keep { .. } => {}
         }
     }
-}
 
-impl Session {
     /// What happens in a room the user has no part in is nobody's business here.
     fn in_room(&mut self, name: &str, act: impl FnOnce(&mut Room, &mut Base)) {
         if let Some(room) = self.rooms.find(&self.base, name) {
@@ -144,21 +153,14 @@ impl Session {
         }
     }
 
-    /// Each file for itself, behind the text.
     fn said(&mut self, message: &Message<'_>) {
-        if message.blobs.is_empty() {
-            return self.said_plainly(message);
-        }
-        let mut message = message.clone();
-        if let Some(files) = self.base.shared.files() {
-            files.give_links(&mut message);
-        }
-        for part in split(&message) {
-            self.said_plainly(&part);
+        match message.blobs.is_empty() {
+            true => self.said_plainly(message),
+            false => self.said_with_files(message),
         }
     }
 
-    fn said_plainly(&mut self, message: &Message<'_>) {
+    pub(super) fn said_plainly(&mut self, message: &Message<'_>) {
         match &message.at {
             Place::Room(name) => {
                 self.typing.heard(&message.who.nick);
@@ -179,16 +181,40 @@ impl Session {
         }
     }
 
+    /// One of the messages that were missed. Its files are not waited for: nobody was there.
+    fn past(&mut self, room: &[u8], message: &Message<'_>) {
+        let parts = match message.blobs.is_empty() {
+            true => Vec::new(),
+            false => self.parts_of(message.clone().into_owned()),
+        };
+        let Some(room) = self.rooms.by_key(room) else {
+            return;
+        };
+        if parts.is_empty() {
+            room.past(&mut self.base, message);
+        }
+        for part in parts {
+            room.past(&mut self.base, &part);
+        }
+    }
+
     /// Somebody changes, takes back, reacts to, gets or reads a message; or types one.
     fn about_a_message(&mut self, event: Event<'_>) {
         match event {
             Event::Edit { key, message } => self.edited(&key, &message),
-            Event::Retract { at, key, by, text } => match &at {
-                Place::Room(name) => self.in_room(name, |room, base| {
-                    room.retracted(base, &key, &by.nick, text.as_deref());
-                }),
-                _ => self.private(&at, Private::Retracted(key.into_owned(), by.into_owned())),
-            },
+            Event::Retract { at, key, by, text } => {
+                let others = self.other_parts(&key);
+                for key in std::iter::once(key.into_owned()).chain(others) {
+                    match &at {
+                        Place::Room(name) => self.in_room(name, |room, base| {
+                            room.retracted(base, &key, &by.nick, text.as_deref());
+                        }),
+                        _ => {
+                            self.private(&at, Private::Retracted(key, by.clone().into_owned()));
+                        }
+                    }
+                }
+            }
             Event::React { at, key, who, with } => match &at {
                 Place::Room(name) => {
                     self.in_room(name, |room, base| {
@@ -560,6 +586,11 @@ impl Session {
 
     /// A fault of the host's own for everything that is open.
     pub(crate) fn abandon(&mut self, text: &str) {
+        self.show_at_once();
+        if self.fetching.is_busy() {
+            let fault = Fault::new(FaultKind::NetworkDown, text);
+            self.fetching.refuse(&self.base.outbox, &fault);
+        }
         if let Some(waiting) = self.waiting.take() {
             let fault = Fault::new(FaultKind::NetworkDown, text);
             waiting.refuse(&self.base.outbox, &fault);

@@ -255,11 +255,12 @@ fn say(
         by: &peer,
         at,
     };
+    let sum = base.sum_of(message);
     let beside = Beside {
         reply,
+        sha256: sum.as_ref(),
         me: None,
         markable: base.caps_at(&message.at).read,
-        ..Beside::default()
     };
     tell_and_file(
         base,

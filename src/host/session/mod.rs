@@ -17,6 +17,7 @@ mod contacts;
 mod displayed;
 mod elsewhere;
 mod events;
+mod files;
 mod gap;
 mod heard;
 mod inquiry;
@@ -65,6 +66,10 @@ pub(crate) struct Session {
     pub(crate) waiting: Option<acts::Waiting>,
     /// What the user says and is made ready for the network.
     pub(crate) preparing: Option<acts::Preparing>,
+    /// What the user says and waits for a file.
+    pub(crate) fetching: files::Fetching,
+    /// What others say and waits for a file.
+    showing: files::Showing,
     /// What others do and the store has to be asked about.
     held: heard::Held,
     listing: Listing,
@@ -96,6 +101,8 @@ impl Session {
             typing: Typing::default(),
             waiting: None,
             preparing: None,
+            fetching: files::Fetching::default(),
+            showing: files::Showing::default(),
             held: heard::Held::default(),
             listing: Listing::default(),
             watching: contacts::Watching::default(),

@@ -266,6 +266,10 @@ impl SessionTask {
                 self.inbox.register(cx);
                 return false;
             }
+            // What stood behind a file was sent before what is queued.
+            if self.session.take_released() {
+                continue;
+            }
             match self.inbox.poll(cx) {
                 Poll::Ready(stanza) => self.session.stanza(&stanza),
                 Poll::Pending => return false,
@@ -277,6 +281,8 @@ impl SessionTask {
     /// Reads of the store that have come.
     fn reads(&mut self, cx: &mut Context<'_>) -> bool {
         let mut progress = self.session.poll_held(cx);
+        progress |= self.session.poll_fetched(cx);
+        progress |= self.session.poll_shown(cx);
         if let Some(waiting) = &mut self.session.waiting
             && let Poll::Ready(known) = waiting.known.as_mut().poll(cx)
         {

@@ -1,15 +1,12 @@
 //! Files of mails, both ways: through the file service of each XMPP server that has one, and
 //! through our own file server where there is none.
 
-use std::time::Duration;
-
+use isthmus_test_support::Stanza;
 use isthmus_test_support::port::Port;
 use isthmus_test_support::xmpp_server::Kind;
-use isthmus_test_support::{Stanza, XmppClient};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::{ALICE, Hop, JULIET, Scene};
+use crate::files::{http, upload};
 use crate::world::World;
 
 /// A file that is no text, and the same in base64.
@@ -29,28 +26,6 @@ fn with_file(id: &str) -> String {
     )
 }
 
-/// Asks a server of plain HTTP on loopback; head and body of its answer.
-async fn http(method: &str, url: &str, headers: &str, body: &[u8]) -> (String, Vec<u8>) {
-    let rest = url.strip_prefix("http://").expect("plain HTTP");
-    let (authority, path) = rest.split_once('/').expect("a path");
-    let mut stream = TcpStream::connect(authority).await.expect("it listens");
-    let size = body.len();
-    let head = format!(
-        "{method} /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\
-         Content-Length: {size}\r\n{headers}\r\n"
-    );
-    stream.write_all(head.as_bytes()).await.expect("it reads");
-    stream.write_all(body).await.expect("it reads");
-    let mut answer = Vec::new();
-    let read = stream.read_to_end(&mut answer);
-    let read = tokio::time::timeout(Duration::from_secs(20), read).await;
-    read.expect("an answer in time").expect("an answer");
-    let end = answer.windows(4).position(|it| it == b"\r\n\r\n");
-    let end = end.expect("a head");
-    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-    (head, answer.split_off(end + 4))
-}
-
 /// The link of a message that bears a file, and that everything about it says so.
 fn link_of(stanza: &Stanza) -> String {
     let url = stanza.body().to_owned();
@@ -64,25 +39,6 @@ fn link_of(stanza: &Stanza) -> String {
     );
     assert_eq!((file.text_of("size"), file.text_of("hash")), ("10", SHA256));
     url
-}
-
-/// Juliet puts the file where her server keeps such, as her client does (XEP-0363).
-async fn upload(juliet: &XmppClient) -> String {
-    let request = "<request xmlns='urn:xmpp:http:upload:0' filename='tulip.png' size='10' \
-                   content-type='image/png'/>";
-    let slot = juliet.iq("get", "upload.localhost", request).await;
-    assert_eq!(slot.type_(), "result", "{slot:?}");
-    let slot = slot.child("slot").expect("a slot");
-    let url = |name| slot.child(name).expect("a URL").attr("url").to_owned();
-    let put = slot.child("put").expect("a URL");
-    let headers: String = put
-        .children_named("header")
-        .map(|it| format!("{}: {}\r\n", it.attr("name"), it.text))
-        .collect();
-    let headers = format!("Content-Type: image/png\r\n{headers}");
-    let (head, _) = http("PUT", &url("put"), &headers, FILE).await;
-    assert!(head.starts_with("HTTP/1.1 20"), "{head}");
-    url("get")
 }
 
 async fn through_the_servers_own_service(kind: Kind) {
@@ -99,7 +55,7 @@ async fn through_the_servers_own_service(kind: Kind) {
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert_eq!(bytes, FILE);
 
-    let url = upload(&scene.juliet).await;
+    let url = upload(&scene.juliet, "tulip.png", FILE).await;
     let oob = format!("<x xmlns='jabber:x:oob'><url>{url}</url></x>");
     scene.juliet.message_with("chat", ALICE, &url, &oob);
     let mail = scene.postfix.wait_for_mail(|mail| mail.contains(BASE64));

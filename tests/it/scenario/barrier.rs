@@ -104,6 +104,9 @@ impl Run {
 
     /// PING of the IRC server. A gateway that is leaving, or has left, need not answer.
     async fn ping_irc(&mut self, label: &str) -> Result<(), Fault> {
+        if !label.starts_with("irc") {
+            return Ok(());
+        }
         self.receive();
         self.barriers += 1;
         let id = format!("silence-{}", self.barriers);

@@ -22,11 +22,13 @@ pub(crate) enum Act {
     Gateway { kind: String, settings: String },
     /// A limit of the host.
     Limit { name: String, value: usize },
+    /// Files are carried, with these settings (JSON).
+    Files(String),
     /// The user or server sends a stanza.
     Stanza(String),
     /// The gateway sends a stanza.
     WantStanza(String),
-    /// The IRC server of this label sends a line.
+    /// The IRC server, or the web server, of this label sends a line.
     Line { label: String, text: String },
     /// The gateway sends the IRC server of this label a line.
     WantLine { label: String, text: String },
@@ -122,12 +124,13 @@ impl Reader<'_> {
                     value,
                 }
             }
+            "files" => Act::Files(rest.to_owned()),
             "xmpp>" => Act::Stanza(rest.to_owned()),
             "xmpp<" => Act::WantStanza(rest.to_owned()),
             "foreign>" => Act::Foreign(rest.to_owned()),
             "silence" => Act::Silence,
             "time" => Act::Time(duration(rest)?),
-            _ if word.starts_with("irc") => {
+            _ if word.starts_with("irc") || word.starts_with("web") => {
                 let text = rest.to_owned();
                 if let Some(label) = word.strip_suffix('>') {
                     Act::Line {
@@ -201,6 +204,7 @@ impl Act {
             | Self::Line { text, .. }
             | Self::WantLine { text, .. }
             | Self::Foreign(text)
+            | Self::Files(text)
             | Self::Gateway { settings: text, .. } => *text = text.replace(from, to),
             Self::Unordered(steps) => {
                 for step in steps {

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use isthmus::component::ComponentConfig;
 use isthmus::host::{
-    Access, Archiving, Domain, Limits, Public, Reload, Reloaded, Reloading, Shared,
+    Access, Archiving, Attachments, Domain, FileSettings, Files, Limits, Public, Reload, Reloaded,
+    Reloading, Shared,
 };
 use isthmus::store::{SqliteStore, Store};
 use isthmus::xmpp::{BareJid, Element, Stanza};
@@ -78,6 +79,8 @@ pub(crate) struct Run {
     archive: bool,
     /// Users stay in rooms unless they say otherwise.
     persistent: bool,
+    /// How files are carried.
+    files: Option<FileSettings>,
     pub(super) names: Names,
     pub(super) given: Given,
     pub(super) control: Option<Control>,
@@ -85,7 +88,8 @@ pub(crate) struct Run {
     pub(super) to_gateway: mpsc::UnboundedSender<String>,
     pub(super) from_gateway: Option<mpsc::UnboundedReceiver<Stanza>>,
     pub(super) stanzas: VecDeque<Element>,
-    pub(super) attempts: Option<mpsc::UnboundedReceiver<Attempt>>,
+    /// What the gateway and the host want to be connected to, by the word for it.
+    pub(super) attempts: Vec<(&'static str, mpsc::UnboundedReceiver<Attempt>)>,
     pub(super) attempt: BTreeMap<String, Attempt>,
     pub(super) lines: BTreeMap<String, Line>,
     pub(super) waiting: BTreeMap<String, VecDeque<String>>,
@@ -109,6 +113,7 @@ impl Run {
             },
             archive: true,
             persistent: false,
+            files: None,
             names: Names::new(),
             given: Given::new(),
             control: None,
@@ -116,7 +121,7 @@ impl Run {
             to_gateway: mpsc::unbounded_channel().0,
             from_gateway: None,
             stanzas: VecDeque::new(),
-            attempts: None,
+            attempts: Vec::new(),
             attempt: BTreeMap::new(),
             lines: BTreeMap::new(),
             waiting: BTreeMap::new(),
@@ -132,6 +137,7 @@ impl Run {
         match &step.act {
             Act::Gateway { kind, settings } => self.start(kind, settings).await,
             Act::Limit { name, value } => self.limit(name, *value),
+            Act::Files(settings) => self.carry(settings),
             Act::Stanza(text) => self.send_stanza(text),
             Act::WantStanza(text) => self.want_stanza(text).await,
             Act::Line { label, text } => self.send_line(label, text),
@@ -166,6 +172,20 @@ impl Run {
         }
     }
 
+    fn carry(&mut self, settings: &str) -> Result<(), Fault> {
+        let settings: serde_json::Value =
+            serde_json::from_str(settings).map_err(|it| fault(it.to_string()))?;
+        let text = |name: &str| Some(settings.get(name)?.as_str()?.to_owned());
+        self.files = Some(FileSettings {
+            public_url: text("public_url"),
+            fetch: true,
+            trusted: vec!["files.example.org".to_owned()],
+            server_domain: "example.org".to_owned(),
+            ..FileSettings::default()
+        });
+        Ok(())
+    }
+
     async fn start(&mut self, kind: &str, settings: &str) -> Result<(), Fault> {
         let mut settings: serde_json::Value =
             serde_json::from_str(settings).map_err(|it| fault(it.to_string()))?;
@@ -186,7 +206,7 @@ impl Run {
                 let config = isthmus_irc::Config::from_value(&settings)
                     .map_err(|problems| fault(format!("{problems:?}")))?;
                 let (ask, attempts) = mpsc::unbounded_channel();
-                self.attempts = Some(attempts);
+                self.attempts.push(("irc", attempts));
                 Arc::new(isthmus_irc::Irc::new(config, Arc::new(wire::Irc(ask))))
             }
             _ => return Err(fault(format!("{kind}: there is no such gateway"))),
@@ -201,7 +221,6 @@ impl Run {
         let dir = dir.map_err(|it| fault(it.to_string()))?;
         let store = SqliteStore::open(&dir.path().join("isthmus.sqlite"))
             .map_err(|it| fault(it.to_string()))?;
-        self._dir = Some(dir);
         let store: Arc<dyn Store> = Arc::new(store);
         self.store = Some(Arc::clone(&store));
         let contacts = [("admin", vec!["xmpp:admin@example.org".to_owned()])];
@@ -209,9 +228,19 @@ impl Run {
             contacts: contacts.into(),
             ..Public::default()
         };
-        let shared = Shared::new(store, self.limits.clone())
+        let mut shared = Shared::new(Arc::clone(&store), self.limits.clone())
             .with_public(public)
             .with_reload(Arc::new(Rereads::default()));
+        if let Some(files) = self.files.take() {
+            let attachments = Attachments::open(dir.path(), &*store);
+            let attachments = attachments.map_err(|it| fault(it.to_string()))?;
+            let (ask, attempts) = mpsc::unbounded_channel();
+            self.attempts.push(("web", attempts));
+            shared = shared
+                .with_attachments(attachments)
+                .with_files(Files::over(files, Arc::new(wire::Irc(ask))));
+        }
+        self._dir = Some(dir);
         let shared = Arc::new(shared);
         if self.persistent {
             shared.set_staying(vec![self.domain.clone()]);
@@ -444,13 +473,17 @@ impl Run {
         for label in closed {
             self.lines.remove(&label);
         }
-        while let Some(Ok(attempt)) = self.attempts.as_mut().map(|it| it.try_recv()) {
+        while let Some((word, attempt)) = self
+            .attempts
+            .iter_mut()
+            .find_map(|(word, it)| Some((*word, it.try_recv().ok()?)))
+        {
             // An attempt belongs to the label that asks for it; until then to the first free one.
-            let mut label = "irc".to_owned();
+            let mut label = word.to_owned();
             let mut number = 1;
             while self.attempt.contains_key(&label) || self.lines.contains_key(&label) {
                 number += 1;
-                label = format!("irc{number}");
+                label = format!("{word}{number}");
             }
             let waiting = self.waiting.entry(label.clone()).or_default();
             waiting.push_back(format!("(connect {})", attempt.place));

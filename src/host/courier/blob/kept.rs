@@ -3,9 +3,11 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 
+use isthmus_gateway::Later;
 use ring::digest::{Context, SHA256};
 
 use super::{Attachments, TOKEN, is_id};
+use crate::host::shared::Shared;
 
 /// What is said of a kept attachment.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -21,6 +23,24 @@ pub(crate) struct Kept {
 /// The id in the URL that a gateway has for a kept attachment.
 pub(crate) fn id_of(url: &str) -> Option<&str> {
     url.strip_prefix(TOKEN).filter(|id| is_id(id))
+}
+
+/// The bytes of an attachment by the URL that a gateway has for it.
+pub(crate) fn read_blob(shared: &Shared, url: &str) -> Later<io::Result<Vec<u8>>> {
+    let (id, kept) = (id_of(url).map(str::to_owned), shared.attachments());
+    Box::pin(async move {
+        let (Some(id), Some(kept)) = (id, kept) else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        let read = tokio::task::spawn_blocking(move || {
+            let (_, mut file) = kept.read(&id)?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        });
+        let gone = |_| Err(io::Error::other("the attachment was not read"));
+        read.await.unwrap_or_else(gone)
+    })
 }
 
 impl Attachments {
