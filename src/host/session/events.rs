@@ -181,23 +181,6 @@ impl Session {
         }
     }
 
-    /// One of the messages that were missed. Its files are not waited for: nobody was there.
-    fn past(&mut self, room: &[u8], message: &Message<'_>) {
-        let parts = match message.blobs.is_empty() {
-            true => Vec::new(),
-            false => self.parts_of(message.clone().into_owned()),
-        };
-        let Some(room) = self.rooms.by_key(room) else {
-            return;
-        };
-        if parts.is_empty() {
-            room.past(&mut self.base, message);
-        }
-        for part in parts {
-            room.past(&mut self.base, &part);
-        }
-    }
-
     /// Somebody changes, takes back, reacts to, gets or reads a message; or types one.
     fn about_a_message(&mut self, event: Event<'_>) {
         match event {

@@ -368,6 +368,17 @@ impl Session {
         }
     }
 
+    /// One of the messages that were missed. Its files are not waited for: nobody was there.
+    pub(super) fn past(&mut self, room: &[u8], message: &Message<'_>) {
+        let parts = self.parts_of(message.clone().into_owned());
+        let Some(room) = self.rooms.by_key(room) else {
+            return;
+        };
+        for part in parts {
+            room.past(&mut self.base, &part);
+        }
+    }
+
     /// Takes a message with files apart, each part with a key.
     pub(super) fn parts_of(&mut self, mut message: Message<'static>) -> Vec<Message<'static>> {
         if message.blobs.is_empty() {
