@@ -212,16 +212,27 @@ fn corrections(config: &Config) -> Corrections {
 
 fn public(config: &Config) -> Public {
     let told = config.gateways.iter().filter_map(|gateway| {
-        let transmission = match gateway.transmission? {
+        let transmission = match gateway.told.transmission? {
             config::Transmission::Plain => Transmission::Plain,
             config::Transmission::Encrypted => Transmission::Encrypted,
             config::Transmission::EndToEnd => Transmission::EndToEnd,
         };
         Some((gateway.domain.clone(), transmission))
     });
+    let of_all = config.gateways.iter();
+    let titles = of_all.clone().filter_map(|gateway| {
+        let title = gateway.told.title.clone()?;
+        Some((gateway.domain.clone(), title))
+    });
+    let avatars = of_all.filter_map(|gateway| {
+        let avatar = gateway.told.avatar.clone()?;
+        Some((gateway.domain.clone(), avatar))
+    });
     Public {
         contacts: config.contact.0.clone(),
         transmission: told.collect(),
+        titles: titles.collect(),
+        avatars: avatars.collect(),
     }
 }
 

@@ -52,7 +52,8 @@ pub const XEPS: &[Xep] = &[
         54,
         "1.3.0",
         true,
-        "of contacts and occupants: what the network knows of them",
+        "of contacts and occupants: what the network knows of them, and pictures; of rooms and the \
+         gateway",
         "host/card.rs",
     ),
     xep(
@@ -78,6 +79,13 @@ pub const XEPS: &[Xep] = &[
     ),
     xep(82, "1.1.1", true, "", "host/delay.rs"),
     xep(
+        84,
+        "1.1.4",
+        false,
+        "PNG pictures of contacts and the gateway: asked for, and told to who wants to hear",
+        "host/picture/pep.rs",
+    ),
+    xep(
         85,
         "2.1",
         true,
@@ -100,7 +108,13 @@ pub const XEPS: &[Xep] = &[
     ),
     xep(106, "1.1.1", true, "", "xmpp/escape.rs"),
     xep(114, "1.6", true, "", "component/mod.rs"),
-    xep(115, "1.6.0", false, "of the gateway itself", "host/caps.rs"),
+    xep(
+        115,
+        "1.6.0",
+        false,
+        "of the gateway, networks and contacts; of users' clients, where it matters",
+        "host/caps.rs",
+    ),
     xep(
         122,
         "1.0.2",
@@ -114,6 +128,20 @@ pub const XEPS: &[Xep] = &[
         false,
         "users counted, listed, disabled, deleted, their sessions ended; lists of access; announcements",
         "host/command/admin/mod.rs",
+    ),
+    xep(
+        144,
+        "1.1.1",
+        false,
+        "additions and removals are suggested to a client where the server lets nobody change rosters",
+        "host/contact/suggest.rs",
+    ),
+    xep(
+        153,
+        "1.1.1",
+        true,
+        "of contacts, occupants and the gateway",
+        "host/picture/mod.rs",
     ),
     xep(
         157,
@@ -182,6 +210,13 @@ pub const XEPS: &[Xep] = &[
         false,
         "services account, bot, network operator; hats are not managed",
         "host/room/presence.rs",
+    ),
+    xep(
+        319,
+        "1.0.2",
+        true,
+        "of contacts, where the network tells",
+        "host/contact/hub.rs",
     ),
     xep(
         333,
@@ -307,6 +342,13 @@ pub const XEPS: &[Xep] = &[
         false,
         "both ways where the network knows what is answered; elsewhere by name or quote",
         "host/chat/text.rs",
+    ),
+    xep(
+        486,
+        "0.1.0",
+        false,
+        "of rooms, as the network has them; nobody sets them here",
+        "host/picture/mod.rs",
     ),
     xep(
         490,

@@ -77,7 +77,7 @@ struct Draft {
     admins: Vec<BareJid>,
     archive: bool,
     persistent: bool,
-    transmission: Option<super::Transmission>,
+    told: super::Told,
     server: Option<(String, u16)>,
     secret: Option<Secret>,
     settings: Json,
@@ -410,7 +410,7 @@ impl Check<'_> {
         let admins = reader.list("admins", "a JID without resource", address::bare_jid);
         let archive = !dict.contains_key("archive") || reader.boolean("archive");
         let persistent = dict.contains_key("persistent") && reader.boolean("persistent");
-        let transmission = told::transmission(&mut reader);
+        let told = told::gateway(&mut reader, self.folder);
         let server = reader.parsed("server", ENDPOINT, address::endpoint);
         let secret = self.secret(&mut reader);
         let rest = reader.rest().map(|(key, value)| (key.clone(), value));
@@ -435,7 +435,7 @@ impl Check<'_> {
             admins: admins.unwrap_or_default(),
             archive,
             persistent,
-            transmission,
+            told,
             server,
             secret,
             settings,
@@ -543,7 +543,7 @@ fn gateway(draft: Draft, shared: &Shared, server_domain: &str) -> Option<Gateway
         admins: draft.admins,
         archive: draft.archive,
         persistent: draft.persistent,
-        transmission: draft.transmission,
+        told: draft.told,
         component: ServerConfig {
             host,
             port,

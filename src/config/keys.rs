@@ -298,6 +298,19 @@ pub(super) const GATEWAY: &[Key] = &[
         example: "kind = \"KIND\"",
     },
     Key {
+        key: "title",
+        default: "",
+        doc: "What it is called in rosters and service discovery; without it, its kind's name.",
+        example: "title = \"Our KIND\"",
+    },
+    Key {
+        key: "avatar",
+        default: "",
+        doc: "A picture of it for its users: a file (PNG, JPEG, GIF or WebP) of at most 45000\n\
+              bytes; square, and best a PNG of 64 by 64 pixels. Without it there is none.",
+        example: "avatar = \"KIND.png\"",
+    },
+    Key {
         key: "allow",
         default: "",
         doc: "Who may use it: domains and JIDs; without it all users of server_domain. Live.",

@@ -25,6 +25,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use isthmus_gateway::Picture;
+
 use crate::secret::Secret;
 use crate::xmpp::BareJid;
 
@@ -108,6 +110,17 @@ pub enum Transmission {
     EndToEnd,
 }
 
+/// What users are told of a gateway.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// How its network is reached.
+    pub transmission: Option<Transmission>,
+    /// What it is called.
+    pub title: Option<String>,
+    /// How it looks; checked to be a picture of a kind and size that are shown.
+    pub avatar: Option<Picture<'static>>,
+}
+
 /// `messages.corrections`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Corrections {
@@ -180,8 +193,8 @@ pub struct GatewayConfig {
     pub archive: bool,
     /// Users stay in rooms when all their devices have left, unless they say otherwise.
     pub persistent: bool,
-    /// How its network is reached, as far as users are told.
-    pub transmission: Option<Transmission>,
+    /// What users are told of it.
+    pub told: Told,
     /// Its connection to the XMPP server.
     pub component: ServerConfig,
     /// The kind's own keys, already checked by the kind.

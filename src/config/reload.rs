@@ -80,8 +80,12 @@ fn gateway(
     note(&format!("{path}.archive"), was.archive == is.archive, true);
     let same = was.persistent == is.persistent;
     note(&format!("{path}.persistent"), same, true);
-    let same = was.transmission == is.transmission;
+    let (before, now) = (&was.told, &is.told);
+    let same = before.transmission == now.transmission;
     note(&format!("{path}.transmission"), same, false);
+    note(&format!("{path}.title"), before.title == now.title, false);
+    let same = before.avatar == now.avatar;
+    note(&format!("{path}.avatar"), same, false);
     note(&format!("{path}.domain"), was.domain == is.domain, false);
     note(&format!("{path}.kind"), was.kind == is.kind, false);
     let (a, b) = (&was.component, &is.component);

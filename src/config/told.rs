@@ -1,10 +1,15 @@
-//! What users are told of the operator and his gateways: `[contact]`, and a gateway's
-//! `transmission`.
+//! What users are told of the operator and his gateways: `[contact]`, and a gateway's `title`,
+//! `avatar` and `transmission`.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 use figment::value::Dict;
+use isthmus_gateway::Picture;
 
-use super::reader::{Notes, Reader};
-use super::{ContactConfig, Transmission, address, keys};
+use super::reader::{Notes, Reader, quoted};
+use super::{ContactConfig, Told, Transmission, address, keys};
 
 /// `[contact]`.
 pub(super) fn contact(notes: &Notes, dict: &Dict) -> ContactConfig {
@@ -19,8 +24,49 @@ pub(super) fn contact(notes: &Notes, dict: &Dict) -> ContactConfig {
     ContactConfig(addresses)
 }
 
+/// What a gateway's table says of it.
+pub(super) fn gateway(reader: &mut Reader<'_>, folder: &Path) -> Told {
+    let expected = "a name of at most 100 characters";
+    let title = reader.parsed("title", expected, |text| {
+        let text = text.trim();
+        let good = !text.is_empty() && text.chars().count() <= 100;
+        (good && !text.contains(char::is_control)).then(|| text.to_owned())
+    });
+    Told {
+        transmission: transmission(reader),
+        title,
+        avatar: avatar(reader, folder),
+    }
+}
+
+/// `avatar` of a gateway.
+fn avatar(reader: &mut Reader<'_>, folder: &Path) -> Option<Picture<'static>> {
+    let most = Picture::MOST;
+    let expected =
+        format!("a readable file with a picture (PNG, JPEG, GIF or WebP) of at most {most} bytes");
+    let path = folder.join(reader.text("avatar", &expected)?);
+    let mut data = Vec::new();
+    let read = File::open(&path).and_then(|file| {
+        // One byte more than is shown, and never all of something that does not end.
+        file.take(most as u64 + 1).read_to_end(&mut data)
+    });
+    let picture = Picture(data.into());
+    let fault = match read {
+        Err(error) => error.to_string(),
+        Ok(len) if len > most => format!("more than {most} bytes"),
+        Ok(_) if picture.media_type().is_none() => "no such picture".to_owned(),
+        Ok(_) => return Some(picture),
+    };
+    let shown = quoted(&path.display().to_string());
+    reader.note(
+        "avatar",
+        format!("found {shown}: {fault}; expected {expected}"),
+    );
+    None
+}
+
 /// `transmission` of a gateway.
-pub(super) fn transmission(reader: &mut Reader<'_>) -> Option<Transmission> {
+fn transmission(reader: &mut Reader<'_>) -> Option<Transmission> {
     let expected = "\"plain\", \"encrypted\" or \"e2e\"";
     reader.parsed("transmission", expected, |text| match text {
         "plain" => Some(Transmission::Plain),

@@ -1,5 +1,5 @@
-//! What a gateway says of those who run it and of what becomes of its users' data: forms in the
-//! answer to disco#info at its domain.
+//! What a gateway says of itself: its name, and who runs it and what becomes of its users' data, in
+//! forms in the answer to disco#info at its domain.
 //!
 //! XEP-0157 1.1.1 (addresses for contact) and XEP-0504 0.1.0 (data policy). Not here: where the
 //! data is (XEP-0080), backups and terms, which only the operator knows.
@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use isthmus_gateway::{Gateway, Manifest};
+use isthmus_gateway::{Gateway, Manifest, Picture};
 
 use super::desk::registers;
 use super::shared::Shared;
@@ -21,6 +21,10 @@ pub struct Public {
     pub contacts: BTreeMap<&'static str, Vec<String>>,
     /// How the gateway of a domain passes data on, where it is known.
     pub transmission: HashMap<String, Transmission>,
+    /// What the gateway of a domain is called, where that is not its own name.
+    pub titles: HashMap<String, String>,
+    /// How the gateway of a domain looks.
+    pub avatars: HashMap<String, Picture<'static>>,
 }
 
 /// How data gets to the foreign network (XEP-0504 §3.2).
@@ -52,14 +56,19 @@ pub(crate) struct FormField {
 }
 
 impl Form {
-    fn new(about: impl Into<String>) -> Self {
+    pub(crate) fn new(about: impl Into<String>) -> Self {
         Self {
             about: about.into(),
             fields: Vec::new(),
         }
     }
 
-    fn put(&mut self, var: impl Into<String>, kind: &'static str, values: &[impl ToString]) {
+    pub(crate) fn put(
+        &mut self,
+        var: impl Into<String>,
+        kind: &'static str,
+        values: &[impl ToString],
+    ) {
         self.fields.push(FormField {
             var: var.into(),
             kind,
@@ -75,7 +84,10 @@ impl Form {
             .attr("type", "hidden");
         xml.text_element("value", &self.about).end();
         for FormField { var, kind, values } in &self.fields {
-            xml.start("field").attr("var", var).attr("type", kind);
+            xml.start("field").attr("var", var);
+            if !kind.is_empty() {
+                xml.attr("type", kind);
+            }
             for value in values {
                 xml.text_element("value", value);
             }
@@ -83,6 +95,14 @@ impl Form {
         }
         xml.end();
     }
+}
+
+/// What the gateway that serves this domain is called.
+pub(crate) fn name(gateway: &dyn Gateway, shared: &Shared, domain: &str) -> String {
+    let manifest = gateway.manifest();
+    let own = manifest.identities.first().map(|identity| &identity.name);
+    let title = shared.public().titles.get(domain);
+    title.or(own).unwrap_or(&manifest.name).clone()
 }
 
 /// The forms of the gateway that serves this domain.

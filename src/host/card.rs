@@ -4,9 +4,8 @@
 //! Of whom no session can ask, the address alone tells: the name, and where it is a telephone
 //! number or a mail address, that.
 
-use isthmus_gateway::{Address, Kind};
-
 use crate::component::Outbox;
+use crate::host::picture::{Image, Portrait};
 use crate::host::reply::Origin;
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
@@ -25,6 +24,8 @@ pub(crate) struct Card<'a> {
     pub(crate) tel: &'a str,
     /// His mail address.
     pub(crate) mail: &'a str,
+    /// How he looks.
+    pub(crate) photo: Option<&'a Image>,
 }
 
 /// Which card a request asks for: `Some(true)` is vCard4; `None`: none.
@@ -36,36 +37,44 @@ pub(crate) fn asked(payload: &Element) -> Option<bool> {
     }
 }
 
-/// Answers what the address of a contact tells; false: it is no contact.
-pub(crate) fn answer(outbox: &Outbox, origin: &Origin, to: &Address, four: bool) -> bool {
-    if to.kind != Kind::Contact {
-        return false;
-    }
-    let id = to.id.as_str();
-    let number = id.strip_prefix('+').unwrap_or_default();
-    let is_number = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
-    let card = match (is_number, id.contains('@')) {
-        (true, _) => Card {
-            name: id,
-            tel: id,
-            ..Card::default()
-        },
-        (false, true) => Card {
-            name: id,
-            mail: id,
-            ..Card::default()
-        },
-        (false, false) => Card {
-            name: id,
-            nick: id,
-            ..Card::default()
-        },
-    };
+/// Answers with a card and looks, in the form that is asked for.
+pub(crate) fn answer(
+    outbox: &Outbox,
+    origin: &Origin,
+    payload: &Element,
+    card: Card<'_>,
+    portrait: &Portrait,
+) {
+    let photo = portrait.image().map(|image| &**image);
+    let card = Card { photo, ..card };
+    let four = asked(payload) == Some(true);
     origin.result(outbox, |xml| card.write(xml, four));
-    true
 }
 
-impl Card<'_> {
+impl<'a> Card<'a> {
+    /// What the address of a person tells.
+    pub(crate) fn of_address(id: &'a str) -> Self {
+        let number = id.strip_prefix('+').unwrap_or_default();
+        let is_number = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
+        match (is_number, id.contains('@')) {
+            (true, _) => Card {
+                name: id,
+                tel: id,
+                ..Card::default()
+            },
+            (false, true) => Card {
+                name: id,
+                mail: id,
+                ..Card::default()
+            },
+            (false, false) => Card {
+                name: id,
+                nick: id,
+                ..Card::default()
+            },
+        }
+    }
+
     /// Writes it, as vCard4 or else as vcard-temp.
     pub(crate) fn write(&self, xml: &mut Xml<'_>, four: bool) {
         match four {
@@ -90,6 +99,11 @@ impl Card<'_> {
         if !self.about.is_empty() {
             xml.text_element("DESC", self.about);
         }
+        if let Some(image) = self.photo {
+            // XEP-0153 §3.1
+            xml.start("PHOTO").text_element("TYPE", image.mime);
+            xml.text_element("BINVAL", &image.base64()).end();
+        }
         xml.end();
     }
 
@@ -110,6 +124,11 @@ impl Card<'_> {
         if !self.tel.is_empty() {
             let uri = format!("tel:{}", self.tel);
             xml.start("tel").text_element("uri", &uri).end();
+        }
+        if let Some(image) = self.photo {
+            // RFC 6350 §6.2.4, RFC 2397
+            let uri = format!("data:{};base64,{}", image.mime, image.base64());
+            xml.start("photo").text_element("uri", &uri).end();
         }
         xml.end();
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 use isthmus_gateway::{Address, Fault, FaultKind, Gateway, Kind, Later};
 
 use super::archive::Readers;
+use super::card::{self, Card};
 use super::command::{self, Asker, Sessions};
 use super::contact::Hub;
 use super::courier::CourierHost;
@@ -16,6 +17,7 @@ use super::errand::{Errands, PATIENCE};
 use super::reply::Origin;
 use super::shared::Shared;
 use super::words::Lang;
+use super::{about, picture};
 use crate::component::Outbox;
 use crate::store::StoreFault;
 use crate::xmpp::element::Element;
@@ -98,6 +100,8 @@ impl Desk {
     ) -> bool {
         let gateway = &*self.gateway;
         let (kind, itself) = (asker.at.kind, asker.at.kind == Kind::Gateway);
+        let is_person = itself || kind == Kind::Contact;
+        let local = origin.local.as_deref().unwrap_or_default();
         match (payload.name(), payload.ns()) {
             ("query", ns::REGISTER) if itself && registers(gateway) => {
                 let query = (!get).then(|| payload.clone());
@@ -110,7 +114,25 @@ impl Desk {
             ("query", ns::DISCO_INFO | ns::DISCO_ITEMS) if get => {
                 return self.commands(origin, &asker, payload);
             }
-            ("command", ns::COMMANDS) if command::any(gateway, kind) => {
+            ("pubsub", ns::PUBSUB) if get && picture::asks(payload) && is_person => {
+                let portrait = self.hub.portrait(&asker.user, local);
+                picture::answer(&self.outbox, origin, payload, &portrait);
+            }
+            ("vCard" | "vcard", ns::VCARD | ns::VCARD4) if get && is_person => {
+                let portrait = self.hub.portrait(&asker.user, local);
+                let name = self.name();
+                let card = match itself {
+                    true => Card {
+                        name: &name,
+                        ..Card::default()
+                    },
+                    false => Card::of_address(&asker.at.id),
+                };
+                card::answer(&self.outbox, origin, payload, card, &portrait);
+            }
+            ("command", ns::COMMANDS)
+                if command::any(gateway, kind) && !self.has_jobs(&asker.at) =>
+            {
                 self.execute(origin.clone(), asker, get, payload.clone());
             }
             _ => return false,
@@ -118,11 +140,15 @@ impl Desk {
         true
     }
 
+    /// Whether somebody gets jobs, so that there is nobody to be asked.
+    pub(super) fn has_jobs(&self, at: &Address) -> bool {
+        let courier = self.gateway.courier();
+        at.kind == Kind::Contact && courier.is_some_and(|it| it.serves(at))
+    }
+
     /// What the gateway is called.
     pub(super) fn name(&self) -> String {
-        let manifest = self.gateway.manifest();
-        let name = manifest.identities.first().map(|identity| &identity.name);
-        name.unwrap_or(&manifest.name).clone()
+        about::name(&*self.gateway, &self.shared, self.outbox.domain())
     }
 }
 

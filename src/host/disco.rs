@@ -3,6 +3,8 @@
 use isthmus_gateway::{Address, Caps, Gateway, Identity, Kind, RoomFlags};
 
 use crate::component::Outbox;
+use crate::host::about::Form;
+use crate::host::picture::Portrait;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
 use crate::host::shared::Shared;
@@ -27,6 +29,8 @@ pub(crate) struct Seen {
     pub(crate) nick: Option<String>,
     /// The asker is in it.
     pub(crate) entered: bool,
+    /// How it looks.
+    pub(crate) portrait: Portrait,
     /// What can be expressed there; `None`: what the gateway says of its networks.
     pub(crate) caps: Option<Caps>,
 }
@@ -43,26 +47,139 @@ pub(crate) const GATEWAY_FEATURES: [&str; 5] = [
     ns::VERSION,
 ];
 
-/// The identities of the gateway, and its features with those of a room service (XEP-0045 §6.1).
-pub(crate) fn of_gateway(gateway: &dyn Gateway) -> (Vec<Identity>, Vec<&'static str>) {
+/// What one address is and can do.
+#[derive(Clone, Debug)]
+pub(crate) struct Profile {
+    identities: Vec<Identity>,
+    features: Vec<&'static str>,
+    forms: Vec<Form>,
+}
+
+impl Profile {
+    /// Its hash (XEP-0115 §5.1).
+    pub(crate) fn hash(&self) -> String {
+        caps::hash(&self.identities, &self.features, &self.forms)
+    }
+
+    /// Whether that is its caps node.
+    fn is(&self, node: &str) -> bool {
+        let rest = node.strip_prefix(caps::NODE);
+        rest.and_then(|rest| rest.strip_prefix('#')) == Some(&self.hash())
+    }
+
+    fn write(&self, xml: &mut Xml<'_>) {
+        for Identity {
+            category,
+            kind,
+            name,
+        } in &self.identities
+        {
+            xml.start("identity")
+                .attr("category", category)
+                .attr("type", kind);
+            if !name.is_empty() {
+                xml.attr("name", name);
+            }
+            xml.end();
+        }
+        for feature in &self.features {
+            xml.start("feature").attr("var", feature).end();
+        }
+        for form in &self.forms {
+            form.write(xml);
+        }
+    }
+}
+
+/// Of an address that has presence and of which no session tells more.
+pub(crate) fn of(gateway: &dyn Gateway, shared: &Shared, domain: &str, to: &Address) -> Profile {
+    match to.kind {
+        Kind::Gateway => of_gateway(gateway, shared, domain),
+        Kind::Network => of_service(gateway, to),
+        _ => of_contact(gateway, to, None, shared.archives(domain)),
+    }
+}
+
+/// Of the gateway itself.
+fn of_gateway(gateway: &dyn Gateway, shared: &Shared, domain: &str) -> Profile {
+    let mut profile = of_service(gateway, &Address::new(Kind::Gateway, "", ""));
+    if let Some(title) = shared.public().titles.get(domain) {
+        for identity in &mut profile.identities {
+            identity.name.clone_from(title);
+        }
+    }
+    profile.forms = about::forms(gateway, shared, domain);
+    profile
+}
+
+/// Of the gateway or of a network, with the features of a room service (XEP-0045 §6.1).
+fn of_service(gateway: &dyn Gateway, to: &Address) -> Profile {
     let manifest = gateway.manifest();
+    let itself = to.kind == Kind::Gateway;
     let mut features = GATEWAY_FEATURES.to_vec();
     if manifest.caps.rooms {
         features.extend([ns::MUC, ns::RSM, ns::OCCUPANT_ID]);
     }
-    if searches(gateway, &Address::new(Kind::Gateway, "", "")) {
+    let itself_at = Address::new(Kind::Gateway, "", "");
+    if searches(gateway, &itself_at) || searches(gateway, to) {
         features.push(ns::CHANNEL_SEARCH);
     }
-    if desk::registers(gateway) {
+    if manifest.caps.rooms && manifest.caps.pictures {
+        // XEP-0486 §4.1
+        features.push(ns::VCARD);
+    }
+    if itself && desk::registers(gateway) {
         features.push(ns::REGISTER);
     }
-    if desk::prompts(gateway) {
+    if itself && desk::prompts(gateway) {
         features.push(ns::GATEWAY);
     }
-    if command::any(gateway, Kind::Gateway) {
+    if itself && (desk::registers(gateway) || manifest.caps.watch) {
+        // XEP-0144 §5.3.2: it may suggest contacts.
+        features.push(ns::ROSTERX);
+    }
+    if command::any(gateway, to.kind) {
         features.push(ns::COMMANDS);
     }
-    (manifest.identities.clone(), features)
+    Profile {
+        identities: manifest.identities.clone(),
+        features,
+        forms: Vec::new(),
+    }
+}
+
+/// Of a contact; `caps`: what can be expressed there, if a session tells. All contacts of one kind
+/// have one hash: it is asked for once.
+pub(crate) fn of_contact(
+    gateway: &dyn Gateway,
+    to: &Address,
+    caps: Option<&Caps>,
+    archived: bool,
+) -> Profile {
+    let live = !gateway.courier().is_some_and(|it| it.serves(to));
+    let mut profile = of_person(gateway, "", caps, live);
+    profile.features.push(ns::CAPS);
+    if archived {
+        profile.features.extend([ns::MAM, ns::MAM_EXTENDED]);
+    }
+    profile
+}
+
+/// Of a contact or an occupant. `live`: he is spoken to on a live network.
+fn of_person(gateway: &dyn Gateway, name: &str, caps: Option<&Caps>, live: bool) -> Profile {
+    let manifest = gateway.manifest();
+    let caps = caps.unwrap_or(&manifest.caps);
+    let mut features = vec![ns::DISCO_INFO, ns::PING];
+    if live && manifest.caps.lookup {
+        features.push(ns::COMMANDS);
+    }
+    features.extend(chat::of_contact(caps, live));
+    Profile {
+        // XEP-0100 leaves it open; `client` is what a contact is to whoever asks.
+        identities: vec![identity("client", &manifest.name, name)],
+        features,
+        forms: chat::restrictions(caps).into_iter().collect(),
+    }
 }
 
 /// Whether rooms can be searched for at an address (XEP-0433 §4.1).
@@ -82,14 +199,13 @@ pub(crate) fn itself(
     origin: &Origin,
     node: Option<&str>,
 ) {
-    let (identities, features) = of_gateway(gateway);
-    let forms = about::forms(gateway, shared, outbox.domain());
-    let ours = |node: &str| {
-        node.strip_prefix(caps::NODE)
-            .and_then(|rest| rest.strip_prefix('#'))
-            == Some(&caps::hash(&identities, &features, &forms))
-    };
-    if node.is_some_and(|node| !ours(node)) {
+    let profile = of_gateway(gateway, shared, outbox.domain());
+    answer(outbox, origin, &profile, node);
+}
+
+/// Answers with a profile, at its caps node, too (XEP-0115 §6.2).
+fn answer(outbox: &Outbox, origin: &Origin, profile: &Profile, node: Option<&str>) {
+    if node.is_some_and(|node| !profile.is(node)) {
         return origin.error(outbox, Condition::ItemNotFound, "there is no such node");
     }
     origin.result(outbox, |xml| {
@@ -97,10 +213,7 @@ pub(crate) fn itself(
         if let Some(node) = node {
             xml.attr("node", node);
         }
-        write(xml, &identities, &features);
-        for form in &forms {
-            form.write(xml);
-        }
+        profile.write(xml);
         xml.end();
     });
 }
@@ -128,43 +241,18 @@ pub(crate) fn info(
             _ => {}
         }
     }
-    let (identities, mut features) = of_gateway(gateway);
-    if node.is_some() {
-        return origin.error(outbox, Condition::ItemNotFound, "there is no such node");
-    }
-    let archive: &[&'static str] = match archived && !full {
-        true => &[ns::MAM, ns::MAM_EXTENDED],
-        false => &[],
-    };
-    origin.result(outbox, |xml| {
-        xml.start_ns("query", ns::DISCO_INFO);
-        match to.kind {
-            Kind::Gateway => write(xml, &identities, &features),
-            // What is asked of the gateway itself is not asked of a network.
-            Kind::Network => {
-                let commands = command::any(gateway, Kind::Network);
-                let not_here = [ns::REGISTER, ns::GATEWAY];
-                features.retain(|feature| {
-                    !not_here.contains(feature) && (commands || *feature != ns::COMMANDS)
-                });
-                if !features.contains(&ns::CHANNEL_SEARCH) && searches(gateway, to) {
-                    features.push(ns::CHANNEL_SEARCH);
-                }
-                write(xml, &identities, &features);
-            }
-            Kind::Room | Kind::Group if !full => write_room(xml, gateway, to, seen, archive),
-            // An occupant is somebody of the room, by his nickname.
-            Kind::Room | Kind::Group => {
-                let name = origin.resource.as_deref().unwrap_or(&to.id);
-                write_contact(xml, gateway, name, seen, true, archive);
-            }
-            _ => {
-                let live = !gateway.courier().is_some_and(|courier| courier.serves(to));
-                write_contact(xml, gateway, &to.id, seen, live, archive);
-            }
+    let caps = seen.and_then(|seen| seen.caps.as_ref());
+    let profile = match to.kind {
+        Kind::Gateway | Kind::Network => of_service(gateway, to),
+        Kind::Room | Kind::Group if !full => of_room(gateway, to, seen, archived),
+        // An occupant is somebody of the room, by his nickname.
+        Kind::Room | Kind::Group => {
+            let name = origin.resource.as_deref().unwrap_or(&to.id);
+            of_person(gateway, name, caps, true)
         }
-        xml.end();
-    });
+        _ => of_contact(gateway, to, caps, archived && !full),
+    };
+    answer(outbox, origin, &profile, node);
 }
 
 /// Answers what nickname the asker has in a room (XEP-0045 §7.12): the one he is in it with, as a
@@ -218,22 +306,13 @@ pub(crate) fn items(outbox: &Outbox, origin: &Origin, query: &Element) {
     });
 }
 
-fn write(xml: &mut Xml<'_>, identities: &[Identity], features: &[&str]) {
-    for Identity {
-        category,
-        kind,
-        name,
-    } in identities
-    {
-        xml.start("identity")
-            .attr("category", category)
-            .attr("type", kind)
-            .attr("name", name);
-        xml.end();
-    }
-    for feature in features {
-        xml.start("feature").attr("var", feature).end();
-    }
+fn write(xml: &mut Xml<'_>, identities: &[Identity], features: &[&'static str]) {
+    let profile = Profile {
+        identities: identities.to_vec(),
+        features: features.to_vec(),
+        forms: Vec::new(),
+    };
+    profile.write(xml);
 }
 
 fn identity(category: &str, kind: &str, name: &str) -> Identity {
@@ -244,40 +323,12 @@ fn identity(category: &str, kind: &str, name: &str) -> Identity {
     }
 }
 
-fn write_contact(
-    xml: &mut Xml<'_>,
-    gateway: &dyn Gateway,
-    name: &str,
-    seen: Option<&Seen>,
-    live: bool,
-    archive: &[&'static str],
-) {
-    // XEP-0100 leaves it open; `client` is what a contact is to whoever asks.
-    let identity = identity("client", &gateway.manifest().name, name);
-    let caps = caps_of(gateway, seen);
-    let mut features = vec![ns::DISCO_INFO, ns::PING];
-    features.extend(chat::of_contact(caps, live));
-    features.extend(archive);
-    write(xml, &[identity], &features);
-    chat::write_restrictions(xml, caps);
-}
-
-fn caps_of<'a>(gateway: &'a dyn Gateway, seen: Option<&'a Seen>) -> &'a Caps {
-    let own = seen.and_then(|seen| seen.caps.as_ref());
-    own.unwrap_or(&gateway.manifest().caps)
-}
-
-fn write_room(
-    xml: &mut Xml<'_>,
-    gateway: &dyn Gateway,
-    to: &Address,
-    seen: Option<&Seen>,
-    archive: &[&'static str],
-) {
+fn of_room(gateway: &dyn Gateway, to: &Address, seen: Option<&Seen>, archived: bool) -> Profile {
     let identity = identity("conference", &gateway.manifest().name, &to.id);
     let flags = seen.map(|seen| seen.flags).unwrap_or_default();
     let either = |is, yes, no| if is { yes } else { no };
-    let caps = caps_of(gateway, seen);
+    let own = seen.and_then(|seen| seen.caps.as_ref());
+    let caps = own.unwrap_or(&gateway.manifest().caps);
     let mut features = vec![
         ns::DISCO_INFO,
         ns::MUC,
@@ -296,44 +347,43 @@ fn write_room(
         either(flags.password, "muc_passwordprotected", "muc_unsecured"),
         either(flags.hidden, "muc_hidden", "muc_public"),
     ];
+    if caps.pictures {
+        features.push(ns::VCARD);
+    }
     if command::any(gateway, to.kind) {
         features.push(ns::COMMANDS);
     }
     features.extend(chat::of_room(caps));
-    features.extend(archive);
-    write(xml, &[identity], &features);
-    chat::write_restrictions(xml, caps);
-    let Some(seen) = seen else { return };
-    // XEP-0045 §6.4, form type `muc#roominfo` (XEP-0004 §3.2).
-    xml.start_ns("x", ns::DATA_FORMS).attr("type", "result");
-    field(xml, "FORM_TYPE", Some("hidden"), ns::MUC_ROOMINFO);
-    field(xml, "muc#roominfo_description", None, &to.id);
-    field(
-        xml,
-        "muc#roominfo_occupants",
-        None,
-        &seen.occupants.to_string(),
-    );
-    field(xml, "muc#roominfo_subject", None, &seen.subject);
-    let may = if seen.flags.subject_locked { "0" } else { "1" };
-    field(xml, "muc#roominfo_subjectmod", None, may);
-    if !seen.contacts.is_empty() {
-        xml.start("field").attr("var", "muc#roominfo_contactjid");
-        for contact in &seen.contacts {
-            xml.text_element("value", contact);
-        }
-        xml.end();
+    if archived {
+        features.extend([ns::MAM, ns::MAM_EXTENDED]);
     }
-    xml.end();
+    let forms = chat::restrictions(caps).into_iter();
+    Profile {
+        identities: vec![identity],
+        features,
+        forms: forms.chain(seen.map(|seen| roominfo(to, seen))).collect(),
+    }
 }
 
-fn field(xml: &mut Xml<'_>, var: &str, kind: Option<&str>, value: &str) {
-    if value.is_empty() {
-        return;
+/// XEP-0045 §6.4, form type `muc#roominfo` (XEP-0004 §3.2).
+fn roominfo(to: &Address, seen: &Seen) -> Form {
+    let mut form = Form::new(ns::MUC_ROOMINFO);
+    let mut put = |var: &str, value: &str| {
+        if !value.is_empty() {
+            form.put(var, "", &[value]);
+        }
+    };
+    put("muc#roominfo_description", &to.id);
+    put("muc#roominfo_occupants", &seen.occupants.to_string());
+    put("muc#roominfo_subject", &seen.subject);
+    let may = if seen.flags.subject_locked { "0" } else { "1" };
+    put("muc#roominfo_subjectmod", may);
+    if let Some(image) = seen.portrait.image() {
+        // XEP-0486 §4.3
+        form.put("muc#roominfo_avatarhash", "text-multi", &[&image.hash]);
     }
-    xml.start("field").attr("var", var);
-    if let Some(kind) = kind {
-        xml.attr("type", kind);
+    if !seen.contacts.is_empty() {
+        form.put("muc#roominfo_contactjid", "", &seen.contacts);
     }
-    xml.text_element("value", value).end();
+    form
 }

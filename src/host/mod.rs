@@ -9,6 +9,7 @@
 //! * `attachment` carries files both ways; `asker` asks other servers.
 //! * `setting` keeps what users set; `words` is what the host says, in their language.
 //! * `operate` is what a gateway can ask of the program; `activity` who did something lately.
+//! * `picture` shows people, rooms and the gateway.
 //! * `about` tells who runs the gateway and what becomes of data.
 //! * One XEP, one file: `disco`, `caps`, `ping`, `version`, `delay`, `form`.
 //!
@@ -38,6 +39,7 @@ mod inbox;
 mod names;
 mod operate;
 mod own;
+mod picture;
 mod ping;
 mod post;
 mod reply;

@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use isthmus_gateway::Who;
 
+use crate::host::picture::Portrait;
+
 /// A nickname's number within its network. 24 bits are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NickId(pub(crate) u32);
@@ -48,6 +50,8 @@ pub(crate) struct About {
     pub(crate) bot: bool,
     /// He runs the network.
     pub(crate) operator: bool,
+    /// How he looks.
+    pub(crate) portrait: Portrait,
 }
 
 impl About {
@@ -204,6 +208,15 @@ impl Table {
         };
         if let Some(slot) = self.slots.get_mut(number as usize) {
             slot.about.get_or_insert_default().learn(who);
+        }
+    }
+
+    /// Takes how a person looks whose name somebody holds.
+    pub(crate) fn depict(&mut self, nick: &str, portrait: Portrait) {
+        if let Some(&number) = self.numbers.get(nick)
+            && let Some(slot) = self.slots.get_mut(number as usize)
+        {
+            slot.about.get_or_insert_default().portrait = portrait;
         }
     }
 

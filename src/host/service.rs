@@ -4,6 +4,8 @@
 use isthmus_gateway::{Address, Gateway, Kind};
 
 use crate::component::Outbox;
+use crate::host::card::Card;
+use crate::host::picture::Portrait;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
 use crate::host::{card, disco, ping, search, version};
@@ -26,11 +28,14 @@ pub(crate) fn answer(
 ) {
     let node = payload.attr("node");
     let full = origin.resource.is_some();
-    if get
-        && let Some(four) = card::asked(payload)
-        && card::answer(outbox, origin, to, four)
-    {
-        return;
+    if get && to.kind == Kind::Contact && card::asked(payload).is_some() {
+        return card::answer(
+            outbox,
+            origin,
+            payload,
+            Card::of_address(&to.id),
+            &Portrait::Unknown,
+        );
     }
     match (payload.name(), payload.ns()) {
         ("ping", ns::PING) if get && full && is_room(to.kind) => {

@@ -1,5 +1,6 @@
 //! What all sessions of the program share.
 
+use std::collections::HashMap;
 use std::hash::Hasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,6 +14,7 @@ use super::attachment::Files;
 use super::chat::Corrections;
 use super::courier::Attachments;
 use super::operate::Reload;
+use super::picture::{Album, Portrait};
 use crate::queue::Tuning;
 use crate::store::Store;
 use crate::xmpp::escape::unescape;
@@ -91,6 +93,8 @@ pub struct Shared {
     staying: RwLock<Vec<String>>,
     corrections: Corrections,
     public: Public,
+    album: Album,
+    portraits: HashMap<String, Portrait>,
     queue: Tuning,
     attachments: Option<Arc<Attachments>>,
     files: Option<Arc<Files>>,
@@ -118,6 +122,8 @@ impl Shared {
             staying: RwLock::default(),
             corrections: Corrections::default(),
             public: Public::default(),
+            album: Album::default(),
+            portraits: HashMap::new(),
             queue: Tuning::default(),
             attachments: None,
             files: None,
@@ -191,13 +197,29 @@ impl Shared {
     /// With what is told of the operator and his gateways.
     #[must_use]
     pub fn with_public(mut self, public: Public) -> Self {
+        let avatars = public.avatars.iter();
+        let portraits = avatars.map(|(domain, picture)| {
+            let portrait = self.album.portrait(Some(picture));
+            (domain.clone(), portrait)
+        });
+        self.portraits = portraits.collect();
         self.public = public;
         self
+    }
+
+    /// How the gateway of a domain looks.
+    pub(crate) fn portrait(&self, domain: &str) -> Portrait {
+        self.portraits.get(domain).cloned().unwrap_or_default()
     }
 
     /// What is told of the operator and his gateways.
     pub(crate) fn public(&self) -> &Public {
         &self.public
+    }
+
+    /// All pictures.
+    pub(crate) fn album(&self) -> &Album {
+        &self.album
     }
 
     /// How corrections are told where a network has none.

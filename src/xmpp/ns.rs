@@ -80,6 +80,8 @@ namespaces! {
     GATEWAY = "jabber:iq:gateway";
     /// Avatar data (XEP-0084).
     AVATAR_DATA = "urn:xmpp:avatar:data";
+    /// When somebody last did something (XEP-0319).
+    IDLE = "urn:xmpp:idle:1";
     /// Avatar metadata (XEP-0084).
     AVATAR_METADATA = "urn:xmpp:avatar:metadata";
     /// Chat states (XEP-0085).

@@ -40,6 +40,11 @@ const USED: &[(&str, &str)] = &[
         "loopback/voice/request.txt",
     ),
     ("http://jabber.org/protocol/rsm", "loopback/disco/rooms.txt"),
+    (
+        "http://jabber.org/protocol/rosterx",
+        "loopback/contact/0144-add.txt",
+    ),
+    ("vcard-temp", "loopback/picture/room.txt"),
     ("jabber:iq:gateway", "loopback/register/prompt.txt"),
     ("jabber:iq:register", "loopback/register/form.txt"),
     ("jabber:iq:version", "irc/disco/version.txt"),

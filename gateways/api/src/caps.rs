@@ -43,6 +43,10 @@ pub struct Caps {
     pub subject: bool,
     /// Presence of contacts can be watched.
     pub watch: bool,
+    /// Pictures of people or rooms are told (`Event::Picture`).
+    pub pictures: bool,
+    /// The network tells more of a person (`Command::Lookup`).
+    pub lookup: bool,
     /// Missed messages can be fetched from the network.
     pub history: bool,
     /// Longest text in bytes that goes out as one piece; 0: no limit known.

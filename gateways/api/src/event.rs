@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Caps, Dialog, Facts, Fault, Key, Message, Place, Ranks, RoomFlags, Tag, Text, Time, Who,
+    Caps, Dialog, Facts, Fault, Key, Message, Picture, Place, Ranks, RoomFlags, Tag, Text, Time,
+    Who,
 };
 
 /// How a command ended well.
@@ -201,6 +202,19 @@ pub enum Event<'a> {
         online: bool,
         /// Away, with this text.
         away: Option<Text<'a>>,
+        /// When he last did something, where the network tells and it was not just now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Time>,
+    },
+    /// How somebody or something looks: a watched contact, an occupant of a room the user is in, or
+    /// such a room. Told behind what makes him known (`Contact`, `Names`, `Joined`), anew after each
+    /// `Online`, and when it changes.
+    Picture {
+        /// Whose.
+        #[serde(borrow)]
+        at: Place<'a>,
+        /// The picture; `None`: there is none.
+        picture: Option<Picture<'a>>,
     },
     /// The user is in a room. `Names` follow, the last of them completes the join.
     Joined {

@@ -48,6 +48,8 @@ impl Default for Config {
                 style: true,
                 subject: true,
                 watch: true,
+                pictures: true,
+                lookup: true,
                 history: false,
                 max_text: 0,
             },

@@ -1,7 +1,7 @@
 //! The foreign side in the hands of a test. Everything happens before a call returns: sessions are
 //! woken and find the events at their next `poll`.
 
-use isthmus_gateway::{Event, Fault, JobId, Ranks, RoomFlags, Why};
+use isthmus_gateway::{Event, Fault, JobId, Picture, Ranks, RoomFlags, Why};
 
 use crate::courier::Ledger;
 use crate::transport::Wire;
@@ -59,6 +59,12 @@ impl Control {
     pub fn subject(&self, network: &str, room: &str, by: &str, text: &str) {
         self.wire
             .with(|world| world.foreign_subject(network, room, by, text));
+    }
+
+    /// Gives a nickname or a room (with its `#`) a picture, or takes it away.
+    pub fn picture(&self, network: &str, name: &str, picture: Option<Picture<'static>>) {
+        self.wire
+            .with(|world| world.foreign_picture(network, name, picture));
     }
 
     /// Leaves a room.

@@ -433,6 +433,44 @@ fn a_secret_comes_from_a_file_without_its_end_of_line() {
 }
 
 #[test]
+fn an_avatar_is_a_file_with_a_picture_that_can_be_shown() {
+    let folder = Folder::new();
+    folder.file("garden.gif", "GIF89a...");
+    folder.file("words", "roses");
+    folder.file("large.gif", &format!("GIF89a{}", ".".repeat(45_000)));
+    let toml = |keys: &str| format!("{MINIMAL}\n{keys}");
+    let config = folder.load(
+        &toml("avatar = \"garden.gif\"\ntitle = \" Our garden \""),
+        &[],
+    );
+    let told = config.expect("good").gateways[0].told.clone();
+    assert_eq!(told.title.as_deref(), Some("Our garden"));
+    assert_eq!(
+        told.avatar.map(|it| it.0.to_vec()),
+        Some(b"GIF89a...".to_vec())
+    );
+    let expected = "expected a readable file with a picture (PNG, JPEG, GIF or WebP) of at most \
+                    45000 bytes";
+    for (keys, found) in [
+        ("avatar = \"nowhere.png\"", "nowhere.png"),
+        ("avatar = \"words\"", "no such picture"),
+        ("avatar = \"large.gif\"", "more than 45000 bytes"),
+        ("avatar = 5", "found 5"),
+    ] {
+        let problems = folder.load(&toml(keys), &[]).expect_err("bad").to_string();
+        let all = ["gateway.garden.avatar", "isthmus.toml", found, expected];
+        assert!(
+            all.iter().all(|it| problems.contains(it)),
+            "{keys}: {problems}"
+        );
+    }
+    for keys in ["title = \"\"", "title = \"a\\nb\""] {
+        let problems = folder.load(&toml(keys), &[]).expect_err("bad").to_string();
+        assert!(problems.contains("gateway.garden.title"), "{problems}");
+    }
+}
+
+#[test]
 fn a_shared_secret_is_not_wanted_when_each_gateway_has_its_own() {
     let config = good(
         "[gateway.garden]\ndomain = \"garden.example.org\"\nsecret = \"hers\"

@@ -5,8 +5,8 @@
 
 use isthmus_gateway::Caps;
 
+use crate::host::about::Form;
 use crate::xmpp::ns;
-use crate::xmpp::write::Xml;
 
 /// What any place takes: corrections and replies become text where the network has none.
 const ALWAYS: [&str; 6] = [
@@ -53,27 +53,18 @@ fn of_caps(caps: &Caps) -> impl Iterator<Item = &'static str> {
     .map(|(_, feature)| feature)
 }
 
-/// Writes which reactions are allowed (XEP-0444 §2.2): where the network has none, not even one.
-pub(crate) fn write_restrictions(xml: &mut Xml<'_>, caps: &Caps) {
+/// Which reactions are allowed (XEP-0444 §2.2): where the network has none, not even one.
+pub(crate) fn restrictions(caps: &Caps) -> Option<Form> {
     if caps.react && caps.react_max == 0 && caps.react_with.is_empty() {
-        return;
+        return None;
     }
-    xml.start_ns("x", ns::DATA_FORMS).attr("type", "result");
-    xml.start("field")
-        .attr("var", "FORM_TYPE")
-        .attr("type", "hidden");
-    xml.text_element("value", ns::REACTIONS_RESTRICTIONS).end();
+    let mut form = Form::new(ns::REACTIONS_RESTRICTIONS);
     if !caps.react || caps.react_max > 0 {
         let most = if caps.react { caps.react_max } else { 0 };
-        xml.start("field").attr("var", "max_reactions_per_user");
-        xml.text_element("value", &most.to_string()).end();
+        form.put("max_reactions_per_user", "", &[most]);
     }
     if caps.react && !caps.react_with.is_empty() {
-        xml.start("field").attr("var", "allowlist");
-        for reaction in &caps.react_with {
-            xml.text_element("value", reaction);
-        }
-        xml.end();
+        form.put("allowlist", "", &caps.react_with);
     }
-    xml.end();
+    Some(form)
 }

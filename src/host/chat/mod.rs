@@ -18,7 +18,7 @@ pub(crate) use self::act::{Act, Answer, asks_receipt, is_kept};
 pub use self::correction::Corrections;
 pub(crate) use self::correction::told as correction_told;
 pub(crate) use self::encrypted::method as encryption_of;
-pub(crate) use self::features::{of_contact, of_room, write_restrictions};
+pub(crate) use self::features::{of_contact, of_room, restrictions};
 pub(crate) use self::private::{Peers, Way, tell, told, way};
 pub(crate) use self::recent::{Own, Recent, Typing};
 pub(crate) use self::text::{Text, text_of};

@@ -131,6 +131,9 @@ impl Desk {
         let Some(node) = query.attr("node").map(str::to_owned) else {
             return false;
         };
+        if self.has_jobs(&asker.at) {
+            return false;
+        }
         let listed = node == ns::COMMANDS;
         if !listed && named(&*self.gateway, asker, &node).is_none() {
             return false;

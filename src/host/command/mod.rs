@@ -173,6 +173,12 @@ impl Told {
 pub(crate) fn table(gateway: &dyn Gateway, kind: Kind, admin: bool, lang: Lang) -> Vec<Command> {
     let mut table = Vec::new();
     let itself = kind == Kind::Gateway;
+    if kind == Kind::Contact && gateway.manifest().caps.lookup {
+        // A session answers it; without one nobody can be asked.
+        let run: Run = |_, _, _| Box::pin(async { Err(Fault::new(FaultKind::NetworkDown, "")) });
+        let name = lang.say(Text::Whois);
+        table.push(Command::new("whois", name, "whois", Work::Plain(run)));
+    }
     if itself && registers(gateway) {
         let name = lang.say(Text::Register);
         table.push(Command::new("register", name, "register", Work::Register));

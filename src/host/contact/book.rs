@@ -2,7 +2,10 @@
 //! memory behind presence. It decides nothing and sends nothing; rows on disk are the hub's.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
+use super::device::Device;
+use crate::host::picture::Portrait;
 use crate::store::contacts::Standing;
 use crate::xmpp::jid::BareJid;
 
@@ -16,6 +19,10 @@ pub(crate) struct Mood {
     pub(crate) online: bool,
     /// Away, with this text.
     pub(crate) away: Option<String>,
+    /// When he last did something, in milliseconds since 1970.
+    pub(crate) since: Option<i64>,
+    /// The hash of what he can do (XEP-0115).
+    pub(crate) ver: String,
 }
 
 /// One address a user has to do with.
@@ -29,6 +36,27 @@ pub(crate) struct Entry {
     pub(crate) id: Box<str>,
     /// What was heard of it; `None`: nothing, or not any more.
     pub(crate) mood: Option<Mood>,
+    /// The network has told of it.
+    pub(crate) seen: bool,
+    /// How it looks.
+    pub(crate) portrait: Portrait,
+    /// A client was asked to put it into the roster.
+    pub(crate) suggested: bool,
+}
+
+impl Entry {
+    /// An address of which nothing is known yet.
+    pub(crate) fn new(standing: Standing, network: Option<Box<str>>, id: &str) -> Self {
+        Self {
+            standing,
+            network,
+            id: id.into(),
+            mood: None,
+            seen: false,
+            portrait: Portrait::Unknown,
+            suggested: false,
+        }
+    }
 }
 
 /// What a session is to know.
@@ -47,8 +75,8 @@ pub(crate) type Everything = (BareJid, Vec<(Box<str>, Entry)>);
 #[derive(Debug, Default)]
 struct Person {
     /// His resources that are available. The empty one: he did something that only who is there
-    /// does, and told no presence yet.
-    resources: BTreeSet<Box<str>>,
+    /// does, and told no presence yet. Each with the client, where that tells what it can do.
+    resources: BTreeMap<Box<str>, Option<Arc<Device>>>,
     /// Networks where he has an account, which he is on while he is there.
     accounts: BTreeSet<Box<str>>,
     contacts: BTreeMap<Box<str>, Entry>,
@@ -67,11 +95,39 @@ impl Book {
         let first = person.resources.is_empty();
         if !resource.is_empty() {
             person.resources.remove("");
-            person.resources.insert(resource.into());
+            person.resources.entry(resource.into()).or_default();
         } else if first {
-            person.resources.insert("".into());
+            person.resources.insert("".into(), None);
         }
         first
+    }
+
+    /// A resource that is available tells what it can do; false: it has told the same before.
+    pub(crate) fn tells(&mut self, user: &BareJid, resource: &str, device: &Arc<Device>) -> bool {
+        let person = self.people.get_mut(user);
+        let told = person.and_then(|person| person.resources.get_mut(resource));
+        match told {
+            Some(Some(known)) if known.same(device) => false,
+            Some(known) => {
+                *known = Some(Arc::clone(device));
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The user's clients that tell what they can do.
+    pub(crate) fn devices(&self, user: &BareJid) -> Vec<Arc<Device>> {
+        let person = self.people.get(user);
+        let known = person.into_iter().flat_map(|it| it.resources.values());
+        known.flatten().cloned().collect()
+    }
+
+    /// The user's addresses.
+    pub(crate) fn entries(&self, user: &BareJid) -> impl Iterator<Item = (&str, &Entry)> {
+        let person = self.people.get(user);
+        let contacts = person.into_iter().flat_map(|it| &it.contacts);
+        contacts.map(|(local, entry)| (&**local, entry))
     }
 
     /// A resource is gone (empty: all of them); whether it was the last.
@@ -110,7 +166,7 @@ impl Book {
     /// Full JIDs of the user that are available.
     pub(crate) fn resources(&self, user: &BareJid) -> Vec<String> {
         let person = self.people.get(user);
-        let known = person.into_iter().flat_map(|person| &person.resources);
+        let known = person.into_iter().flat_map(|it| it.resources.keys());
         known
             .filter(|resource| !resource.is_empty())
             .map(|resource| format!("{user}/{resource}"))
@@ -126,7 +182,7 @@ impl Book {
 
     /// Everybody who is there and has told so.
     pub(crate) fn present(&self) -> Vec<BareJid> {
-        let told = |person: &Person| person.resources.iter().any(|it| !it.is_empty());
+        let told = |person: &Person| person.resources.keys().any(|it| !it.is_empty());
         let people = self.people.iter().filter(|(_, person)| told(person));
         people.map(|(user, _)| user.clone()).collect()
     }
@@ -201,6 +257,29 @@ impl Book {
             .collect()
     }
 
+    /// What contacts on a network can do has become something else, by their names: those that were
+    /// told to be online otherwise.
+    pub(crate) fn now_able(
+        &mut self,
+        user: &BareJid,
+        network: &str,
+        ver: impl Fn(&str) -> String,
+    ) -> Vec<(Box<str>, Entry)> {
+        let person = self.people.get_mut(user).into_iter();
+        let contacts = person.flat_map(|person| &mut person.contacts);
+        let mut changed = Vec::new();
+        for (local, entry) in contacts.filter(|(_, it)| it.network.as_deref() == Some(network)) {
+            let Some(mood) = entry.mood.as_mut().filter(|mood| mood.online) else {
+                continue;
+            };
+            let now = ver(&entry.id);
+            if std::mem::replace(&mut mood.ver, now.clone()) != now && entry.standing.to {
+                changed.push((local.clone(), entry.clone()));
+            }
+        }
+        changed
+    }
+
     /// Nothing is known of a network's contacts any more: those that were told to be online.
     pub(crate) fn lost(&mut self, user: &BareJid, network: &str) -> Vec<Box<str>> {
         let Some(person) = self.people.get_mut(user) else {
@@ -249,15 +328,11 @@ mod tests {
     }
 
     fn entry(network: &str, id: &str) -> Entry {
-        Entry {
-            standing: Standing {
-                to: true,
-                ..Standing::default()
-            },
-            network: Some(network.into()),
-            id: id.into(),
-            mood: None,
-        }
+        let standing = Standing {
+            to: true,
+            ..Standing::default()
+        };
+        Entry::new(standing, Some(network.into()), id)
     }
 
     #[test]
@@ -294,7 +369,14 @@ mod tests {
         for id in ["a", "b"] {
             book.add(&user, id, entry("", id));
         }
-        let mood = |online| Some(Mood { online, away: None });
+        let mood = |online| {
+            Some(Mood {
+                online,
+                away: None,
+                since: None,
+                ver: String::new(),
+            })
+        };
         book.entry_mut(&user, "a").expect("an entry").mood = mood(true);
         book.entry_mut(&user, "b").expect("an entry").mood = mood(false);
         assert_eq!(book.lost(&user, ""), ["a".into()]);

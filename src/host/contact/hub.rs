@@ -14,17 +14,20 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::account_of;
 use super::book::{Book, Entry, Mood, View};
+use super::device::Devices;
 use super::displayed::Displayed;
 use super::privilege::Privileges;
 use super::rounds::Rounds;
+use super::suggest::Suggestions;
 use crate::component::{Class, Outbox};
 use crate::host::asker::Asker;
+use crate::host::delay::stamp;
 use crate::host::desk::registers;
 use crate::host::domain::Domain;
 use crate::host::post::head;
 use crate::host::reply::error_of;
 use crate::host::shared::Shared;
-use crate::host::{about, caps, disco, fault};
+use crate::host::{caps, disco, fault};
 use crate::store::contacts::{Contact, Standing};
 use crate::xmpp::element::Element;
 use crate::xmpp::escape::{escape, unescape};
@@ -44,6 +47,8 @@ pub(crate) struct Hub {
     book: Mutex<Book>,
     pub(super) privileges: Privileges,
     pub(super) displayed: Mutex<Displayed>,
+    pub(super) devices: Devices,
+    pub(super) suggestions: Suggestions,
     pub(super) asker: Arc<Asker>,
     pub(super) places: Arc<Semaphore>,
     pub(super) rounds: Mutex<Rounds>,
@@ -68,6 +73,8 @@ impl Hub {
             book: Mutex::default(),
             privileges: Privileges::default(),
             displayed: Mutex::default(),
+            devices: Devices::default(),
+            suggestions: Suggestions::default(),
             asker,
             places: Arc::new(Semaphore::new(ASKED)),
             rounds: Mutex::default(),
@@ -110,11 +117,15 @@ impl Hub {
         let jobs = self.gateway.courier().is_some_and(|it| it.serves(address));
         let live = address.kind == Kind::Contact && !jobs;
         let local = unescape(local);
-        Entry {
-            standing: Standing::default(),
-            network: live.then(|| self.gateway.network(&local).into()),
-            id: address.id.as_str().into(),
-            mood: None,
+        let network = live.then(|| self.gateway.network(&local).into());
+        Entry::new(Standing::default(), network, &address.id)
+    }
+
+    /// The bare JID of a localpart.
+    pub(super) fn jid(&self, local: &str) -> String {
+        match local {
+            "" => self.outbox.domain().to_owned(),
+            local => format!("{local}@{}", self.outbox.domain()),
         }
     }
 
@@ -162,12 +173,12 @@ impl Hub {
             // The gateway and its networks are there as long as the component is, and what takes
             // messages for later always takes them.
             (None, _) => self.say_with(local, user, None, |xml| {
-                if local.is_empty() {
-                    let (identities, features) = disco::of_gateway(&*self.gateway);
-                    let domain = self.outbox.domain();
-                    let forms = about::forms(&*self.gateway, &self.shared, domain);
-                    caps::write(xml, &caps::hash(&identities, &features, &forms));
+                if let Ok(address) = self.address(local) {
+                    let (gateway, domain) = (&*self.gateway, self.outbox.domain());
+                    let profile = disco::of(gateway, &self.shared, domain, &address);
+                    caps::write(xml, &profile.hash());
                 }
+                self.portrait_in(local, entry).write_update(xml);
             }),
             (Some(_), None) => {}
             (Some(_), Some(mood)) if mood.online => {
@@ -178,6 +189,13 @@ impl Hub {
                             xml.text_element("status", text);
                         }
                     }
+                    if let Some(since) = mood.since {
+                        // XEP-0319 §4.1
+                        let xml = xml.start_ns("idle", ns::IDLE);
+                        xml.attr("since", &stamp(since)).end();
+                    }
+                    caps::write(xml, &mood.ver);
+                    entry.portrait.write_update(xml);
                 });
             }
             (Some(_), Some(_)) => self.say(local, user, Some("unavailable")),
@@ -201,6 +219,7 @@ impl Hub {
         if let Some(entry) = book.entry_mut(user, local) {
             let news = entry.mood.as_ref() != Some(&mood);
             entry.mood = Some(mood);
+            entry.seen = true;
             let entry = entry.clone();
             drop(book);
             if news && entry.standing.to {
@@ -213,10 +232,9 @@ impl Hub {
             ..Standing::default()
         };
         let fresh = Entry {
-            standing,
-            network: Some(network.into()),
-            id: id.into(),
             mood: Some(mood),
+            seen: true,
+            ..Entry::new(standing, Some(network.into()), id)
         };
         let added = book.add(user, local, fresh).is_some();
         drop(book);
@@ -245,14 +263,29 @@ impl Hub {
         }
     }
 
+    /// What contacts on a network can do is another now; `ver` gives its hash.
+    pub(crate) fn able(&self, user: &BareJid, network: &str, ver: impl Fn(&str) -> String) {
+        for (local, entry) in self.book().now_able(user, network, ver) {
+            self.show(&local, user, &entry);
+        }
+    }
+
     /// The network does not know a contact, or does not let him be watched.
-    pub(crate) fn refused(&self, user: &BareJid, local: &str, words: &str) {
-        self.book().drop_entry(user, local);
+    pub(crate) fn refused(self: &Arc<Self>, user: &BareJid, local: &str, words: &str) {
+        let mut book = self.book();
+        let entry = book.entry(user, local);
+        let was_there = entry.is_some_and(|it| it.seen);
+        let devices = book.devices(user);
+        book.drop_entry(user, local);
+        drop(book);
         self.keep(user, local, Standing::default());
         for kind in ["unsubscribed", "unavailable"] {
             self.say_with(local, user, Some(kind), |xml| {
                 xml.text_element("status", words);
             });
+        }
+        if was_there {
+            self.withdraw(user, vec![local.into()], devices);
         }
     }
 
@@ -320,15 +353,21 @@ impl Hub {
     }
 
     /// Everything of a user is forgotten, and every address says so (XEP-0100 §4.3.1).
-    pub(crate) fn farewell_to(&self, user: &BareJid) {
-        let contacts = self.book().forget(user);
+    pub(crate) fn farewell_to(self: &Arc<Self>, user: &BareJid) {
+        let mut book = self.book();
+        let devices = book.devices(user);
+        let contacts = book.forget(user);
+        drop(book);
         let contacts = contacts.into_iter().filter(|(_, it)| !it.standing.declined);
         let contacts = contacts.map(|(local, _)| local);
-        for local in contacts.filter(|it| !it.is_empty()).chain(["".into()]) {
+        let contacts = contacts.filter(|it| !it.is_empty()).chain(["".into()]);
+        let contacts: Vec<Box<str>> = contacts.collect();
+        for local in &contacts {
             for kind in ["unsubscribe", "unsubscribed", "unavailable"] {
-                self.say(&local, user, Some(kind));
+                self.say(local, user, Some(kind));
             }
         }
+        self.withdraw(user, contacts, devices);
     }
 
     /// A server's message to the gateway; whether it told what the server allows.

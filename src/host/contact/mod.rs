@@ -6,14 +6,18 @@
 //! * `hub`, with `book`, `subscription`, `rounds`: presence of the gateway and of contacts, and of
 //!   their users (RFC 6121 §3, XEP-0100 §4.4 to 4.7).
 //! * `roster`, `bookmark`: things that appear by themselves where clients look for them, and
-//!   `voice`: what the user says elsewhere; with `privilege` and `pep` (XEP-0356).
+//!   `voice`: what the user says elsewhere; with `privilege` and `pep` (XEP-0356), or `suggest`
+//!   (XEP-0144) to a `device`, the user's client.
 //! * `displayed`: how far the user has read (XEP-0490).
+//! * `portrait`: how contacts look.
 
 mod book;
 mod bookmark;
+mod device;
 mod displayed;
 mod hub;
 mod pep;
+mod portrait;
 mod privilege;
 mod prompt;
 mod registration;
@@ -21,6 +25,7 @@ mod roster;
 mod rounds;
 mod steps;
 mod subscription;
+mod suggest;
 mod voice;
 
 #[cfg(all(test, feature = "loopback"))]

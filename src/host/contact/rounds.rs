@@ -8,6 +8,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::book::{Entry, Everything};
+use super::device::Device;
 use super::hub::Hub;
 use crate::store::contacts::Contact;
 use crate::xmpp::jid::{BareJid, Jid};
@@ -34,8 +35,8 @@ pub(super) struct Rounds {
     early: Vec<Early>,
 }
 
-/// Presence that came before it could be understood: `type`, from whom, to whom.
-type Early = (Option<String>, Jid, Jid);
+/// Presence that came before it could be understood: `type`, from whom, to whom, from what client.
+type Early = (Option<String>, Jid, Jid, Option<Arc<Device>>);
 
 impl Hub {
     /// Reads what is on disk and then tells everybody each time the stream is up. Ends with the
@@ -52,8 +53,8 @@ impl Hub {
             });
             if let Some(hub) = hub.upgrade() {
                 let early = hub.remember(rows);
-                for (kind, from, to) in early {
-                    hub.take(kind.as_deref(), &from, &to);
+                for early in early {
+                    hub.take(early);
                 }
             }
             loop {
@@ -65,14 +66,21 @@ impl Hub {
     }
 
     /// Puts presence aside that came before the contacts were read; false: they are.
-    pub(super) fn is_early(&self, kind: Option<&str>, from: &Jid, to: &Jid) -> bool {
+    pub(super) fn is_early(
+        &self,
+        kind: Option<&str>,
+        from: &Jid,
+        to: &Jid,
+        device: Option<&Arc<Device>>,
+    ) -> bool {
         let mut rounds = self.rounds();
         if rounds.loaded {
             return false;
         }
         if rounds.early.len() < EARLY {
             let kind = kind.map(str::to_owned);
-            rounds.early.push((kind, from.clone(), to.clone()));
+            let (from, to) = (from.clone(), to.clone());
+            rounds.early.push((kind, from, to, device.cloned()));
         }
         true
     }
@@ -97,10 +105,11 @@ impl Hub {
         self.shared.store.contacts(self.outbox.domain())
     }
 
-    fn take(self: &Arc<Self>, kind: Option<&str>, from: &Jid, to: &Jid) {
-        match kind {
-            None | Some("unavailable") => self.presence(from, to, kind, || None),
-            Some(asked) => self.subscription(asked, from, to),
+    fn take(self: &Arc<Self>, (kind, from, to, device): Early) {
+        match kind.as_deref() {
+            None => self.shown(&from, &to, device),
+            kind @ Some("unavailable") => self.presence(&from, &to, kind, || None),
+            Some(asked) => self.subscription(asked, &from, &to),
         }
     }
 

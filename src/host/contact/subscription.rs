@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use isthmus_gateway::Kind;
 
+use super::device::Device;
 use super::hub::{Hub, condition};
 use crate::store::contacts::Standing;
 use crate::xmpp::element::Element;
@@ -21,7 +22,7 @@ const VANISHED: [&str; 2] = ["item-not-found", "gone"];
 impl Hub {
     /// A subscription or a probe.
     pub(crate) fn subscription(self: &Arc<Self>, asked: &str, from: &Jid, to: &Jid) {
-        if self.is_early(Some(asked), from, to) {
+        if self.is_early(Some(asked), from, to, None) {
             return;
         }
         let user = &from.bare();
@@ -50,6 +51,7 @@ impl Hub {
             return self.deny(local, user, TOO_MANY);
         };
         let before = entry.standing;
+        let suggested = std::mem::take(&mut entry.suggested);
         entry.standing = Standing {
             to: true,
             from: before.from,
@@ -62,7 +64,7 @@ impl Hub {
         }
         self.say(local, user, Some("subscribed"));
         self.show(local, user, &entry);
-        if !before.to && !before.from && !before.offered {
+        if !before.to && !before.from && (!before.offered || suggested) {
             self.say(local, user, Some("subscribe"));
         }
         self.watch(user, entry.network.as_deref());
@@ -172,7 +174,7 @@ impl Hub {
         self.watch(user, entry.network.as_deref());
     }
 
-    /// A user comes, goes, or is not there to be told; `stanza` is read for errors only.
+    /// A user comes, goes, or is not there to be told.
     pub(crate) fn presence(
         self: &Arc<Self>,
         from: &Jid,
@@ -180,30 +182,46 @@ impl Hub {
         kind: Option<&str>,
         stanza: impl FnOnce() -> Option<Element>,
     ) {
-        if kind != Some("error") && self.is_early(kind, from, to) {
+        match kind {
+            None => {
+                let presence = stanza();
+                let device = presence.and_then(|it| Device::of(from.as_str(), &it));
+                self.shown(from, to, device.map(Arc::new));
+            }
+            Some("unavailable") if !self.is_early(kind, from, to, None) => {
+                self.left(&from.bare(), from.resource().unwrap_or_default());
+            }
+            Some("error") => self.bounced(from, to, stanza().as_ref()),
+            Some(_) => {}
+        }
+    }
+
+    /// A resource is there, with what its client tells of itself.
+    pub(super) fn shown(self: &Arc<Self>, from: &Jid, to: &Jid, device: Option<Arc<Device>>) {
+        if self.is_early(None, from, to, device.as_ref()) {
             return;
         }
         let user = from.bare();
         let resource = from.resource().unwrap_or_default();
-        match kind {
-            None => {
-                let first = self.book().came(&user, resource);
-                if first {
-                    self.login(&user);
-                }
-            }
-            Some("unavailable") => self.left(&user, resource),
-            Some("error") => {
-                let error = stanza();
-                let condition = error.as_ref().map(condition).unwrap_or_default();
-                if VANISHED.contains(&condition) {
-                    let local = to.local().unwrap_or_default();
-                    self.book().drop_entry(&user, local);
-                    self.keep(&user, local, Standing::default());
-                    self.left(&user, resource);
-                }
-            }
-            Some(_) => {}
+        let mut book = self.book();
+        let first = book.came(&user, resource);
+        let tells = device.filter(|device| book.tells(&user, resource, device));
+        drop(book);
+        if first {
+            self.login(&user);
+        }
+        if let Some(device) = tells {
+            self.greet(&user, device);
+        }
+    }
+
+    fn bounced(&self, from: &Jid, to: &Jid, error: Option<&Element>) {
+        if VANISHED.contains(&error.map(condition).unwrap_or_default()) {
+            let user = from.bare();
+            let local = to.local().unwrap_or_default();
+            self.book().drop_entry(&user, local);
+            self.keep(&user, local, Standing::default());
+            self.left(&user, from.resource().unwrap_or_default());
         }
     }
 

@@ -11,6 +11,7 @@ use super::told::Anew;
 use super::{Cursor, Phase, Resource, Room, code};
 use crate::component::{Batch, Class, Mark};
 use crate::host::names::NickId;
+use crate::host::picture::Portrait;
 use crate::host::post::head;
 use crate::host::session::Base;
 use crate::xmpp::ns;
@@ -108,6 +109,14 @@ impl Room {
     pub(crate) fn known(&mut self, base: &Base, nick: &str) {
         if let Some(occupant) = self.occupants.find(nick, &base.facts.fold) {
             self.tell_present(base, occupant);
+        }
+    }
+
+    /// The room's own looks are known now (XEP-0486 §4.2).
+    pub(crate) fn pictured(&mut self, base: &Base, portrait: Portrait) {
+        if self.portrait != portrait {
+            self.portrait = portrait;
+            self.tell_reconfigured(base);
         }
     }
 

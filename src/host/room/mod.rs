@@ -56,6 +56,7 @@ use self::told::Told;
 use crate::component::Mark;
 use crate::host::ids::Ids;
 use crate::host::names::{Names, NickId};
+use crate::host::picture::Portrait;
 use crate::store::{Conversation, ConversationId};
 
 /// Whether one of that kind can be entered.
@@ -154,6 +155,8 @@ pub(crate) struct Room {
     shadow: Option<Occupants>,
     pub(crate) subject: Subject,
     pub(crate) flags: RoomFlags,
+    /// How it looks.
+    pub(crate) portrait: Portrait,
     pub(crate) resources: Vec<Resource>,
     pub(crate) archive: Option<Archive>,
     /// Whether it has an archive is known by now.
@@ -210,6 +213,7 @@ impl Room {
             shadow: None,
             subject: Subject::default(),
             flags: RoomFlags::default(),
+            portrait: Portrait::Unknown,
             resources: Vec::new(),
             archive: None,
             archive_known: false,

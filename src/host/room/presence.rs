@@ -207,6 +207,7 @@ fn write(
         }
         if let Some(about) = about {
             write_hats(xml, about);
+            about.portrait.write_update(xml);
         }
     })
 }

@@ -5,6 +5,7 @@ use isthmus_gateway::{Kind, Left, Who};
 use super::{Entrance, Identity, Phase, Room};
 use crate::component::Mark;
 use crate::host::ids::Ids;
+use crate::host::picture::Portrait;
 use crate::host::session::{Base, Link};
 
 /// All rooms of one session.
@@ -136,6 +137,14 @@ impl Rooms {
             || who.operator.is_some();
         for room in self.list.iter_mut().filter(|_| shown) {
             room.known(base, &who.nick);
+        }
+    }
+
+    /// Somebody's looks are known now.
+    pub(crate) fn pictured(&mut self, base: &Base, nick: &str, portrait: Portrait) {
+        base.names.lock().depict(nick, portrait);
+        for room in &mut self.list {
+            room.known(base, nick);
         }
     }
 

@@ -12,6 +12,7 @@ use super::pending::{Open, Pending};
 use crate::component::Outbox;
 use crate::host::contact::Hub;
 use crate::host::desk::Desk;
+use crate::host::disco;
 use crate::host::ids::Ids;
 use crate::host::names::Names;
 use crate::host::reply::Origin;
@@ -449,6 +450,14 @@ impl Base {
             self.places.remove(0);
         }
         self.places.push((at.into_owned(), caps));
+    }
+
+    /// The hash of what a contact can do (XEP-0115), as `disco` answers for him.
+    pub(crate) fn ver_of(&self, contact: &str) -> String {
+        let at = Place::Contact(contact.into());
+        let to = Address::new(Kind::Contact, contact, &*self.network);
+        let archived = self.archives();
+        disco::of_contact(&*self.gateway, &to, Some(self.caps_at(&at)), archived).hash()
     }
 
     fn same(&self, one: &Place<'_>, other: &Place<'_>) -> bool {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use isthmus_gateway::{Command, Fault, FaultKind, Kind};
+use isthmus_gateway::{Caps, Command, Fault, FaultKind, Kind, Picture, Place};
 
 use super::{Link, Pending, Session};
 use crate::host::contact::Mood;
@@ -70,7 +70,13 @@ impl Session {
     }
 
     /// The network tells of a contact.
-    pub(super) fn contact_seen(&mut self, contact: &str, online: bool, away: Option<String>) {
+    pub(super) fn contact_seen(
+        &mut self,
+        contact: &str,
+        online: bool,
+        away: Option<String>,
+        since: Option<i64>,
+    ) {
         let Ok(local) = self.base.local(Kind::Contact, contact) else {
             return;
         };
@@ -78,9 +84,43 @@ impl Session {
         if base.blocked.contains(&local) {
             return;
         }
-        let mood = Mood { online, away };
+        let ver = base.ver_of(contact);
+        let mood = Mood {
+            online,
+            away,
+            since,
+            ver,
+        };
         base.hub
             .seen(&base.user, &base.network, (&local, contact), mood);
+    }
+
+    /// What can be expressed has changed.
+    pub(super) fn capable(&mut self, at: Option<Place<'_>>, caps: Caps) {
+        self.base.set_caps(at, caps);
+        let base = &self.base;
+        base.hub
+            .able(&base.user, &base.network, |contact| base.ver_of(contact));
+    }
+
+    /// The network tells how somebody or something looks.
+    pub(super) fn pictured(&mut self, at: &Place<'_>, picture: Option<&Picture<'_>>) {
+        let base = &self.base;
+        let portrait = base.shared.album().portrait(picture);
+        match at {
+            Place::Contact(contact) => {
+                if let Ok(local) = base.local(Kind::Contact, contact) {
+                    base.hub.pictured(&base.user, &local, portrait);
+                }
+            }
+            Place::Occupant { nick, .. } => self.rooms.pictured(base, nick, portrait),
+            Place::Room(name) => {
+                if let Some(room) = self.rooms.find(base, name) {
+                    room.pictured(base, portrait);
+                }
+            }
+            Place::Network => {}
+        }
     }
 
     /// A contact cannot be watched.

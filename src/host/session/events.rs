@@ -33,7 +33,7 @@ impl Session {
             Event::Message(message) => self.said(&message),
             Event::Online(facts) => self.online(facts),
             Event::Offline { fault, retry } => self.offline(&fault, retry.is_some()),
-            Event::Caps { at, caps } => self.base.set_caps(at, caps),
+            Event::Caps { at, caps } => self.capable(at, caps),
             Event::Done { tag, result } => self.ended(tag, result),
             Event::Failed { tag, fault } => self.failed(tag, &fault),
             Event::Echo {
@@ -128,7 +128,12 @@ impl Session {
                 contact,
                 online,
                 away,
-            } => self.contact_seen(&contact, online, away.map(Into::into)),
+                since,
+            } => {
+                let since = since.map(|time| time.0);
+                self.contact_seen(&contact, online, away.map(Into::into), since);
+            }
+            Event::Picture { at, picture } => self.pictured(&at, picture.as_ref()),
             // Nothing shows these yet; the network loses nothing by it.
             Event::Ask(_) | Event::Keep { .. } => {}
         }

@@ -13,6 +13,7 @@ use super::{Base, Pending, Session};
 use crate::component::Class;
 use crate::host::card::Card;
 use crate::host::delay::{from_stamp, stamp};
+use crate::host::picture::Portrait;
 use crate::host::ping;
 use crate::host::post::head;
 use crate::host::reply::Origin;
@@ -23,7 +24,7 @@ use crate::xmpp::stanza::Condition;
 use crate::xmpp::write::StanzaName;
 
 /// The node of the command that tells who somebody is.
-const WHOIS: &str = "whois";
+pub(super) const WHOIS: &str = "whois";
 /// How long somebody may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Questions of one session at a time.
@@ -70,6 +71,10 @@ impl Inquiry {
         let Some(fault) = fault else {
             return self.answer(base);
         };
+        if matches!(self.form, Form::VCard(..)) && self.portrait(base).image().is_some() {
+            // Of whom a picture was shown there is something to tell.
+            return self.answer(base);
+        }
         let cannot = fault.kind == FaultKind::Unsupported;
         match &self.form {
             Form::Pong if cannot => {
@@ -82,6 +87,17 @@ impl Inquiry {
             }
             _ => base.answer_fault(&self.origin, fault),
         }
+    }
+
+    /// How the person looks who is asked about.
+    fn portrait(&self, base: &Base) -> Portrait {
+        let local = self.origin.local.as_deref().unwrap_or_default();
+        let Some(Form::VCard(nick, _)) = self.origin.resource.as_ref().map(|_| &self.form) else {
+            return base.hub.portrait(&base.user, local);
+        };
+        let table = base.names.lock();
+        let about = table.find(nick).and_then(|id| table.about(id));
+        about.map(|it| it.portrait.clone()).unwrap_or_default()
     }
 
     fn answer(self, base: &mut Base) {
@@ -97,7 +113,9 @@ impl Inquiry {
                 let about = about.filter(|(label, _)| !matches!(label.as_str(), "nick" | "name"));
                 let about = lines(about);
                 let name = value("name").unwrap_or(nick);
+                let portrait = self.portrait(base);
                 let card = Card {
+                    photo: portrait.image().map(|image| &**image),
                     name,
                     nick,
                     about: &about,

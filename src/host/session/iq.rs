@@ -4,16 +4,20 @@ use isthmus_gateway::{Kind, Place};
 
 use super::Session;
 use super::acts::{Asked, What};
+use super::inquiry::WHOIS;
 use super::listing::answer_page;
 use super::stanzas::Incoming;
+use crate::host::card::Card;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
 use crate::host::rsm::Paging;
+use crate::host::words::{Lang, Text};
 use crate::host::{disco, ping, search, service};
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::resource_from_nick;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
+use crate::xmpp::write::Xml;
 
 impl Session {
     pub(super) fn iq(&mut self, incoming: Incoming) {
@@ -49,6 +53,9 @@ impl Session {
                 let query = payload.clone();
                 self.govern(origin, &incoming, get, &query);
             }
+            ("vCard", ns::VCARD) if get && is_room(incoming.to.kind) => {
+                self.room_card(&origin, &incoming, &payload);
+            }
             ("moderate", ns::MODERATE) if !get && incoming.to.kind == Kind::Room => {
                 let request = payload.clone();
                 self.moderate(origin, &incoming, request);
@@ -72,7 +79,7 @@ impl Session {
         rooms && service && incoming.resource.is_none()
     }
 
-    /// Whether the desk answers a request to what has no resource: one about commands.
+    /// Whether the desk answers a request to what has no resource: about commands, or pictures.
     fn desk_takes(
         &self,
         origin: &Origin,
@@ -82,7 +89,8 @@ impl Session {
     ) -> bool {
         let node = matches!(payload.ns(), ns::DISCO_INFO | ns::DISCO_ITEMS)
             && payload.attr("node").is_some();
-        if incoming.resource.is_some() || !(node || payload.ns() == ns::COMMANDS) {
+        let others = matches!(payload.ns(), ns::COMMANDS | ns::PUBSUB);
+        if incoming.resource.is_some() || !(node || others) {
             return false;
         }
         let lang = incoming.stanza.attr("xml:lang");
@@ -91,6 +99,29 @@ impl Session {
             let asker = desk.asker(origin, &self.base.user, &incoming.to, lang);
             desk.iq(origin, asker, get, payload)
         })
+    }
+
+    /// XEP-0486 §4.4: what a room's card has is its picture.
+    fn room_card(&mut self, origin: &Origin, incoming: &Incoming, payload: &Element) {
+        let outbox = self.base.outbox.clone();
+        let pictures = self.base.facts.caps.pictures && incoming.resource.is_none();
+        let room = self.rooms.find(&self.base, &incoming.to.id);
+        match room.filter(|_| pictures) {
+            Some(room) => origin.result(&outbox, |xml| {
+                let photo = room.portrait.image().map(|image| &**image);
+                let card = Card {
+                    name: &room.name,
+                    photo,
+                    ..Card::default()
+                };
+                card.write(xml, false);
+            }),
+            None => {
+                let (gateway, archived) = (&*self.base.gateway, self.base.archives());
+                let to = &incoming.to;
+                service::answer(&outbox, gateway, origin, to, true, payload, archived);
+            }
+        }
     }
 
     /// XEP-0425 §4: a moderator takes somebody's message back. Who may is the network's to say.
@@ -190,6 +221,11 @@ impl Session {
                     |it| it.1.clone(),
                 );
             }
+            (Some(ns::COMMANDS), false) if is_room(kind) && self.base.facts.caps.lookup => {
+                let nick = incoming.resource.as_deref().unwrap_or_default();
+                let jid = format!("{}@{domain}/{nick}", incoming.local);
+                origin.result(&outbox, |xml| write_whois(xml, &jid));
+            }
             (Some(ns::MUC_ROOMS), false) => {
                 let nick = incoming.resource.as_deref().unwrap_or(&incoming.to.id);
                 let base = &self.base;
@@ -250,6 +286,7 @@ impl Session {
                 subject: room.subject.text.clone(),
                 contacts: room.owners(base),
                 flags: room.flags,
+                portrait: room.portrait.clone(),
                 nick: entered.then(|| base.facts.me.clone()),
                 entered,
                 caps: None,
@@ -274,4 +311,13 @@ impl Session {
             seen.as_ref(),
         );
     }
+}
+
+/// The one command that an occupant has (XEP-0050 §2.1).
+fn write_whois(xml: &mut Xml<'_>, jid: &str) {
+    xml.start_ns("query", ns::DISCO_ITEMS);
+    xml.attr("node", ns::COMMANDS);
+    xml.start("item").attr("jid", jid).attr("node", WHOIS);
+    xml.attr("name", Lang::En.say(Text::Whois)).end();
+    xml.end();
 }

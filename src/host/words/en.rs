@@ -156,5 +156,6 @@ pub(super) fn say(text: Text) -> &'static str {
         Text::WriteAnything => "Write anything to go on.",
         Text::YesOrNo => "yes or no",
         Text::YoursHere => "Your own settings for this room; nobody else sees them.",
+        Text::Whois => "Who is this?",
     }
 }

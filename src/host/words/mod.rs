@@ -227,6 +227,7 @@ texts![
     WhichSetting,
     WhichUser,
     WhichUsers,
+    Whois,
     Whitelist,
     WriteAnything,
     YesOrNo,

@@ -156,5 +156,6 @@ pub(super) fn say(text: Text) -> &'static str {
         Text::WriteAnything => "输入任意内容继续。",
         Text::YesOrNo => "yes 或 no",
         Text::YoursHere => "您在此房间的个人设置；其他人看不到。",
+        Text::Whois => "此人是谁？",
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `VERB PLACE ...`, where a place is a room, a name or nothing with `%network` behind it.
 
-use isthmus_gateway::{Event, Ranks};
+use isthmus_gateway::{Event, Picture, Ranks};
 use isthmus_loopback::Control;
 
 /// Does it.
@@ -28,6 +28,12 @@ pub(crate) fn act(control: &Control, text: &str) -> Result<(), String> {
             };
             let ranks = ranks.map_err(|_| "ranks are a number")?;
             control.come(network, id, first, Ranks(ranks));
+        }
+        "picture" if first.is_empty() => control.picture(network, id, None),
+        "picture" => {
+            let json = serde_json::Value::from(first).to_string();
+            let picture: Picture<'_> = serde_json::from_str(&json).map_err(|it| it.to_string())?;
+            control.picture(network, id, Some(picture.into_owned()));
         }
         "leave" => control.leave(network, id, first),
         "kick" => control.kick(network, id, first, words),

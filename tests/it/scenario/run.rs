@@ -17,7 +17,7 @@ use isthmus::host::{
 use isthmus::store::{SqliteStore, Store};
 use isthmus::xmpp::{BareJid, Element, Stanza};
 use isthmus::{Served, Service};
-use isthmus_gateway::Gateway;
+use isthmus_gateway::{Gateway, Picture};
 use isthmus_loopback::{Control, Loopback};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -71,6 +71,10 @@ async fn ends_when_asked(domain: Arc<Domain>) {
     }
 }
 
+/// A red PNG of one pixel: the gateway's, with `limit face 1`.
+const FACE: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\
+    \0\0\0\x0cIDATx\xdac\xf8\xcf\xc0\0\0\x03\x01\x01\0\xf7\x03AC\0\0\0\0IEND\xaeB`\x82";
+
 /// A running product and the ends of its connections.
 pub(crate) struct Run {
     pub(super) domain: String,
@@ -81,6 +85,8 @@ pub(crate) struct Run {
     persistent: bool,
     /// How files are carried.
     files: Option<FileSettings>,
+    /// The gateway has a name and a picture of its own.
+    face: bool,
     pub(super) names: Names,
     pub(super) given: Given,
     pub(super) control: Option<Control>,
@@ -114,6 +120,7 @@ impl Run {
             archive: true,
             persistent: false,
             files: None,
+            face: false,
             names: Names::new(),
             given: Given::new(),
             control: None,
@@ -164,6 +171,7 @@ impl Run {
             "inbox" => self.limits.inbox = value,
             "archive" => self.archive = value > 0,
             "persistent" => self.persistent = value > 0,
+            "face" => self.face = value > 0,
             _ => return Err(fault(format!("{name}: there is no such limit"))),
         }
         match self.served {
@@ -224,10 +232,15 @@ impl Run {
         let store: Arc<dyn Store> = Arc::new(store);
         self.store = Some(Arc::clone(&store));
         let contacts = [("admin", vec!["xmpp:admin@example.org".to_owned()])];
-        let public = Public {
+        let mut public = Public {
             contacts: contacts.into(),
             ..Public::default()
         };
+        if self.face {
+            let (title, picture) = ("The loop".to_owned(), Picture(FACE.into()));
+            public.titles.insert(self.domain.clone(), title);
+            public.avatars.insert(self.domain.clone(), picture);
+        }
         let mut shared = Shared::new(Arc::clone(&store), self.limits.clone())
             .with_public(public)
             .with_reload(Arc::new(Rereads::default()));

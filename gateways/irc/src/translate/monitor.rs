@@ -250,6 +250,7 @@ impl Conversation {
                 contact: (&*it.nick).into(),
                 online,
                 away: None,
+                since: None,
             });
         }
     }

@@ -28,6 +28,7 @@ impl Conversation {
                 away: Some(words)
                     .filter(|words| !words.is_empty())
                     .map(Into::into),
+                since: None,
             });
         }
     }

@@ -264,6 +264,7 @@ pub(crate) fn caps() -> Caps {
     Caps {
         rooms: true,
         watch: true,
+        lookup: true,
         style: true,
         subject: false,
         max_text: 400,

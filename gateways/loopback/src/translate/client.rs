@@ -64,6 +64,11 @@ impl Client {
         }
     }
 
+    /// Whether it wants this contact's presence.
+    pub(super) fn watches(&self, contact: &str) -> bool {
+        self.watched.contains(&fold(contact))
+    }
+
     /// Appends an event and returns how many wait.
     pub(super) fn push(&mut self, event: Event<'static>, wake: &mut Vec<Waker>) -> usize {
         self.queue.push_back(event);
@@ -259,6 +264,7 @@ impl World {
         client.watched.insert(fold(contact));
         let event = self.presence(me, contact);
         self.push(me, event);
+        self.show_contact(me, contact);
         FINISHED
     }
 
@@ -272,6 +278,7 @@ impl World {
             contact: contact.to_owned().into(),
             online: there,
             away: away.map(Into::into),
+            since: None,
         }
     }
 
@@ -311,6 +318,7 @@ impl World {
     }
 
     pub(super) fn look_up(&mut self, me: ClientId, tag: Tag, contact: &str) -> Ended {
+        self.must(|caps| caps.lookup)?;
         if let Some(fault) = magic::named(contact) {
             return Err(fault);
         }

@@ -2,8 +2,8 @@
 //!
 //! One [`World`] holds the networks, their rooms and the sessions ("clients") on them. What a
 //! client is told waits in its queue until the transport takes it. This file has what all commands
-//! share; `room` enters and governs rooms, `talk` carries what is said, `foreign` plays the other
-//! side for tests, `magic` knows the names that stand for trouble.
+//! share; `room` enters and governs rooms, `talk` carries what is said, `picture` shows
+//! people, `foreign` plays the other side for tests, `magic` knows the names that stand for trouble.
 //!
 //! ```text
 //!            reached                     go_offline, backlog overflow
@@ -17,6 +17,7 @@ mod client;
 mod foreign;
 mod govern;
 mod magic;
+mod picture;
 mod room;
 mod talk;
 
@@ -26,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use isthmus_gateway::{
     Affiliation, Command, Dialog, Event, Facts, Fault, FaultKind, Field, Fold, Left, Message,
-    Outcome, Rank, Role, Settings, Tag, Time, Why,
+    Outcome, Picture, Rank, Role, Settings, Tag, Time, Why,
 };
 
 use crate::{Config, setting};
@@ -70,6 +71,8 @@ pub(crate) struct World {
     pub(crate) config: Config,
     networks: BTreeMap<String, Network>,
     clients: BTreeMap<ClientId, Client>,
+    /// By network and folded name.
+    pictures: BTreeMap<(String, String), Picture<'static>>,
     /// Events that follow the `Done` of the command in hand.
     behind: Vec<(ClientId, Event<'static>)>,
     /// Whom to wake once the lock is free.
@@ -89,6 +92,7 @@ impl World {
             config,
             networks: BTreeMap::new(),
             clients: BTreeMap::new(),
+            pictures: BTreeMap::new(),
             behind: Vec::new(),
             wake: Vec::new(),
             epoch: (now, time),
@@ -492,6 +496,9 @@ impl World {
     fn raw(&mut self, me: ClientId, line: &str) -> Ended {
         if let Some(fault) = magic::named(line) {
             return Err(fault);
+        }
+        if self.draws(me, line).is_some() {
+            return FINISHED;
         }
         let event = if line == "ask" {
             Event::Ask(question())

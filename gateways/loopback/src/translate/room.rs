@@ -336,6 +336,7 @@ impl World {
         for event in [flags].into_iter().chain(subject) {
             self.push(me, event);
         }
+        self.show_room(me, network, &title);
     }
 
     pub(super) fn leave(&mut self, me: ClientId, room: &str, reason: Option<&str>) -> Ended {

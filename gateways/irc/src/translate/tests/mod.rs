@@ -280,6 +280,7 @@ fn brief(event: &Event<'_>) -> String {
             contact,
             online,
             away,
+            ..
         } => format!("contact {contact} {online} {away:?}"),
         Event::Past { tag, message } => format!(
             "past {} {} {} at {:?}: {}",
