@@ -4,6 +4,7 @@ use isthmus_gateway::{Address, Caps, Gateway, Identity, Kind, RoomFlags};
 
 use crate::component::Outbox;
 use crate::host::about::Form;
+use crate::host::chat::Corrections;
 use crate::host::picture::Portrait;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
@@ -91,12 +92,37 @@ impl Profile {
     }
 }
 
+/// What the operator has laid down for a gateway.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules {
+    /// What is said is archived.
+    archived: bool,
+    /// How corrections are told where a network has none.
+    corrections: Corrections,
+}
+
+impl Rules {
+    /// Those of a gateway's domain.
+    pub(crate) fn of(shared: &Shared, domain: &str) -> Self {
+        Self {
+            archived: shared.archives(domain),
+            corrections: shared.corrections(),
+        }
+    }
+
+    /// Features of a place that has an archive.
+    fn archive(self) -> impl Iterator<Item = &'static str> {
+        let features = [ns::MAM, ns::MAM_EXTENDED].into_iter();
+        features.filter(move |_| self.archived)
+    }
+}
+
 /// Of an address that has presence and of which no session tells more.
 pub(crate) fn of(gateway: &dyn Gateway, shared: &Shared, domain: &str, to: &Address) -> Profile {
     match to.kind {
         Kind::Gateway => of_gateway(gateway, shared, domain),
         Kind::Network => of_service(gateway, to),
-        _ => of_contact(gateway, to, None, shared.archives(domain)),
+        _ => of_contact(gateway, to, None, Rules::of(shared, domain)),
     }
 }
 
@@ -154,26 +180,29 @@ pub(crate) fn of_contact(
     gateway: &dyn Gateway,
     to: &Address,
     caps: Option<&Caps>,
-    archived: bool,
+    rules: Rules,
 ) -> Profile {
     let live = !gateway.courier().is_some_and(|it| it.serves(to));
-    let mut profile = of_person(gateway, "", caps, live);
+    let mut profile = of_person(gateway, "", caps, (live, rules));
     profile.features.push(ns::CAPS);
-    if archived {
-        profile.features.extend([ns::MAM, ns::MAM_EXTENDED]);
-    }
+    profile.features.extend(rules.archive());
     profile
 }
 
 /// Of a contact or an occupant. `live`: he is spoken to on a live network.
-fn of_person(gateway: &dyn Gateway, name: &str, caps: Option<&Caps>, live: bool) -> Profile {
+fn of_person(
+    gateway: &dyn Gateway,
+    name: &str,
+    caps: Option<&Caps>,
+    (live, rules): (bool, Rules),
+) -> Profile {
     let manifest = gateway.manifest();
     let caps = caps.unwrap_or(&manifest.caps);
     let mut features = vec![ns::DISCO_INFO, ns::PING];
     if live && manifest.caps.lookup {
         features.push(ns::COMMANDS);
     }
-    features.extend(chat::of_contact(caps, live));
+    features.extend(chat::of_contact(caps, live, rules.corrections));
     Profile {
         // XEP-0100 leaves it open; `client` is what a contact is to whoever asks.
         identities: vec![identity("client", &manifest.name, name)],
@@ -218,13 +247,13 @@ fn answer(outbox: &Outbox, origin: &Origin, profile: &Profile, node: Option<&str
     });
 }
 
-/// Answers disco#info of what is not the gateway itself. `archived`: what is said is.
+/// Answers disco#info of what is not the gateway itself.
 pub(crate) fn info(
     outbox: &Outbox,
     gateway: &dyn Gateway,
     origin: &Origin,
     to: &Address,
-    archived: bool,
+    rules: Rules,
     node: Option<&str>,
     seen: Option<&Seen>,
 ) {
@@ -244,13 +273,16 @@ pub(crate) fn info(
     let caps = seen.and_then(|seen| seen.caps.as_ref());
     let profile = match to.kind {
         Kind::Gateway | Kind::Network => of_service(gateway, to),
-        Kind::Room | Kind::Group if !full => of_room(gateway, to, seen, archived),
+        Kind::Room | Kind::Group if !full => of_room(gateway, to, seen, rules),
         // An occupant is somebody of the room, by his nickname.
         Kind::Room | Kind::Group => {
             let name = origin.resource.as_deref().unwrap_or(&to.id);
-            of_person(gateway, name, caps, true)
+            of_person(gateway, name, caps, (true, rules))
         }
-        _ => of_contact(gateway, to, caps, archived && !full),
+        _ => {
+            let archived = rules.archived && !full;
+            of_contact(gateway, to, caps, Rules { archived, ..rules })
+        }
     };
     answer(outbox, origin, &profile, node);
 }
@@ -323,7 +355,7 @@ fn identity(category: &str, kind: &str, name: &str) -> Identity {
     }
 }
 
-fn of_room(gateway: &dyn Gateway, to: &Address, seen: Option<&Seen>, archived: bool) -> Profile {
+fn of_room(gateway: &dyn Gateway, to: &Address, seen: Option<&Seen>, rules: Rules) -> Profile {
     let identity = identity("conference", &gateway.manifest().name, &to.id);
     let flags = seen.map(|seen| seen.flags).unwrap_or_default();
     let either = |is, yes, no| if is { yes } else { no };
@@ -353,10 +385,8 @@ fn of_room(gateway: &dyn Gateway, to: &Address, seen: Option<&Seen>, archived: b
     if command::any(gateway, to.kind) {
         features.push(ns::COMMANDS);
     }
-    features.extend(chat::of_room(caps));
-    if archived {
-        features.extend([ns::MAM, ns::MAM_EXTENDED]);
-    }
+    features.extend(chat::of_room(caps, rules.corrections));
+    features.extend(rules.archive());
     let forms = chat::restrictions(caps).into_iter();
     Profile {
         identities: vec![identity],

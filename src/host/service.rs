@@ -16,7 +16,7 @@ use crate::xmpp::stanza::Condition;
 /// What nobody understands.
 const NOT_UNDERSTOOD: &str = "nothing here understands this";
 
-/// Answers one iq request. `get`: it is a get, not a set; `archived`: what is said is.
+/// Answers one iq request. `get`: it is a get, not a set.
 pub(crate) fn answer(
     outbox: &Outbox,
     gateway: &dyn Gateway,
@@ -24,7 +24,7 @@ pub(crate) fn answer(
     to: &Address,
     get: bool,
     payload: &Element,
-    archived: bool,
+    rules: disco::Rules,
 ) {
     let node = payload.attr("node");
     let full = origin.resource.is_some();
@@ -43,7 +43,7 @@ pub(crate) fn answer(
         }
         ("ping", ns::PING) if get => origin.result(outbox, |_| {}),
         ("query", ns::DISCO_INFO) if get => {
-            disco::info(outbox, gateway, origin, to, archived, node, None);
+            disco::info(outbox, gateway, origin, to, rules, node, None);
         }
         ("query", ns::DISCO_ITEMS) if get && full && is_room(to.kind) => {
             let text = "only an occupant may ask about an occupant";

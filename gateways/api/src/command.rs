@@ -89,6 +89,12 @@ pub enum Command<'a> {
         key: Key<'a>,
         /// The new text.
         body: Text<'a>,
+        /// It tells what the sender does (`/me`).
+        #[serde(default)]
+        action: bool,
+        /// How stretches of the new text look.
+        #[serde(default)]
+        style: Cow<'a, [Span]>,
     },
     /// Take a message back: the user's own, or with `Caps::moderate` anybody's.
     Retract {
@@ -302,4 +308,17 @@ pub enum Command<'a> {
         #[serde(borrow)]
         line: Text<'a>,
     },
+}
+
+impl<'a> Command<'a> {
+    /// Changes a message into plain text.
+    pub fn edit(to: Place<'a>, key: Key<'a>, body: impl Into<Text<'a>>) -> Self {
+        Self::Edit {
+            to,
+            key,
+            body: body.into(),
+            action: false,
+            style: Cow::Borrowed(&[]),
+        }
+    }
 }

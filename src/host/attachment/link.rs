@@ -5,6 +5,7 @@
 
 use isthmus_gateway::Blob;
 
+use crate::host::chat::body_of;
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 
@@ -13,7 +14,7 @@ const LONGEST: usize = 2048;
 
 /// Whether a message shares an encrypted file.
 pub(crate) fn is_encrypted(stanza: &Element) -> bool {
-    let body = stanza.child("body", ns::COMPONENT);
+    let body = body_of(stanza);
     let link = |url: &str| url.trim_start().starts_with("aesgcm://");
     let oob = stanza.child("x", ns::OOB);
     let oob = oob.and_then(|x| x.child("url", ns::OOB));
@@ -31,7 +32,7 @@ pub(crate) fn file_of(stanza: &Element, is_upload: impl Fn(&str) -> bool) -> Opt
         .or_else(|| media(stanza))
         .or_else(|| oob(stanza));
     let blob = said.or_else(|| {
-        let body = stanza.child("body", ns::COMPONENT)?.text();
+        let body = body_of(stanza)?.text();
         let url = body.trim();
         let alone = !url.contains(char::is_whitespace) && is_upload(url);
         alone.then(|| blob(url, None))

@@ -82,11 +82,15 @@ impl Act {
         if let Some(id) = named("replace", ns::CORRECT) {
             return Self::Correct { id };
         }
+        // To a whole room a subject alone is the room's (XEP-0045 §8.1). A reference that shares
+        // nothing points into another message and says nothing by itself.
         let says = stanza.children().any(|child| {
             child.is("body", ns::COMPONENT)
+                || child.is("subject", ns::COMPONENT) && !groupchat
                 || child.is("x", ns::OOB)
                 || child.is("file-sharing", ns::FILE_SHARING)
                 || child.is("reference", ns::REFERENCE)
+                    && child.child("media-sharing", ns::MEDIA_SHARING).is_some()
         });
         if says {
             let reply = stanza.child("reply", ns::REPLY).and_then(|reply| {
@@ -179,6 +183,16 @@ mod tests {
         );
         let correct = "<body>b</body><replace xmlns='urn:xmpp:message-correct:0' id='a'/>";
         assert_eq!(act(correct, false), Act::Correct { id: "a".into() });
+    }
+
+    #[test]
+    fn a_mention_alone_says_nothing_and_a_subject_alone_only_in_private() {
+        let mention = "<reference xmlns='urn:xmpp:reference:0' type='mention' uri='xmpp:a@b/c'/>\
+                       <composing xmlns='http://jabber.org/protocol/chatstates'/>";
+        assert_eq!(act(mention, true), Act::Typing(true));
+        let subject = "<subject>tea</subject>";
+        assert_eq!(act(subject, true), Act::Nothing);
+        assert_eq!(act(subject, false), Act::Say { reply: None });
     }
 
     #[test]

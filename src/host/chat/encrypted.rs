@@ -3,12 +3,24 @@
 //! Recognised by the payload itself, and by XEP-0380 for methods not known here. Files that are
 //! encrypted (XEP-0448, XEP-0454) are of no use to who has not the key, and do not pass either.
 
+use isthmus_gateway::{Fault, FaultKind};
+
 use crate::host::attachment::is_encrypted;
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 
+/// Why a message cannot cross, if it is encrypted.
+pub(crate) fn refusal(stanza: &Element) -> Option<Fault> {
+    let method = method(stanza)?;
+    let text = format!(
+        "this message is encrypted with {method}, which cannot cross to this network; \
+         nothing was sent. Please switch encryption off here."
+    );
+    Some(Fault::new(FaultKind::Encrypted, text))
+}
+
 /// The name of the encryption a message is wrapped in, if it is.
-pub(crate) fn method(stanza: &Element) -> Option<String> {
+fn method(stanza: &Element) -> Option<String> {
     if is_encrypted(stanza) {
         return Some("file encryption (aesgcm, XEP-0448)".to_owned());
     }

@@ -5,25 +5,20 @@
 
 use isthmus_gateway::Caps;
 
+use super::Corrections;
 use crate::host::about::Form;
 use crate::xmpp::ns;
 
-/// What any place takes: corrections and replies become text where the network has none.
-const ALWAYS: [&str; 6] = [
-    ns::CORRECT,
-    ns::REPLY,
-    ns::FALLBACK,
-    ns::OOB,
-    ns::STYLING,
-    ns::HINTS,
-];
+/// What any place takes: replies become text where the network has none.
+const ALWAYS: [&str; 5] = [ns::REPLY, ns::FALLBACK, ns::OOB, ns::STYLING, ns::HINTS];
 
-/// Features of a person. `live`: he is spoken to on a live network.
-pub(crate) fn of_contact(caps: &Caps, live: bool) -> Vec<&'static str> {
-    let mut features = ALWAYS.to_vec();
+/// Features of a person. `live`: he is spoken to on a live network. `form`: how corrections are
+/// told where a network has none.
+pub(crate) fn of_contact(caps: &Caps, live: bool, form: Corrections) -> Vec<&'static str> {
+    // A message that waits can be changed and taken back whatever the network can do.
+    let mut features = always(!live || corrects(caps, form));
     features.push(ns::RECEIPTS);
     if !live {
-        // A message that waits can be taken back whatever the network can do.
         features.push(ns::RETRACT);
         return features;
     }
@@ -32,13 +27,23 @@ pub(crate) fn of_contact(caps: &Caps, live: bool) -> Vec<&'static str> {
 }
 
 /// Features of a room.
-pub(crate) fn of_room(caps: &Caps) -> Vec<&'static str> {
-    let mut features = ALWAYS.to_vec();
+pub(crate) fn of_room(caps: &Caps, form: Corrections) -> Vec<&'static str> {
+    let mut features = always(corrects(caps, form));
     features.extend(of_caps(caps));
     if caps.moderate {
         features.push(ns::MODERATE);
     }
     features
+}
+
+fn always(corrects: bool) -> Vec<&'static str> {
+    let correction = corrects.then_some(ns::CORRECT);
+    correction.into_iter().chain(ALWAYS).collect()
+}
+
+/// Corrections become text where the network has none, unless the operator wants none of that.
+fn corrects(caps: &Caps, form: Corrections) -> bool {
+    caps.edit || form != Corrections::Refuse
 }
 
 fn of_caps(caps: &Caps) -> impl Iterator<Item = &'static str> {

@@ -17,11 +17,11 @@ mod write;
 pub(crate) use self::act::{Act, Answer, asks_receipt, is_kept};
 pub use self::correction::Corrections;
 pub(crate) use self::correction::told as correction_told;
-pub(crate) use self::encrypted::method as encryption_of;
+pub(crate) use self::encrypted::refusal as encrypted;
 pub(crate) use self::features::{of_contact, of_room, restrictions};
 pub(crate) use self::private::{Peers, Way, tell, told, way};
 pub(crate) use self::recent::{Own, Recent, Typing};
-pub(crate) use self::text::{Text, text_of};
+pub(crate) use self::text::{Text, body_of, subject_in_front, subject_of, text_of, typed};
 pub(crate) use self::write::{
     Beside, Quoted, Spoken, write_displayed, write_message, write_reactions, write_received,
     write_replaced, write_retracted, write_said, write_stanza_id, write_state,

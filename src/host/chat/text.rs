@@ -9,14 +9,14 @@
 
 use std::ops::Range;
 
-use isthmus_gateway::{Caps, Span, Style};
+use isthmus_gateway::{Caps, Outgoing, Place, Span, Style};
 use isthmus_kit::style::{Plain, parse};
 
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 
 /// What of a message can go to a network: its text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Text {
     /// The text, without `/me `.
     pub(crate) body: String,
@@ -26,10 +26,71 @@ pub(crate) struct Text {
     pub(crate) style: Vec<Span>,
 }
 
+impl Text {
+    /// As a message to `to`, with thread and subject of the stanza.
+    pub(crate) fn into_message(self, stanza: &Element, to: Place<'static>) -> Outgoing<'static> {
+        let mut message = Outgoing::text(to, self.body);
+        message.action = self.action;
+        message.style = self.style.into();
+        message.subject = subject_of(stanza).map(Into::into);
+        let thread = stanza.child("thread", ns::COMPONENT);
+        message.thread = thread.map(|thread| thread.text().into_owned().into());
+        message
+    }
+}
+
+/// A text as it was typed.
+pub(crate) fn typed(body: &str, action: bool) -> String {
+    match action {
+        true => format!("/me {body}"),
+        false => body.to_owned(),
+    }
+}
+
+/// Puts what a message is about into its text: for networks that have no place for it.
+pub(crate) fn subject_in_front(message: &mut Outgoing<'_>) {
+    let Some(subject) = message.subject.take() else {
+        return;
+    };
+    let front = match message.body.is_empty() {
+        true => subject.into_owned(),
+        false => format!("[{subject}] "),
+    };
+    let by = i64::try_from(front.len()).unwrap_or(0);
+    message.style = shifted(&message.style, by).into();
+    message.body = (front + &message.body).into();
+}
+
+/// The body of a message. Of several (RFC 6121 §5.2.3) the one in the language of the whole
+/// message, which needs no name.
+pub(crate) fn body_of(stanza: &Element) -> Option<&Element> {
+    in_its_language(stanza, "body")
+}
+
+/// What a message is about, likewise; `None`: it does not say.
+pub(crate) fn subject_of(stanza: &Element) -> Option<String> {
+    let subject = in_its_language(stanza, "subject")?.text();
+    let subject = subject.trim();
+    (!subject.is_empty()).then(|| subject.to_owned())
+}
+
+fn in_its_language<'s>(stanza: &'s Element, name: &str) -> Option<&'s Element> {
+    let whole = stanza.attr("xml:lang");
+    let all = || {
+        stanza
+            .children()
+            .filter(|child| child.is(name, ns::COMPONENT))
+    };
+    let own = all().find(|child| {
+        let lang = child.attr("xml:lang").filter(|lang| !lang.is_empty());
+        lang.is_none_or(|lang| whole.is_some_and(|whole| whole.eq_ignore_ascii_case(lang)))
+    });
+    own.or_else(|| all().next())
+}
+
 /// The text of a message; `None` if it has none. `room`: it is for a room.
 pub(crate) fn text_of(stanza: &Element, caps: &Caps, room: bool) -> Option<Text> {
-    let typed = stanza
-        .child("body", ns::COMPONENT)
+    let typed = body_of(stanza)
         .map(|body| body.text().to_string())
         .unwrap_or_default();
     // Who reads a room that knows no replies has just seen what is answered; elsewhere the quote
@@ -265,6 +326,20 @@ mod tests {
             text("<active xmlns='http://jabber.org/protocol/chatstates'/>"),
             None
         );
+    }
+
+    #[test]
+    fn of_several_bodies_the_one_in_the_language_of_the_message_counts() {
+        let body = |stanza: &str| {
+            let stanza = Element::parse(stanza.as_bytes()).expect("well-formed");
+            let text = text_of(&stanza, &Caps::default(), false);
+            text.expect("a body").body
+        };
+        let two = "<body xml:lang='cs'>ahoj</body><body>hello</body>";
+        assert_eq!(body(&format!("<message>{two}</message>")), "hello");
+        let two = "<body xml:lang='cs'>ahoj</body><body xml:lang='en'>hello</body>";
+        let of = |lang: &str| body(&format!("<message xml:lang='{lang}'>{two}</message>"));
+        assert_eq!((of("EN"), of("de")), ("hello".into(), "ahoj".into()));
     }
 
     #[test]

@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use isthmus_gateway::{Address, Fault, FaultKind, Job, JobId, Kind, Outgoing, Place};
+use isthmus_gateway::{Address, Caps, Fault, FaultKind, Job, JobId, Kind, Outgoing, Place};
 
 use super::CourierHost;
 use super::told::Sender;
 use crate::host::archive::{Filing, copy_of};
-use crate::host::chat::{Act, asks_receipt, encryption_of, is_kept, text_of};
+use crate::host::chat::{self, Act, Corrections, asks_receipt, is_kept, text_of};
 use crate::host::reply::Origin;
 use crate::host::shared::now_ms;
 use crate::store::jobs::{CopyState, NewJob, OpenJob, Recall};
 use crate::xmpp::element::Element;
 use crate::xmpp::escape::escape;
 use crate::xmpp::jid::BareJid;
-use crate::xmpp::ns;
 
 /// Messages that are taken back at a time.
 const PAGE: usize = 100;
@@ -41,12 +40,8 @@ impl CourierHost {
         to: Address,
         stanza: Element,
     ) {
-        if let Some(method) = encryption_of(&stanza) {
-            let text = format!(
-                "this message is encrypted with {method}, which cannot cross to this network; \
-                 nothing was sent. Please switch encryption off here."
-            );
-            return origin.fault(&self.outbox, &Fault::new(FaultKind::Encrypted, text));
+        if let Some(fault) = chat::encrypted(&stanza) {
+            return origin.fault(&self.outbox, &fault);
         }
         if !matches!(to.kind, Kind::Contact | Kind::Group) {
             let text = "nobody reads messages here; write to an address of the network";
@@ -126,61 +121,92 @@ impl CourierHost {
                 recall_outcome(recalled, "taken back").map(Work::TakenBack)
             });
         }
-        let caps = &self.gateway.manifest().caps;
-        let Some(text) = text_of(stanza, caps, false) else {
-            return Box::pin(async { Ok(Work::Nothing) });
-        };
-        let mut message = Outgoing::text(Place::Contact(to.id.clone().into()), text.body);
-        message.action = text.action;
-        message.style = text.style.into();
-        let child = |name| {
-            stanza
-                .child(name, ns::COMPONENT)
-                .map(|c| c.text().to_string())
-        };
-        message.subject = child("subject").map(Into::into);
-        message.thread = child("thread").map(Into::into);
-        if matches!(act, Act::Say { .. }) {
-            self.take_link(user, stanza, &mut message);
-        }
-        if let Act::Correct { id } = &act {
-            let changed = match serde_json::to_vec(&message) {
-                Ok(bytes) => self.shared.store.change(user.as_str(), domain, id, bytes),
-                Err(error) => return failed(error),
-            };
-            return Box::pin(async move {
-                let changed = recall_outcome(changed.await, "changed");
-                changed.map(|_| Work::Changed)
-            });
-        }
-        let reply = match &act {
-            Act::Say { reply } => reply.as_ref().map(|reply| reply.id.as_str()),
-            _ => None,
-        };
-        match reply {
-            None => match self.new_job(origin, user, to, &message, stanza) {
-                Ok(job) => {
-                    let taken = self.take(job);
-                    Box::pin(async move { taken.await.map(Work::Taken) })
+        match act {
+            Act::Correct { id } => self.correct(origin, user, to, stanza, &id),
+            Act::Say { reply: Some(reply) } => self.answer(origin, user, to, stanza, &reply.id),
+            act => {
+                let caps = &self.gateway.manifest().caps;
+                let Some(mut message) = message_of(&to, stanza, caps) else {
+                    return Box::pin(async { Ok(Work::Nothing) });
+                };
+                if matches!(act, Act::Say { .. }) {
+                    self.take_link(user, stanza, &mut message);
                 }
-                Err(fault) => Box::pin(async move { Err(fault) }),
-            },
-            Some(id) => {
-                // The answered message is known to the network by an id of its own.
-                let keys = self.shared.store.keys_of(user.as_str(), domain, id);
-                let (host, origin, user) = (Arc::clone(self), origin.clone(), user.clone());
-                let stanza = stanza.clone();
-                Box::pin(async move {
-                    if let Ok(Some(key)) = keys.await.map(|keys| keys.into_iter().next()) {
-                        let key = isthmus_gateway::Key(key.into());
-                        let who = to.id.clone().into();
-                        message.reply = Some(isthmus_gateway::Reply { key, who });
+                match self.new_job(origin, user, to, &message, stanza) {
+                    Ok(job) => {
+                        let taken = self.take(job);
+                        Box::pin(async move { taken.await.map(Work::Taken) })
                     }
-                    let job = host.new_job(&origin, &user, to, &message, &stanza)?;
-                    host.take(job).await.map(Work::Taken)
-                })
+                    Err(fault) => Box::pin(async move { Err(fault) }),
+                }
             }
         }
+    }
+
+    /// Says something that answers something: the network knows that by an id of its own. Where it
+    /// is not known, the words have to tell what is answered.
+    fn answer(
+        self: &Arc<Self>,
+        origin: &Origin,
+        user: &BareJid,
+        to: Address,
+        stanza: &Element,
+        id: &str,
+    ) -> isthmus_gateway::Later<Result<Work, Fault>> {
+        let domain = self.outbox.domain();
+        let keys = self.shared.store.keys_of(user.as_str(), domain, id);
+        let (host, origin, user) = (Arc::clone(self), origin.clone(), user.clone());
+        let stanza = stanza.clone();
+        Box::pin(async move {
+            let key = keys.await.ok().and_then(|keys| keys.into_iter().next());
+            let mut caps = host.gateway.manifest().caps.clone();
+            caps.reply &= key.is_some();
+            let Some(mut message) = message_of(&to, &stanza, &caps) else {
+                return Ok(Work::Nothing);
+            };
+            host.take_link(&user, &stanza, &mut message);
+            message.reply = key.map(|key| isthmus_gateway::Reply {
+                key: isthmus_gateway::Key(key.into()),
+                who: to.id.clone().into(),
+            });
+            let job = host.new_job(&origin, &user, to, &message, &stanza)?;
+            host.take(job).await.map(Work::Taken)
+        })
+    }
+
+    /// Changes a message that waits. What is on its way is corrected in words, as it is wherever a
+    /// network cannot change what was said, unless the operator wants none of that.
+    fn correct(
+        self: &Arc<Self>,
+        origin: &Origin,
+        user: &BareJid,
+        to: Address,
+        stanza: &Element,
+        id: &str,
+    ) -> isthmus_gateway::Later<Result<Work, Fault>> {
+        let caps = &self.gateway.manifest().caps;
+        let Some(mut message) = message_of(&to, stanza, caps) else {
+            return Box::pin(async { Ok(Work::Nothing) });
+        };
+        let (store, domain) = (&self.shared.store, self.outbox.domain());
+        let changed = match serde_json::to_vec(&message) {
+            Ok(bytes) => store.change(user.as_str(), domain, id, bytes),
+            Err(error) => return failed(error),
+        };
+        let form = self.shared.corrections();
+        let (host, origin, user) = (Arc::clone(self), origin.clone(), user.clone());
+        let stanza = stanza.clone();
+        Box::pin(async move {
+            let changed = changed.await;
+            if !matches!(changed, Ok(Recall::TooLate)) || form == Corrections::Refuse {
+                return recall_outcome(changed, "changed").map(|_| Work::Changed);
+            }
+            let said = chat::typed(&message.body, message.action);
+            message.body = chat::correction_told(None, &said, form).into();
+            (message.action, message.style) = (false, Vec::new().into());
+            let job = host.new_job(&origin, &user, to, &message, &stanza)?;
+            host.take(job).await.map(Work::Taken)
+        })
     }
 
     /// Takes a job; resolves to its number when it is on disk.
@@ -273,6 +299,18 @@ impl CourierHost {
             expires: now + self.tuning().expiry,
         })
     }
+}
+
+/// What a message says to an address; `None`: nothing.
+fn message_of(to: &Address, stanza: &Element, caps: &Caps) -> Option<Outgoing<'static>> {
+    let text = text_of(stanza, caps, false);
+    let alone = || chat::subject_of(stanza).map(|_| chat::Text::default());
+    let place = Place::Contact(to.id.clone().into());
+    let mut message = text.or_else(alone)?.into_message(stanza, place);
+    if message.body.is_empty() && !caps.subject {
+        chat::subject_in_front(&mut message);
+    }
+    Some(message)
 }
 
 fn failed(error: serde_json::Error) -> isthmus_gateway::Later<Result<Work, Fault>> {

@@ -7,6 +7,7 @@ use isthmus_gateway::{Address, Fault, FaultKind, Kind, Parsed};
 
 use super::{Domain, NOBODY_READS};
 use crate::component::Outbox;
+use crate::host::chat;
 use crate::host::contact::read_in;
 use crate::host::desk::Desk;
 use crate::host::reply::Origin;
@@ -259,9 +260,13 @@ impl Domain {
             .filter(|_| to.kind == Kind::Gateway || origin.resource.is_none());
         let asker = |desk: &Arc<Desk>| desk.asker(&origin, user, &to, element.attr("xml:lang"));
         if stanza.kind() == StanzaKind::Message {
-            let Some(body) = element.child("body", ns::COMPONENT) else {
+            let Some(body) = chat::body_of(&element) else {
                 return;
             };
+            // What stands beside it are words of the client's.
+            if let Some(fault) = chat::encrypted(&element) {
+                return origin.fault(outbox, &fault);
+            }
             let chats = stanza.kind_attr().as_deref() != Some("groupchat");
             let desk = desk.filter(|_| chats && to.kind == Kind::Gateway);
             if !desk.is_some_and(|desk| desk.chat(&origin, asker(desk), &body.text())) {
@@ -280,8 +285,8 @@ impl Domain {
                 let node = payload.attr("node");
                 return disco::itself(outbox, &*self.gateway, &self.shared, &origin, node);
             }
-            let archived = self.shared.archives(outbox.domain());
-            service::answer(outbox, &*self.gateway, &origin, &to, get, payload, archived);
+            let rules = disco::Rules::of(&self.shared, outbox.domain());
+            service::answer(outbox, &*self.gateway, &origin, &to, get, payload, rules);
         }
     }
 }

@@ -249,8 +249,17 @@ impl Session {
 
     /// Says something. `answered`: what the network calls what it answers.
     fn say(&mut self, asked: Asked, answered: Option<Known>) {
-        let caps = self.base.caps_at(&asked.to);
-        let Some(text) = chat::text_of(&asked.stanza, caps, asked.room.is_some()) else {
+        let mut caps = self.base.caps_at(&asked.to).clone();
+        // Where the network cannot be told what is answered, the words have to tell it.
+        caps.reply &= answered.is_some();
+        let (caps, room) = (&caps, asked.room.is_some());
+        let text = chat::text_of(&asked.stanza, caps, room);
+        // A subject alone is something, too.
+        let alone = || {
+            let subject = chat::subject_of(&asked.stanza).filter(|_| !room);
+            subject.map(|_| chat::Text::default())
+        };
+        let Some(text) = text.or_else(alone) else {
             return;
         };
         let short = caps.multiline || asked.room.is_none();
@@ -293,16 +302,19 @@ impl Session {
         text: chat::Text,
         blobs: Vec<Blob<'static>>,
     ) {
-        let caps = self.base.caps_at(&asked.to);
         let reply = match &asked.what {
             What::Act(Act::Say { reply }) => reply.clone(),
             _ => None,
         };
-        let named = !caps.reply && asked.room.is_some() && !text.action;
-        let mut message = Outgoing::text(asked.to.clone(), text.body);
-        message.action = text.action;
-        message.style = text.style.into();
+        let named = answered.is_none() && asked.room.is_some() && !text.action;
+        let caps = self.base.caps_at(&asked.to);
+        let mut message = text.into_message(&asked.stanza, asked.to.clone());
         message.blobs = blobs;
+        if asked.room.is_some() {
+            message.subject = None;
+        } else if !caps.subject {
+            chat::subject_in_front(&mut message);
+        }
         if let Some(reply) = &reply
             && named
             && !message.body.is_empty()
@@ -314,7 +326,8 @@ impl Session {
             who: self.who_said(&asked, reply.as_ref(), &known).into(),
             key: key_of(&known.key),
         });
-        self.remember(&asked, None, &message.body);
+        let said = chat::typed(&message.body, message.action);
+        self.remember(&asked, None, &said);
         self.typing.said(&asked.peer);
         self.act(asked, Command::Send(message));
     }
@@ -347,12 +360,19 @@ impl Session {
         let first = before.as_ref().map_or(id, |(first, _)| first).clone();
         let old = before.map(|(_, body)| body).filter(|old| !old.is_empty());
         let key = known.map(|known| known.key);
-        self.remember(&asked, Some((&first, key.as_deref())), &text.body);
+        let said = chat::typed(&text.body, text.action);
+        self.remember(&asked, Some((&first, key.as_deref())), &said);
         self.typing.said(&asked.peer);
         let to = asked.to.clone();
         if let Some(key) = key {
-            let (key, body) = (key_of(&key), text.body.into());
-            return self.act(asked, Command::Edit { to, key, body });
+            let command = Command::Edit {
+                to,
+                key: key_of(&key),
+                body: text.body.into(),
+                action: text.action,
+                style: text.style.into(),
+            };
+            return self.act(asked, command);
         }
         let form = self.base.shared.corrections();
         if form == Corrections::Refuse {
@@ -360,7 +380,7 @@ impl Session {
             let fault = Fault::new(FaultKind::Unsupported, text);
             return asked.origin.fault(&self.base.outbox, &fault);
         }
-        let told = chat::correction_told(old.as_deref(), &text.body, form);
+        let told = chat::correction_told(old.as_deref(), &said, form);
         self.act(asked, Command::Send(Outgoing::text(to, told)));
     }
 

@@ -456,8 +456,8 @@ impl Base {
     pub(crate) fn ver_of(&self, contact: &str) -> String {
         let at = Place::Contact(contact.into());
         let to = Address::new(Kind::Contact, contact, &*self.network);
-        let archived = self.archives();
-        disco::of_contact(&*self.gateway, &to, Some(self.caps_at(&at)), archived).hash()
+        let rules = disco::Rules::of(&self.shared, self.outbox.domain());
+        disco::of_contact(&*self.gateway, &to, Some(self.caps_at(&at)), rules).hash()
     }
 
     fn same(&self, one: &Place<'_>, other: &Place<'_>) -> bool {

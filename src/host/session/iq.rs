@@ -56,7 +56,7 @@ impl Session {
             ("vCard", ns::VCARD) if get && is_room(incoming.to.kind) => {
                 self.room_card(&origin, &incoming, &payload);
             }
-            ("moderate", ns::MODERATE) if !get && incoming.to.kind == Kind::Room => {
+            ("moderate", ns::MODERATE) if !get && is_room(incoming.to.kind) => {
                 let request = payload.clone();
                 self.moderate(origin, &incoming, request);
             }
@@ -67,7 +67,7 @@ impl Session {
                 &incoming.to,
                 get,
                 &payload,
-                self.base.archives(),
+                disco::Rules::of(&self.base.shared, self.base.outbox.domain()),
             ),
         }
     }
@@ -117,9 +117,10 @@ impl Session {
                 card.write(xml, false);
             }),
             None => {
-                let (gateway, archived) = (&*self.base.gateway, self.base.archives());
+                let gateway = &*self.base.gateway;
+                let rules = disco::Rules::of(&self.base.shared, self.base.outbox.domain());
                 let to = &incoming.to;
-                service::answer(&outbox, gateway, origin, to, true, payload, archived);
+                service::answer(&outbox, gateway, origin, to, true, payload, rules);
             }
         }
     }
@@ -306,7 +307,7 @@ impl Session {
             gateway,
             origin,
             &incoming.to,
-            self.base.archives(),
+            disco::Rules::of(&self.base.shared, self.base.outbox.domain()),
             node,
             seen.as_ref(),
         );

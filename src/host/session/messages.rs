@@ -6,7 +6,7 @@ use super::acts::{Asked, What};
 use super::heard::private_peer;
 use super::stanzas::Incoming;
 use super::{Link, Pending, Session};
-use crate::host::chat::{Act, encryption_of, text_of};
+use crate::host::chat::{self, Act, body_of, text_of};
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
 use crate::xmpp::ns;
@@ -24,12 +24,8 @@ impl Session {
         let Some(origin) = incoming.origin.clone() else {
             return;
         };
-        if let Some(method) = encryption_of(&incoming.stanza) {
-            let text = format!(
-                "this message is encrypted with {method}, which cannot cross to this network; \
-                 nothing was sent. Please switch encryption off here."
-            );
-            return origin.fault(&self.base.outbox, &Fault::new(FaultKind::Encrypted, text));
+        if let Some(fault) = chat::encrypted(&incoming.stanza) {
+            return origin.fault(&self.base.outbox, &fault);
         }
         if self.calls(&origin, &incoming) {
             return;
@@ -70,7 +66,7 @@ impl Session {
         let may = matches!(incoming.to.kind, Kind::Network | Kind::Room)
             && incoming.kind.as_deref() != Some("groupchat")
             && incoming.resource.is_none();
-        let body = incoming.stanza.child("body", ns::COMPONENT);
+        let body = body_of(&incoming.stanza);
         let (true, Some(body), Some(desk)) = (may, body, &self.base.desk) else {
             return false;
         };
@@ -97,7 +93,7 @@ impl Session {
         // XEP-0045 §8.1: a subject and no body. An empty one beside it says nothing, and there are
         // clients that send it: mcabber.
         let subject = incoming.stanza.child("subject", ns::COMPONENT);
-        let body = incoming.stanza.child("body", ns::COMPONENT);
+        let body = body_of(&incoming.stanza);
         let body = body.filter(|body| !body.text().is_empty());
         if let (Some(subject), None) = (subject, body) {
             let text = subject.text().to_string().into();

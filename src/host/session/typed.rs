@@ -9,6 +9,7 @@ use isthmus_gateway::{Command, Fault, FaultKind, Kind, Outgoing, Place};
 use super::inquiry::{Form, whisper};
 use super::stanzas::Incoming;
 use super::{Pending, Sent, Session};
+use crate::host::chat::body_of;
 use crate::host::fault;
 use crate::host::reply::Origin;
 use crate::xmpp::element::Element;
@@ -94,7 +95,7 @@ impl Session {
         incoming: &mut Incoming,
         room: Option<(&[u8], &str)>,
     ) -> bool {
-        let body = incoming.stanza.child("body", ns::COMPONENT);
+        let body = body_of(&incoming.stanza);
         let Some(text) = body.map(|body| body.text().into_owned()) else {
             return false;
         };

@@ -108,11 +108,7 @@ fn said(room: &str, who: &str) -> Vec<Command<'static>> {
     let key = Key("k".into());
     let contact: isthmus_gateway::Text<'static> = who.to_owned().into();
     vec![
-        Command::Edit {
-            to: to.clone(),
-            key: key.clone(),
-            body: "better".into(),
-        },
+        Command::edit(to.clone(), key.clone(), "better"),
         Command::Retract {
             to: to.clone(),
             key: key.clone(),

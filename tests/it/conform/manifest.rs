@@ -102,11 +102,7 @@ fn claims(caps: &Caps, room: &str) -> Vec<(&'static str, bool, Command<'static>)
         (
             "edit",
             caps.edit,
-            Command::Edit {
-                to: to.clone(),
-                key: key.clone(),
-                body: "better".into(),
-            },
+            Command::edit(to.clone(), key.clone(), "better"),
         ),
         (
             "retract",

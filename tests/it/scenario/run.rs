@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use isthmus::component::ComponentConfig;
 use isthmus::host::{
-    Access, Archiving, Attachments, Domain, FileSettings, Files, Limits, Public, Reload, Reloaded,
-    Reloading, Shared,
+    Access, Archiving, Attachments, Corrections, Domain, FileSettings, Files, Limits, Public,
+    Reload, Reloaded, Reloading, Shared,
 };
 use isthmus::store::{SqliteStore, Store};
 use isthmus::xmpp::{BareJid, Element, Stanza};
@@ -87,6 +87,8 @@ pub(crate) struct Run {
     files: Option<FileSettings>,
     /// The gateway has a name and a picture of its own.
     face: bool,
+    /// How corrections are told where a network has none.
+    corrections: Corrections,
     pub(super) names: Names,
     pub(super) given: Given,
     pub(super) control: Option<Control>,
@@ -121,6 +123,7 @@ impl Run {
             persistent: false,
             files: None,
             face: false,
+            corrections: Corrections::default(),
             names: Names::new(),
             given: Given::new(),
             control: None,
@@ -172,6 +175,7 @@ impl Run {
             "archive" => self.archive = value > 0,
             "persistent" => self.persistent = value > 0,
             "face" => self.face = value > 0,
+            "corrections" if value == 0 => self.corrections = Corrections::Refuse,
             _ => return Err(fault(format!("{name}: there is no such limit"))),
         }
         match self.served {
@@ -243,6 +247,7 @@ impl Run {
         }
         let mut shared = Shared::new(Arc::clone(&store), self.limits.clone())
             .with_public(public)
+            .with_corrections(self.corrections)
             .with_reload(Arc::new(Rereads::default()));
         if let Some(files) = self.files.take() {
             let attachments = Attachments::open(dir.path(), &*store);

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use isthmus_gateway::{
     Affiliation, Command, Dialog, Event, Facts, Fault, FaultKind, Field, Fold, Left, Message,
-    Outcome, Picture, Rank, Role, Settings, Tag, Time, Why,
+    Outcome, Outgoing, Picture, Rank, Role, Settings, Tag, Time, Why,
 };
 
 use crate::{Config, setting};
@@ -155,7 +155,17 @@ impl World {
     fn dispatch(&mut self, me: ClientId, tag: Tag, command: Command<'_>) -> Ended {
         match command {
             Command::Send(message) => self.send(me, tag, &message),
-            Command::Edit { to, key, body } => self.edit(me, &to, &key, &body),
+            Command::Edit {
+                to,
+                key,
+                body,
+                action,
+                style,
+            } => {
+                let mut changed = Outgoing::text(to, body);
+                (changed.action, changed.style) = (action, style);
+                self.edit(me, &key, &changed)
+            }
             Command::Retract { to, key, reason } => self.retract(me, &to, &key, reason.as_deref()),
             Command::React { to, key, with } => self.react(me, &to, &key, &with),
             Command::Delivered { to, key } => self.delivered(me, &to, &key),

@@ -215,19 +215,15 @@ impl World {
         }
     }
 
-    pub(super) fn edit(
-        &mut self,
-        me: ClientId,
-        to: &Place<'_>,
-        key: &Key<'_>,
-        body: &str,
-    ) -> Ended {
+    pub(super) fn edit(&mut self, me: ClientId, key: &Key<'_>, changed: &Outgoing<'_>) -> Ended {
         self.must(|caps| caps.edit)?;
-        let audience = self.audience(me, to)?;
-        self.own(me, to, key)?;
+        let audience = self.audience(me, &changed.to)?;
+        self.own(me, &changed.to, key)?;
         self.spread(me, audience, |at, who, suffix| {
             let key = suffixed(key, suffix);
-            let mut message = Message::text(at, who, body.to_owned());
+            let mut message = Message::text(at, who, changed.body.clone().into_owned());
+            message.action = changed.action;
+            message.style = changed.style.clone().into_owned().into();
             message.key = Some(key.clone());
             Event::Edit { key, message }
         });

@@ -19,11 +19,7 @@ fn every_command(place: &Place<'static>) -> Vec<Command<'static>> {
     let (room, nick) = (|| "#garden".into(), || "echo".into());
     vec![
         Command::Send(Outgoing::text(to(), "hello")),
-        Command::Edit {
-            to: to(),
-            key: key(),
-            body: "hi".into(),
-        },
+        Command::edit(to(), key(), "hi"),
         Command::Retract {
             to: to(),
             key: key(),

@@ -93,11 +93,7 @@ fn a_correction_reaches_the_room_only_from_its_author() {
     });
     let key = key.expect("a message has a key");
     bob.news();
-    let edit = |key: &Key<'static>| Command::Edit {
-        to: room(),
-        key: key.clone(),
-        body: "hello".into(),
-    };
+    let edit = |key: &Key<'static>| Command::edit(room(), key.clone(), "hello");
     assert_eq!(kind(bob.run(edit(&key))), Some(FaultKind::NotPrivileged));
     bob.news();
     assert_eq!(alice.run(edit(&key)), Ok(Outcome::Accepted));
