@@ -80,13 +80,42 @@ pub(super) struct Asked {
     /// Its place in the order of all lines, and when it went out.
     pub(super) gone: Option<(u64, Instant)>,
     pub(super) proof: Option<u32>,
+    /// It went out in the line of this command.
+    pub(super) with: Option<Tag>,
+    /// Lines it needs that the network has not shown.
+    pub(super) lines: u8,
+    /// Those of them that are not out.
+    pub(super) waiting: u8,
 }
 
 impl Asked {
+    /// A command that waits.
+    pub(super) fn new(tag: Tag, want: Want, key: Vec<u8>, nick: Vec<u8>) -> Self {
+        Self {
+            tag,
+            want,
+            key,
+            nick,
+            gone: None,
+            proof: None,
+            with: None,
+            lines: 1,
+            waiting: 1,
+        }
+    }
+
+    /// The command whose line it is in.
+    pub(super) fn line(&self) -> Tag {
+        self.with.unwrap_or(self.tag)
+    }
+
     /// It is out, the network may answer nothing at all (a change that changes nothing), and no
     /// PING is behind it. Entering and leaving are always answered, some networks let it wait.
     pub(super) fn wants_proof(&self) -> bool {
-        self.gone.is_some() && self.proof.is_none() && self.want.may_be_silent()
+        self.gone.is_some()
+            && self.waiting == 0
+            && self.proof.is_none()
+            && self.want.may_be_silent()
     }
 }
 
@@ -105,15 +134,11 @@ impl Conversation {
             return done(tag, Err(fault), sink);
         }
         let (key, nick) = (self.folded(names.0), self.folded(names.1));
+        if self.shares_line(tag, want, (&key, &nick), &line) {
+            return;
+        }
         self.queue.push(line, Owner::Asked(tag));
-        self.asked.push(Asked {
-            tag,
-            want,
-            key,
-            nick,
-            gone: None,
-            proof: None,
-        });
+        self.asked.push(Asked::new(tag, want, key, nick));
     }
 
     /// Takes the first command that is out and `matches`.
@@ -136,13 +161,13 @@ impl Conversation {
 
     /// A refusal: ends the command or message it belongs to. False: it belongs to none.
     pub(super) fn on_refusal(&mut self, number: u16, line: &Line<'_>, sink: &mut dyn Sink) -> bool {
-        if self.on_labelled_refusal(|talk| talk.refusal(number, line), sink) {
-            return true;
-        }
         let params = line.params();
         let names = params.get(1..params.len().saturating_sub(1)).unwrap_or(&[]);
-        let fault = self.refusal(number, line);
         let keys: Vec<Vec<u8>> = names.iter().map(|name| self.folded(name)).collect();
+        if self.on_labelled_refusal(&keys, |talk| talk.refusal(number, line), sink) {
+            return true;
+        }
+        let fault = self.refusal(number, line);
 
         let named = |asked: &Asked| {
             keys.contains(&asked.key) || (!asked.nick.is_empty() && keys.contains(&asked.nick))
@@ -162,8 +187,7 @@ impl Conversation {
                 true
             }
             (_, Some((at, _))) => {
-                let asked = self.asked.remove(at);
-                done(asked.tag, Err(fault), sink);
+                self.refuse_asked(at, &keys, &fault, sink);
                 true
             }
             _ => self.on_nameless_refusal(number, names, fault, sink),
@@ -171,7 +195,12 @@ impl Conversation {
     }
 
     /// A refusal of the command that its label names. False: it has none, or that is over.
-    fn on_labelled_refusal(&mut self, fault: impl Fn(&Self) -> Fault, sink: &mut dyn Sink) -> bool {
+    fn on_labelled_refusal(
+        &mut self,
+        names: &[Vec<u8>],
+        fault: impl Fn(&Self) -> Fault,
+        sink: &mut dyn Sink,
+    ) -> bool {
         let Some(tag) = self.context.label else {
             return false;
         };
@@ -181,11 +210,11 @@ impl Conversation {
             self.fail_send(at, fault, sink);
             return true;
         }
-        let Some(at) = self.asked.iter().position(|asked| asked.tag == tag) else {
+        let Some(at) = self.asked.iter().position(|asked| asked.line() == tag) else {
             return false;
         };
-        let asked = self.asked.remove(at);
-        done(asked.tag, Err(fault(self)), sink);
+        let fault = fault(self);
+        self.refuse_asked(at, names, &fault, sink);
         true
     }
 
@@ -232,7 +261,8 @@ impl Conversation {
     pub(super) fn on_fail(&mut self, line: &Line<'_>, sink: &mut dyn Sink) {
         let code = line.param(1).unwrap_or("");
         let fault = Fault::new(numeric::fail_kind(code), line.last());
-        if self.on_labelled_refusal(|_| fault.clone(), sink) || self.on_fatal_fail(code, line) {
+        if self.on_labelled_refusal(&[], |_| fault.clone(), sink) || self.on_fatal_fail(code, line)
+        {
             return;
         }
         let command = line.param(0).unwrap_or("");

@@ -286,10 +286,9 @@ impl Conversation {
         if let Some(at) = self.sends.iter().position(|send| send.tag == tag) {
             return self.piece_taken(at, sink);
         }
-        let over = |asked: &super::asked::Asked| asked.tag == tag && asked.want.ends_with_label();
-        if let Some(at) = self.asked.iter().position(over) {
-            self.asked.remove(at);
-            done(tag, Ok(Outcome::Finished), sink);
+        let over = |it: &super::asked::Asked| it.line() == tag && it.want.ends_with_label();
+        if self.asked.iter().any(over) {
+            self.end_line(tag, None, &Ok(Outcome::Finished), sink);
         }
     }
 

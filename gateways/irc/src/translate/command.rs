@@ -7,6 +7,7 @@ use isthmus_gateway::{Command, Event, Fault, FaultKind, Outcome, Ranks, Sink, Ta
 use super::asked::Want;
 use super::queue::Owner;
 use super::send::is_target;
+use super::shared::in_pieces;
 use super::{Conversation, Phase, done};
 
 /// Commands that wait for the network to be reached, at most.
@@ -255,26 +256,33 @@ impl Conversation {
         cleared: Ranks,
         sink: &mut dyn Sink,
     ) {
-        let mut letters = String::new();
-        let mut count = 0;
+        let mut letters = Vec::new();
         for (sign, ranks) in [('+', set), ('-', cleared)] {
             let held = self.isupport.ranks.iter().enumerate();
-            let chosen: String = held
-                .filter(|(bit, _)| ranks.0 & (1 << bit) != 0)
-                .map(|(_, rank)| rank.letter)
-                .collect();
-            if !chosen.is_empty() {
-                count += chosen.chars().count();
-                letters.push(sign);
-                letters.push_str(&chosen);
+            let chosen = held.filter(|(bit, _)| ranks.0 & (1 << bit) != 0);
+            letters.extend(chosen.map(|(_, rank)| (sign, rank.letter)));
+        }
+        let line = |(letters, count): &(String, usize)| {
+            let nicks = format!(" {}", names.1).repeat(*count);
+            format!("MODE {} {letters}{nicks}", names.0)
+        };
+        let pieces = in_pieces(&letters, self.isupport.modes);
+        let Some((first, more)) = pieces.split_first() else {
+            return done(tag, Ok(Outcome::Finished), sink);
+        };
+        if !self.queue.fits(pieces.len()) {
+            let fault = Fault::new(FaultKind::Full, "too many lines wait for this network");
+            return done(tag, Err(fault), sink);
+        }
+        self.ask_about(tag, Want::Rank, names, line(first), sink);
+        let asked = self.asked.iter_mut().find(|it| it.tag == tag);
+        if let Some(asked) = asked.filter(|_| !more.is_empty()) {
+            asked.lines = u8::try_from(pieces.len()).unwrap_or(u8::MAX);
+            asked.waiting = asked.lines;
+            for piece in more {
+                self.queue.push(line(piece), Owner::Asked(tag));
             }
         }
-        if count == 0 {
-            return done(tag, Ok(Outcome::Finished), sink);
-        }
-        let nicks = format!(" {}", names.1).repeat(count);
-        let line = format!("MODE {} {letters}{nicks}", names.0);
-        self.ask_about(tag, Want::Rank, names, line, sink);
     }
 
     /// One line in IRC's own language.

@@ -26,6 +26,10 @@ pub(super) struct Isupport {
     pub(super) watch: bool,
     /// WHO answers with chosen fields.
     pub(super) whox: bool,
+    /// Modes that one line may change, at most.
+    pub(super) modes: usize,
+    /// Targets of one line at most, by command.
+    targets: Vec<(Box<str>, usize)>,
     /// The mode of bots (IRCv3 bot-mode).
     pub(super) bot: Option<char>,
     /// Messages of the past at most (CHATHISTORY); 0: any number.
@@ -33,6 +37,12 @@ pub(super) struct Isupport {
     /// Client tags that are not passed on; `*`: all but those behind a `-`.
     deny: Vec<Box<str>>,
 }
+
+/// RFC 2812 §3.2.3: what holds where a network does not say.
+const MODES: usize = 3;
+/// More than these are not put into one line, whatever a network says.
+const MOST_MODES: usize = 20;
+const MOST_TARGETS: usize = 20;
 
 impl Default for Isupport {
     fn default() -> Self {
@@ -49,6 +59,8 @@ impl Default for Isupport {
             monitor: false,
             watch: false,
             whox: false,
+            modes: MODES,
+            targets: Vec::new(),
             bot: None,
             chat_history: None,
             deny: Vec::new(),
@@ -85,6 +97,13 @@ impl Isupport {
             "MONITOR" => self.monitor = true,
             "WATCH" => self.watch = true,
             "WHOX" => self.whox = true,
+            // Without a value there is no limit; a line has room for so many.
+            "MODES" => self.modes = value.parse().unwrap_or(MOST_MODES).clamp(1, MOST_MODES),
+            "TARGMAX" => {
+                let words = value.split(',').filter_map(|word| word.split_once(':'));
+                let most = |most: &str| most.parse().unwrap_or(MOST_TARGETS).clamp(1, MOST_TARGETS);
+                self.targets = words.map(|(name, it)| (name.into(), most(it))).collect();
+            }
             "BOT" => self.bot = value.chars().next().filter(char::is_ascii_alphabetic),
             "CHATHISTORY" => self.chat_history = value.parse().ok(),
             "CLIENTTAGDENY" => {
@@ -108,6 +127,12 @@ impl Isupport {
         let pairs = letters.chars().zip(signs.chars());
         self.ranks
             .extend(pairs.take(8).map(|(letter, sign)| rank(sign, letter)));
+    }
+
+    /// Targets of one line of that command, at most.
+    pub(super) fn most_targets(&self, command: &str) -> usize {
+        let known = self.targets.iter().find(|(name, _)| &**name == command);
+        known.map_or(1, |(_, most)| *most)
     }
 
     /// Whether a client tag of this name (without its `+`) is not passed on.

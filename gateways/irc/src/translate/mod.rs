@@ -32,8 +32,10 @@ mod register;
 mod room;
 mod sasl;
 mod send;
+mod shared;
 mod sts;
 mod tags;
+mod who;
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -137,6 +139,10 @@ struct Room {
     /// The topic told on entry, until it is known who set it.
     topic: Option<String>,
     flags: RoomFlags,
+    /// Names it was said to hold.
+    people: usize,
+    /// Who they are was asked.
+    asked_who: bool,
 }
 
 /// One user's conversation with one network, across its connections.
@@ -166,6 +172,8 @@ pub struct Conversation {
     marks: Marks,
     watch: Watch,
     whois: Whois,
+    /// Questions by WHO that are open: folded masks.
+    who_open: Vec<Vec<u8>>,
     queue: Queue,
     sends: std::collections::VecDeque<OpenSend>,
     asked: Vec<Asked>,
@@ -210,6 +218,7 @@ impl Conversation {
             marks: Marks::default(),
             watch: Watch::default(),
             whois: Whois::default(),
+            who_open: Vec::new(),
             sends: Default::default(),
             asked: Vec::new(),
             rooms: Vec::new(),
@@ -269,6 +278,7 @@ impl Conversation {
         self.end_all(&end.fault, sink);
         self.queue.clear();
         self.rooms = Vec::new();
+        self.who_open = Vec::new();
         self.batches = Vec::new();
         self.context = Context::default();
         self.unwatch();

@@ -5,7 +5,6 @@
 use isthmus_gateway::{Event, RankChange, Ranks, RoomFlags, Sink};
 
 use super::Conversation;
-use super::asked::Want;
 use crate::line::Line;
 
 impl Conversation {
@@ -19,8 +18,7 @@ impl Conversation {
         if self.is_me(line.nick()) {
             // Whoever gives a rank is answered before the others are told (XEP-0045 §9).
             let key = self.folded(channel);
-            let changes = [Want::Rank, Want::Ban, Want::Config];
-            self.finish(|a| changes.contains(&a.want) && a.key == key, sink);
+            self.change_shown(&key, sink);
         }
         let args = line.params().get(2..).unwrap_or(&[]);
         let mut flags = self.flags(channel);

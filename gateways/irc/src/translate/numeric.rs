@@ -27,6 +27,9 @@ const NICK_LOCKED: u16 = 447;
 /// hybrid, solanum: caller id, ergo: registered users only (`+R`, `+g`).
 const NEED_REGISTERED: [u16; 3] = [486, 494, 716];
 const WHOIS_END: u16 = R::RPL_ENDOFWHOIS as u16;
+/// ircu, solanum, InspIRCd, ergo: a line of WHO with chosen fields.
+const WHOX: u16 = 354;
+const WHO_END: u16 = R::RPL_ENDOFWHO as u16;
 const LIST_START: u16 = R::RPL_LISTSTART as u16;
 const LIST: u16 = R::RPL_LIST as u16;
 const LIST_END: u16 = R::RPL_LISTEND as u16;
@@ -110,6 +113,8 @@ impl Conversation {
             LIST => self.on_list(line, sink),
             LIST_START => true,
             LIST_END => self.on_list_end(sink),
+            WHOX => self.on_whox(line, sink),
+            WHO_END => self.on_who_end(line),
             BAN => self.on_ban(line, sink),
             BAN_END => self.on_ban_end(line, sink),
             KNOCKED => self.on_knocked(line, sink),

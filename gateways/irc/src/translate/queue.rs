@@ -266,8 +266,9 @@ impl Conversation {
                 }
             }
             Owner::Asked(tag) => {
-                if let Some(asked) = self.asked.iter_mut().find(|a| a.tag == tag) {
-                    asked.gone = Some((seq, now));
+                for asked in self.asked.iter_mut().filter(|a| a.line() == tag) {
+                    asked.gone.get_or_insert((seq, now));
+                    asked.waiting = asked.waiting.saturating_sub(1);
                     wants = !labelled && asked.wants_proof();
                 }
             }

@@ -31,6 +31,9 @@ impl Conversation {
             },
             ranks: Ranks::default(),
         });
+        if account(line).is_none() {
+            self.ask_who_came(nick);
+        }
     }
 
     fn on_own_join(&mut self, channel: &str, line: &Line<'_>, sink: &mut dyn Sink) {
@@ -236,6 +239,9 @@ impl Conversation {
             .map(|word| self.name(word))
             .filter(|name| !name.who.nick.is_empty())
             .collect();
+        if let Some(room) = self.room(name) {
+            room.people += some.len();
+        }
         sink.event(Event::Names {
             room: name.into(),
             some: some.into(),
@@ -286,6 +292,7 @@ impl Conversation {
             some: Cow::Borrowed(&[]),
             last: true,
         });
+        self.ask_who_is_in(name);
     }
 
     pub(super) fn on_invite(&mut self, line: &Line<'_>, sink: &mut dyn Sink) {

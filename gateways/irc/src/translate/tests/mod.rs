@@ -12,7 +12,9 @@ mod robust;
 mod room;
 mod sasl;
 mod send;
+mod shared;
 mod tags;
+mod who;
 
 use std::time::{Duration, Instant, SystemTime};
 
