@@ -1,6 +1,6 @@
 //! Stanzas of the user: read, and handed to who deals with their kind. This file only matches.
 
-use isthmus_gateway::{Address, Parsed};
+use isthmus_gateway::{Address, Kind, Parsed};
 
 use super::Session;
 use crate::host::reply::Origin;
@@ -90,6 +90,11 @@ impl Session {
                 return answer(origin.map(said), Condition::JidMalformed, &fault.text);
             }
         };
+        let mut address = address;
+        if let (Kind::Contact, "", Some(name)) = (address.kind, &*address.id, to.resource()) {
+            // A name that fits no localpart.
+            name.clone_into(&mut address.id);
+        }
         let origin = origin.map(|it| it.saying(Some(address.kind), &element));
         Some(Incoming {
             from: stanza.from()?.into_owned(),

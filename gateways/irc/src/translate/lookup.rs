@@ -16,6 +16,8 @@ pub(super) struct Whois {
     /// The folded nickname.
     key: Vec<u8>,
     fields: Vec<(&'static str, String)>,
+    /// The folded nickname of the last one that was refused.
+    pub(super) refused: Vec<u8>,
 }
 
 /// Values of one WHOIS.
@@ -76,6 +78,7 @@ impl Conversation {
             self.whois = Whois {
                 key,
                 fields: vec![("nick", nick.to_owned())],
+                refused: Vec::new(),
             };
         }
         let word = |at: usize| line.param(at).unwrap_or("");
@@ -118,7 +121,10 @@ impl Conversation {
     pub(super) fn on_whois_end(&mut self, line: &Line<'_>, sink: &mut dyn Sink) -> bool {
         let key = self.folded(line.param(1).unwrap_or(""));
         let Some(tag) = self.take_asked(|a| a.want == Want::Lookup && a.key == key) else {
-            return false;
+            // Behind a refusal that has ended it.
+            let refused = !key.is_empty() && self.whois.refused == key;
+            self.whois.refused.clear();
+            return refused;
         };
         let whois = std::mem::take(&mut self.whois);
         let known = whois.key == key && !whois.fields.is_empty();

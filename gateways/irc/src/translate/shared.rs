@@ -63,6 +63,9 @@ impl Conversation {
             Some(named) => (named.line(), Some(named.tag)),
             None => (first.line(), None),
         };
+        if first.want == Want::Lookup {
+            self.whois.refused = first.key.clone();
+        }
         self.end_line(line, only, &Err(fault.clone()), sink);
     }
 
