@@ -78,7 +78,7 @@ impl Conversation {
             self.whois = Whois {
                 key,
                 fields: vec![("nick", nick.to_owned())],
-                refused: Vec::new(),
+                refused: std::mem::take(&mut self.whois.refused),
             };
         }
         let word = |at: usize| line.param(at).unwrap_or("");
@@ -126,7 +126,8 @@ impl Conversation {
             self.whois.refused.clear();
             return refused;
         };
-        let whois = std::mem::take(&mut self.whois);
+        let mut whois = std::mem::take(&mut self.whois);
+        self.whois.refused = std::mem::take(&mut whois.refused);
         let known = whois.key == key && !whois.fields.is_empty();
         if !known {
             let fault = Fault::new(FaultKind::NoSuchTarget, "there is nobody of that name");
