@@ -6,7 +6,9 @@
 pub mod component;
 pub mod config;
 pub mod host;
+mod http;
 pub mod import;
+mod ops;
 pub mod queue;
 pub mod registry;
 mod reload;
@@ -17,6 +19,7 @@ pub mod store;
 pub mod xeps;
 pub mod xmpp;
 
+pub use self::ops::Notifier;
 pub use self::reload::{Reloader, Reloads};
 pub use self::run::{RunFault, run};
 pub use self::serve::{Served, Service};

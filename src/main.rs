@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use isthmus::config::{self, Config, Problems};
-use isthmus::{Reloads, RunFault, import, registry};
+use isthmus::{Notifier, Reloads, RunFault, import, registry};
 
 use crate::logging::Logging;
 
@@ -185,7 +185,7 @@ async fn serve(path: &Path, config: Config, logging: Logging) -> anyhow::Result<
         tracing::info!(signal, "shutting down");
         let _ = down.send(true);
     });
-    let serving = isthmus::run(config, shutdown, reloads);
+    let serving = isthmus::run(config, shutdown, reloads, Notifier::from_environment());
     tokio::pin!(serving);
     loop {
         tokio::select! {

@@ -19,6 +19,7 @@ use crate::host::{
     Access, Archiving, Attachments, Corrections, FileSettings, Files, Limits, Public, Shared,
     Transmission, serve_files,
 };
+use crate::ops::{self, Monitor, Notifier};
 use crate::registry;
 use crate::reload::Reloads;
 use crate::serve::{Served, Service};
@@ -42,6 +43,14 @@ pub enum RunFault {
         /// Why not.
         fault: io::Error,
     },
+    /// Figures cannot be served.
+    #[error("metrics.listen: {address}: {fault}")]
+    Metrics {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        fault: io::Error,
+    },
     /// A gateway cannot be set up.
     #[error("gateway.{name}: {text}")]
     Gateway {
@@ -53,7 +62,8 @@ pub enum RunFault {
 }
 
 /// Serves until `shutdown` becomes true (or its sender goes away), or until those who run the last
-/// gateway have shut it down. `reloads` reads the configuration again when it is asked for.
+/// gateway have shut it down. `reloads` reads the configuration again when it is asked for;
+/// `notifier` tells the service manager.
 ///
 /// # Errors
 ///
@@ -62,27 +72,9 @@ pub async fn run(
     mut config: Config,
     mut shutdown: watch::Receiver<bool>,
     mut reloads: Reloads,
+    notifier: Notifier,
 ) -> Result<(), RunFault> {
-    let path = config.store.path.clone();
-    let store = tokio::task::spawn_blocking(move || SqliteStore::open(&path))
-        .await
-        .unwrap_or(Err(StoreFault::Closed))?;
-    let store: Arc<dyn Store> = Arc::new(store);
-    let (beside, beside_store) = (folder(&config).to_owned(), Arc::clone(&store));
-    let attachments =
-        tokio::task::spawn_blocking(move || Attachments::open(&beside, beside_store.as_ref()))
-            .await
-            .unwrap_or_else(|_| Err(io::Error::other("cannot be counted")))
-            .map_err(RunFault::Attachments)?;
-    let shared = Shared::new(Arc::clone(&store), limits(&config))
-        .with_attachments(attachments)
-        .with_corrections(corrections(&config))
-        .with_public(public(&config))
-        .with_files(Files::new(files(&config)))
-        .with_reload(Arc::new(reloads.reloader()));
-    let shared = Arc::new(shared);
-    shared.set_archiving(archiving(&config));
-    shared.set_staying(staying(&config));
+    let (store, shared) = open(&config, &reloads).await?;
     serve_own_files(&config, &shared, shutdown.clone()).await?;
     let mut services = Vec::with_capacity(config.gateways.len());
     for gateway in &config.gateways {
@@ -93,6 +85,8 @@ pub async fn run(
         .into_iter()
         .map(|(name, service)| (name, Served::start(service, &shared)))
         .collect();
+    serve_figures(&config, &all, &shared, shutdown.clone()).await?;
+    notifier.ready();
     loop {
         tokio::select! {
             // A sender that went away means shutdown as well.
@@ -105,9 +99,11 @@ pub async fn run(
                     break;
                 }
             }
+            () = watched(&notifier) => notifier.alive(),
             () = reloads.next(&mut config, |config| apply(config, &shared, &all)) => {}
         }
     }
+    notifier.stopping();
     let draining: Vec<_> = all
         .into_iter()
         .map(|(_, served)| tokio::spawn(served.drain()))
@@ -120,6 +116,43 @@ pub async fn run(
     // Dropping the store blocks until what is queued is written.
     let _ = tokio::task::spawn_blocking(move || drop(store)).await;
     Ok(())
+}
+
+/// Opens the store and what all gateways share.
+async fn open(
+    config: &Config,
+    reloads: &Reloads,
+) -> Result<(Arc<dyn Store>, Arc<Shared>), RunFault> {
+    let path = config.store.path.clone();
+    let store = tokio::task::spawn_blocking(move || SqliteStore::open(&path))
+        .await
+        .unwrap_or(Err(StoreFault::Closed))?;
+    let store: Arc<dyn Store> = Arc::new(store);
+    let (beside, beside_store) = (folder(config).to_owned(), Arc::clone(&store));
+    let attachments =
+        tokio::task::spawn_blocking(move || Attachments::open(&beside, beside_store.as_ref()))
+            .await
+            .unwrap_or_else(|_| Err(io::Error::other("cannot be counted")))
+            .map_err(RunFault::Attachments)?;
+    let shared = Shared::new(Arc::clone(&store), limits(config))
+        .with_attachments(attachments)
+        .with_corrections(corrections(config))
+        .with_public(public(config))
+        .with_files(Files::new(files(config)))
+        .with_reload(Arc::new(reloads.reloader()));
+    let shared = Arc::new(shared);
+    shared.set_archiving(archiving(config));
+    shared.set_staying(staying(config));
+    Ok((store, shared))
+}
+
+/// Waits until the service manager is to hear that the program goes round; for ever, if it does
+/// not ask. What goes round is the loop that waits here.
+async fn watched(notifier: &Notifier) {
+    match notifier.period() {
+        Some(period) => tokio::time::sleep(period).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits until those who run one of the gateways want it to end; which one.
@@ -170,6 +203,24 @@ async fn serve_own_files(
             fault,
         })?;
     tokio::spawn(serve_files(listener, kept, shutdown));
+    Ok(())
+}
+
+/// Starts to tell figures, where the operator wants it.
+async fn serve_figures(
+    config: &Config,
+    all: &[(String, Served)],
+    shared: &Arc<Shared>,
+    shutdown: watch::Receiver<bool>,
+) -> Result<(), RunFault> {
+    let Some(address) = config.metrics else {
+        return Ok(());
+    };
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|fault| RunFault::Metrics { address, fault })?;
+    let domains = all.iter().map(|(_, served)| served.domain());
+    let monitor = Monitor::new(domains, shared);
+    tokio::spawn(ops::serve(listener, monitor, shutdown));
     Ok(())
 }
 

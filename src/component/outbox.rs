@@ -194,6 +194,11 @@ impl Outbox {
         &self.0.domain
     }
 
+    /// The mark of the last stanza that anybody has pushed: how many there were.
+    pub fn pushed(&self) -> Mark {
+        self.ledger().last_mark()
+    }
+
     /// Bytes held in memory, unsent and unconfirmed.
     pub fn weight(&self) -> usize {
         self.ledger().weight()

@@ -96,6 +96,7 @@ impl Check<'_> {
         let contact = root.table("contact").unwrap_or(&empty);
         let limits = root.table("limits").unwrap_or(&empty);
         let attachments = root.table("attachments").unwrap_or(&empty);
+        let metrics = root.table("metrics").unwrap_or(&empty);
         let gateways = root.table("gateway");
         root.finish();
         let shared = self.component(component);
@@ -106,6 +107,7 @@ impl Check<'_> {
         let contact = told::contact(self.notes, contact);
         let limits = self.limits(limits);
         let attachments = self.attachments(attachments);
+        let metrics = self.metrics(metrics);
         let drafts = self.gateways(gateways);
         self.secrets(&shared, &drafts);
         let server_domain = self.server_domain(&shared, &drafts)?;
@@ -122,6 +124,7 @@ impl Check<'_> {
             contact,
             limits,
             attachments,
+            metrics,
             gateways,
         })
     }
@@ -229,6 +232,15 @@ impl Check<'_> {
         });
         reader.finish();
         path.map(|path| StoreConfig { path })
+    }
+
+    fn metrics(&self, dict: &Dict) -> Option<SocketAddr> {
+        let mut reader = Reader::new(self.notes, dict, "metrics");
+        let listen = reader.parsed("listen", "an address such as \"127.0.0.1:5481\"", |text| {
+            text.parse::<SocketAddr>().ok()
+        });
+        reader.finish();
+        listen
     }
 
     fn archive(&self, dict: &Dict) -> ArchiveConfig {

@@ -283,6 +283,15 @@ pub(super) const ATTACHMENTS: &[Key] = &[
     },
 ];
 
+/// `[metrics]`.
+pub(super) const METRICS: &[Key] = &[Key {
+    key: "listen",
+    default: "",
+    doc: "Where figures for Prometheus (/metrics) and the state of the program (/health) can be\n\
+          read, as address:port: plain HTTP, for whoever can reach it. Without it nowhere.",
+    example: "listen = \"127.0.0.1:5481\"",
+}];
+
 /// The keys that `[gateway.NAME]` has whatever its kind.
 pub(super) const GATEWAY: &[Key] = &[
     Key {
@@ -372,6 +381,7 @@ pub(super) const TABLES: &[(&str, &[Key])] = &[
     ("contact", CONTACT),
     ("limits", LIMITS),
     ("attachments", ATTACHMENTS),
+    ("metrics", METRICS),
 ];
 
 /// All fixed defaults, as TOML.

@@ -57,6 +57,8 @@ pub struct Config {
     pub limits: Limits,
     /// How files are carried.
     pub attachments: AttachmentsConfig,
+    /// Where figures and the state of the program can be read; `None`: nowhere.
+    pub metrics: Option<SocketAddr>,
     /// The gateways, ordered by name; at least one.
     pub gateways: Vec<GatewayConfig>,
 }

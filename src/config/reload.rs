@@ -35,6 +35,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     note("messages.corrections", same, false);
     note("contact", old.contact == new.contact, false);
     note("attachments", old.attachments == new.attachments, false);
+    note("metrics", old.metrics == new.metrics, false);
     note("limits", old.limits == new.limits, true);
     note("archive", old.archive == new.archive, true);
     for was in &old.gateways {

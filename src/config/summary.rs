@@ -35,6 +35,9 @@ fn gateway(gateway: &GatewayConfig) -> String {
 
 fn off(config: &Config) -> Vec<String> {
     let mut off = Vec::new();
+    if config.metrics.is_none() {
+        off.push("off: figures and health by HTTP (no metrics.listen)".to_owned());
+    }
     if config.attachments.server.is_none() {
         off.push("off: our own file server (no attachments.listen)".to_owned());
     }

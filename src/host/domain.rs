@@ -4,11 +4,13 @@
 //! hand.
 
 mod contacts;
+pub(crate) mod figures;
 mod lasting;
 pub(crate) mod people;
 mod routing;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use std::time::Duration;
@@ -56,6 +58,10 @@ pub struct Domain {
     table: Mutex<Table>,
     sessions: watch::Sender<usize>,
     activity: Activity,
+    /// Streams so far.
+    streams: AtomicU64,
+    /// Stanzas received so far.
+    received: AtomicU64,
     /// Those who run the gateway want it to end.
     ending: watch::Sender<bool>,
     /// What waits to say so.
@@ -101,6 +107,8 @@ impl Domain {
             table: Mutex::default(),
             sessions: watch::Sender::new(0),
             activity: Activity::default(),
+            streams: AtomicU64::new(0),
+            received: AtomicU64::new(0),
             ending: watch::Sender::new(false),
             end_task: Mutex::default(),
         })
@@ -354,6 +362,7 @@ pub struct Reader(pub Arc<Domain>);
 
 impl Inbound for Reader {
     fn stanza(&self, stanza: Stanza) {
+        self.0.received.fetch_add(1, Ordering::Relaxed);
         if let Some(outbox) = self.0.outbox.get() {
             self.0.dispatch(outbox, stanza);
         }
@@ -369,6 +378,7 @@ impl Inbound for Reader {
     }
 
     fn up(&self, confirmed: Mark) {
+        self.0.streams.fetch_add(1, Ordering::Relaxed);
         if let Some(hub) = self.0.hub.get() {
             hub.up();
         }

@@ -1,5 +1,7 @@
 //! The one table that turns a fault into a stanza error (RFC 6120 §8.3.3).
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use isthmus_gateway::{Fault, FaultKind};
 
 use crate::xmpp::stanza::{Condition, ErrorType};
@@ -41,6 +43,26 @@ pub(crate) fn stanza_error(kind: FaultKind) -> (Condition, ErrorType) {
         // §8.3.3.21); the network did not allow it.
         FaultKind::Other => (Condition::NotAllowed, Cancel),
     }
+}
+
+/// How many faults of each kind users were told of, since the program started.
+static TOLD: [AtomicU64; FaultKind::ALL.len()] =
+    [const { AtomicU64::new(0) }; FaultKind::ALL.len()];
+
+/// The stanza error for a fault that a user is told of now.
+pub(crate) fn told(kind: FaultKind) -> (Condition, ErrorType) {
+    if let Some(at) = FaultKind::ALL.iter().position(|it| *it == kind) {
+        TOLD[at].fetch_add(1, Ordering::Relaxed);
+    }
+    stanza_error(kind)
+}
+
+/// How many faults of each kind users were told of: kinds by the names of the contract.
+pub(crate) fn faults_told() -> Vec<(&'static str, u64)> {
+    let counts = FaultKind::ALL.iter().zip(&TOLD);
+    counts
+        .map(|(kind, count)| (kind.name(), count.load(Ordering::Relaxed)))
+        .collect()
 }
 
 /// Words for a fault that came without any.

@@ -6,6 +6,7 @@
 //! replaces the last.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -54,6 +55,8 @@ impl Inner {
 #[derive(Debug)]
 pub(crate) struct Inbox {
     capacity: usize,
+    /// Rooms that the session is in, as it last told.
+    rooms: AtomicU64,
     inner: Mutex<Inner>,
 }
 
@@ -62,6 +65,7 @@ impl Inbox {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             capacity,
+            rooms: AtomicU64::new(0),
             inner: Mutex::default(),
         }
     }
@@ -119,6 +123,16 @@ impl Inbox {
     /// Asks to be woken for notices even while stanzas are left in the queue.
     pub(crate) fn register(&self, cx: &Context<'_>) {
         self.lock().register(cx);
+    }
+
+    /// The session tells in how many rooms it is.
+    pub(crate) fn set_rooms(&self, rooms: usize) {
+        self.rooms.store(rooms as u64, Ordering::Relaxed);
+    }
+
+    /// In how many rooms the session is.
+    pub(crate) fn rooms(&self) -> u64 {
+        self.rooms.load(Ordering::Relaxed)
     }
 
     /// Nothing is queued.

@@ -146,7 +146,7 @@ impl Origin {
 
     /// Answers with the stanza error of a fault.
     pub(crate) fn fault(&self, outbox: &Outbox, fault: &Fault) {
-        let (condition, kind) = fault::stanza_error(fault.kind);
+        let (condition, kind) = fault::told(fault.kind);
         self.error_as(outbox, condition, kind, fault::words(fault));
     }
 

@@ -33,6 +33,17 @@
 
 use super::{Later, StoreFault};
 
+/// How much waits behind one gateway.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Copies that are to be sent.
+    pub queued: u64,
+    /// Copies that are being sent.
+    pub begun: u64,
+    /// Stanzas from the network that the XMPP server is not known to have.
+    pub inbound: u64,
+}
+
 /// What is known of one recipient's copy, in the order in which it moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CopyState {
@@ -425,6 +436,12 @@ pub trait Jobs: Send + Sync {
 
     /// The user behind a number.
     fn user_of(&self, number: i64) -> Later<Result<Option<String>, StoreFault>>;
+
+    /// How much of a gateway's waits. A store that cannot tell says nothing waits.
+    fn queue_depth(&self, gateway: &str) -> Later<Result<Depth, StoreFault>> {
+        let _ = gateway;
+        Box::pin(std::future::ready(Ok(Depth::default())))
+    }
 
     /// Ends the waiting for news of copies that were accepted before that time; how many.
     fn end_silence(&self, gateway: &str, before: i64, now: i64)

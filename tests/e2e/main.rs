@@ -17,6 +17,7 @@ mod elsewhere;
 mod email;
 mod endure;
 mod face;
+mod figures;
 mod files;
 mod hostile;
 mod import;

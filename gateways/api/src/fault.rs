@@ -70,6 +70,40 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// Its name in data, such as `no_such_target`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BadAddress => "bad_address",
+            Self::NoSuchTarget => "no_such_target",
+            Self::Moved => "moved",
+            Self::NoSuchNetwork => "no_such_network",
+            Self::NetworkDown => "network_down",
+            Self::Offline => "offline",
+            Self::NotAuthorized => "not_authorized",
+            Self::NotRegistered => "not_registered",
+            Self::WrongPassword => "wrong_password",
+            Self::Forbidden => "forbidden",
+            Self::NotPrivileged => "not_privileged",
+            Self::NotAllowed => "not_allowed",
+            Self::MembersOnly => "members_only",
+            Self::RoomFull => "room_full",
+            Self::NotJoined => "not_joined",
+            Self::NickTaken => "nick_taken",
+            Self::NickRefused => "nick_refused",
+            Self::TooFast => "too_fast",
+            Self::Full => "full",
+            Self::TooLarge => "too_large",
+            Self::NotExpressible => "not_expressible",
+            Self::Encrypted => "encrypted",
+            Self::Unsupported => "unsupported",
+            Self::TimedOut => "timed_out",
+            Self::Expired => "expired",
+            Self::BadRequest => "bad_request",
+            Self::Internal => "internal",
+            Self::Other => "other",
+        }
+    }
+
     /// Every kind, for tables and their tests.
     pub const ALL: [FaultKind; 28] = [
         Self::BadAddress,

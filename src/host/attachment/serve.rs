@@ -5,75 +5,29 @@
 //! could run is never shown in the page's origin: types that are no picture, sound, film or plain
 //! text are for saving, and nothing may be loaded from them.
 
-use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
     REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::body::FileBody;
 use crate::host::courier::{Attachments, Kept};
-
-/// Connections at a time.
-const MOST: usize = 256;
-/// For the head of a request.
-const HEAD: Duration = Duration::from_secs(10);
-/// For a whole connection.
-const PATIENCE: Duration = Duration::from_secs(600);
-/// After a fault of the listener: too many open files.
-const PAUSE: Duration = Duration::from_millis(200);
+use crate::http;
 
 /// Serves kept attachments until told to stop.
-pub async fn serve(listener: TcpListener, kept: Arc<Attachments>, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(MOST));
-    loop {
-        let next = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
-            next = next => next,
-            _ = stop.wait_for(|stop| *stop) => return,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                let kept = Arc::clone(&kept);
-                tokio::spawn(async move {
-                    converse(stream, kept).await;
-                    drop(place);
-                });
-            }
-            Err(fault) => {
-                tracing::warn!(%fault, "the file server takes no connection for now");
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-    }
-}
-
-async fn converse(stream: TcpStream, kept: Arc<Attachments>) {
-    let service = service_fn(move |request: Request<Incoming>| {
+pub async fn serve(listener: TcpListener, kept: Arc<Attachments>, stop: watch::Receiver<bool>) {
+    let answer = move |request: Request<Incoming>| {
         let kept = Arc::clone(&kept);
-        async move { Ok::<_, Infallible>(answer(&request, kept).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(16 * 1024)
-        .serve_connection(TokioIo::new(stream), service);
-    // Whether the peer went away in the middle is its own business.
-    let _ = tokio::time::timeout(PATIENCE, connection).await;
+        async move { answer(&request, kept).await }
+    };
+    http::serve(listener, stop, answer).await;
 }
 
 async fn answer(request: &Request<Incoming>, kept: Arc<Attachments>) -> Response<FileBody> {

@@ -291,7 +291,7 @@ impl Hub {
 
     /// A network that the user's presence opened cannot be reached (XEP-0100 §4.4.2).
     pub(crate) fn login_failed(&self, user: &BareJid, fault: &Fault) {
-        let (condition, kind) = fault::stanza_error(fault.kind);
+        let (condition, kind) = fault::told(fault.kind);
         // COMPAT(jabberd2 2.7): presence errors to a bare JID are dropped.
         for full in self.book().resources(user) {
             self.outbox.push(|batch| {

@@ -88,6 +88,11 @@ impl Attachments {
         })
     }
 
+    /// Disk that all take, in bytes.
+    pub(crate) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
     /// Keeps an attachment; its URL. All of them may take `total` bytes. Blocks.
     fn keep(&self, name: &str, mime: &str, bytes: &[u8], total: u64) -> io::Result<String> {
         let (name, mime) = (tidy_name(name), tidy_mime(mime));

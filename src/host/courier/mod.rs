@@ -14,6 +14,7 @@ mod files;
 mod handout;
 mod outward;
 mod returned;
+mod tally;
 mod told;
 mod uplink;
 
@@ -27,6 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use self::blob::Attachments;
 pub(crate) use self::blob::{Kept, Writer, id_of, read_blob};
+pub(crate) use self::tally::{OUTCOMES, Tally};
 
 use isthmus_gateway::{Account, Gateway};
 use tokio::sync::{Semaphore, watch};
@@ -78,6 +80,7 @@ pub(crate) struct CourierHost {
     waiting: Arc<Semaphore>,
     fetching: Arc<Semaphore>,
     stop: watch::Sender<bool>,
+    tally: Tally,
 }
 
 impl CourierHost {
@@ -112,6 +115,7 @@ impl CourierHost {
             waiting: Arc::new(Semaphore::new(WAITING)),
             fetching: Arc::new(Semaphore::new(files::FETCHING)),
             stop: watch::Sender::new(false),
+            tally: Tally::default(),
         });
         let up = Arc::new(uplink::HostUplink(Arc::clone(&host)));
         let runs = Arc::clone(&host.gateway).start(up);
@@ -142,6 +146,11 @@ impl CourierHost {
 
     fn access(&self) -> Arc<Access> {
         Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How many messages went which way.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     fn tuning(&self) -> &Tuning {

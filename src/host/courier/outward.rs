@@ -220,6 +220,7 @@ impl CourierHost {
         Box::pin(async move {
             let id = added.await.map_err(|fault| store_fault(&fault))?;
             host.dispatch.added(id, &lane, due);
+            host.tally.taken();
             Ok(id)
         })
     }

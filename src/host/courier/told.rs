@@ -3,7 +3,7 @@
 use isthmus_gateway::{Fault, State};
 use serde::{Deserialize, Serialize};
 
-use crate::host::fault::{stanza_error, words};
+use crate::host::fault::{told as fault_told, words};
 use crate::host::reply::{Origin, error_of};
 use crate::store::jobs::{CopyState, Told};
 use crate::xmpp::jid::Jid;
@@ -51,7 +51,7 @@ pub(super) fn tell(
             Some((Told::Arrived, stanza))
         }
         State::Failed(fault) => {
-            let (condition, kind) = stanza_error(fault.kind);
+            let (condition, kind) = fault_told(fault.kind);
             let text = failure(fault);
             Some((
                 Told::Failed,

@@ -9,6 +9,7 @@ use isthmus_gateway::{
 
 use super::CourierHost;
 use super::blob;
+use super::tally::outcome_of;
 use super::told::{self, Sender};
 use crate::host::archive::Filing;
 use crate::host::attachment::split;
@@ -227,6 +228,8 @@ impl CourierHost {
                         *result = Ok(Stored::Again);
                     }
                 }
+                let fresh = results.iter().filter(|it| matches!(it, Ok(Stored::Fresh)));
+                self.tally.delivered(fresh.count());
                 self.inwards.added();
             }
             Err(fault) => {
@@ -388,6 +391,7 @@ impl CourierHost {
     async fn report(&self, report: Report) -> Result<(), Refusal> {
         let later = |fault: StoreFault| Refusal::Later(fault.to_string());
         let id = report.job.0;
+        let outcome = outcome_of(&report.state);
         let words = Words {
             tuning: self.tuning().clone(),
             receipts: self.gateway.manifest().caps.receipts,
@@ -399,6 +403,9 @@ impl CourierHost {
         let (reported, next) = reported.await.map_err(later)?;
         if let Reported::Changed(Some(_)) = reported {
             self.inwards.added();
+        }
+        if let Reported::Changed(_) = reported {
+            self.tally.outcome(outcome);
         }
         match next {
             Next::Over => self.dispatch.done(id),

@@ -152,6 +152,7 @@ impl SessionTask {
         if self.stage == Stage::Open {
             progress |= self.session.settle();
         }
+        self.inbox.set_rooms(self.session.rooms.len());
         match self.stage {
             Stage::Closing { until } if until <= now => None,
             Stage::Closing { .. } if self.network.is_none() => None,
