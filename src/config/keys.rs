@@ -278,7 +278,8 @@ pub(super) const ATTACHMENTS: &[Key] = &[
         key: "paste_lines",
         default: "5",
         doc: "Messages to rooms of more lines than this become a file with a link, where the\n\
-              network has no lines and our own file server is on (0 to 1000; 0: never).",
+              network has no lines and the user's server or ours takes files (0 to 1000;\n\
+              0: never).",
         example: "paste_lines = 5",
     },
 ];

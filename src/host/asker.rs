@@ -59,6 +59,17 @@ impl Asker {
         kind: &str,
         payload: impl FnOnce(&mut Xml<'_>),
     ) -> Option<Element> {
+        self.ask_as(None, to, kind, payload).await
+    }
+
+    /// The same in the name of an address of ours, by its localpart.
+    pub(crate) async fn ask_as(
+        &self,
+        local: Option<&str>,
+        to: &str,
+        kind: &str,
+        payload: impl FnOnce(&mut Xml<'_>),
+    ) -> Option<Element> {
         let mut random = [0; 16];
         SystemRandom::new().fill(&mut random).ok()?;
         let id = format!("ask-{}", hex::encode(random));
@@ -72,31 +83,34 @@ impl Asker {
         }
         let waiting = Waiting { asker: self, id };
         self.outbox.push(|batch| {
-            let from = Sender::default();
+            let resource = None;
+            let from = Sender { local, resource };
             let head = head(StanzaName::Iq, from, to, Some(kind), Some(&waiting.id));
             batch.stanza(Class::IqRequest, head, payload);
         });
         tokio::time::timeout(PATIENCE, answer).await.ok()?.ok()
     }
 
-    /// Takes a result or an error that came for the gateway.
-    pub(crate) fn answered(&self, stanza: &Stanza) {
+    /// Takes a result or an error that came for the gateway or an address of ours. False: nothing
+    /// of that id was asked.
+    pub(crate) fn answered(&self, stanza: &Stanza) -> bool {
         let (Some(id), Some(from)) = (stanza.id(), stanza.from()) else {
-            return;
+            return false;
         };
         let mut open = self.open();
         let asked = open.get(id.as_ref());
         if !asked.is_some_and(|(to, _)| to.eq_ignore_ascii_case(&from)) {
-            return;
+            return false;
         }
         let Some((_, sender)) = open.remove(id.as_ref()) else {
-            return;
+            return false;
         };
         drop(open);
         if let Ok(element) = stanza.element() {
             // Whoever asked may have gone.
             let _ = sender.send(element);
         }
+        true
     }
 
     fn open(&self) -> std::sync::MutexGuard<'_, Open> {

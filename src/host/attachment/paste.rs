@@ -1,11 +1,14 @@
 //! Long pastes: what would be many lines on a network that has one line a message becomes a file at
-//! our own server, and the message its first line with the link.
+//! the user's own server, else at ours, and the message its first line with the link.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use isthmus_gateway::{BlobWriter, Later};
+use isthmus_gateway::{Blob, BlobWriter, Later};
 
 use super::Files;
+use super::share::Shown;
+use crate::host::asker::Asker;
 use crate::host::courier::{Writer, id_of};
 use crate::host::shared::Shared;
 
@@ -16,23 +19,42 @@ impl Files {
     /// Whether a text for a network without lines is too long to be said there.
     pub(crate) fn is_paste(&self, text: &str) -> bool {
         let most = self.settings().paste_lines;
-        most > 0 && self.settings().public_url.is_some() && text.lines().count() > most
+        most > 0 && text.lines().count() > most
     }
 
-    /// Keeps a paste; what is said in its place. `None`: it cannot be kept.
-    pub(crate) fn paste(
-        self: &Arc<Self>,
+    /// Puts a paste where it can be fetched; what is said in its place. `None`: there is no such
+    /// place. Who asks for uploads, of which server, for which localpart; `patience`: for them.
+    pub(crate) async fn paste(
+        &self,
         shared: &Arc<Shared>,
+        (asker, server, of): (&Arc<Asker>, &str, &str),
         text: &str,
-    ) -> Later<Option<String>> {
+        patience: Duration,
+    ) -> Option<String> {
         let first = text.lines().map(str::trim).find(|line| !line.is_empty());
         let first: String = first.unwrap_or_default().chars().take(LONGEST).collect();
         let lines = text.lines().count();
-        let kept = self.keep(shared, "paste.txt", "text/plain", text);
-        Box::pin(async move {
-            let url = kept.await?;
-            Some(format!("{first} [{lines} lines: {url}]"))
-        })
+        let (name, mime) = ("paste.txt", "text/plain");
+        let mut writer = Writer::new(Arc::clone(shared), name, mime);
+        writer.write(text.as_bytes()).ok()?;
+        let token = Box::new(writer).finish().await;
+        let token = token.inspect_err(|fault| tracing::warn!(%fault, "a paste cannot be kept"));
+        let (token, kept) = (token.ok()?, shared.attachments()?);
+        let blob = Blob {
+            name: name.into(),
+            mime: mime.into(),
+            size: None,
+            url: token.clone().into(),
+        };
+        let shown = self
+            .share(&kept, asker, server, of, &[blob], patience)
+            .await;
+        let url = match shown.into_iter().next() {
+            Some(Shown::Link(blob, _)) => blob.url.into_owned(),
+            // What types of files are carried is about others' files.
+            _ => self.own_url(id_of(&token)?, name)?,
+        };
+        Some(format!("{first} [{lines} lines: {url}]"))
     }
 
     /// Keeps a text as a file at our own server; its URL. `None`: it cannot be kept.

@@ -28,12 +28,14 @@ pub(crate) enum Shown {
 }
 
 impl Files {
-    /// Shows the files of a message to a user of `server`, in order; `patience`: for all of them.
+    /// Shows the files of a message to a user of `server`, in order; `of`: the localpart
+    /// of who shares them. `patience`: for all of them.
     pub(crate) async fn share(
         &self,
         kept: &Arc<Attachments>,
         asker: &Arc<Asker>,
         server: &str,
+        of: &str,
         blobs: &[Blob<'_>],
         patience: Duration,
     ) -> Vec<Shown> {
@@ -49,7 +51,8 @@ impl Files {
                 });
                 continue;
             };
-            shown.push(self.share_kept(kept, asker, server, blob, id, until).await);
+            let uploads = (asker, server, of);
+            shown.push(self.share_kept(kept, uploads, blob, id, until).await);
         }
         shown
     }
@@ -57,8 +60,7 @@ impl Files {
     async fn share_kept(
         &self,
         kept: &Arc<Attachments>,
-        asker: &Arc<Asker>,
-        server: &str,
+        (asker, server, of): (&Arc<Asker>, &str, &str),
         mut blob: Blob<'static>,
         id: String,
         until: Instant,
@@ -77,7 +79,7 @@ impl Files {
         let key = (id.clone(), server.to_owned());
         let mut url = self.remembered(&key);
         if url.is_none() {
-            let upload = self.upload(asker, server, &about, file);
+            let upload = self.upload(asker, server, of, &about, file);
             url = timeout_at(until, upload).await.ok().flatten();
             if let Some(url) = &url {
                 self.remember_upload(key, url);

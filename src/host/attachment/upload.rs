@@ -1,8 +1,9 @@
 //! Uploads to the file service of a user's own server (XEP-0363 1.2).
 //!
 //! The service is looked for among the items of the server (§3, XEP-0030) and remembered for a
-//! while, also where there is none. The slot is asked for by the gateway's domain, which the server
-//! has to admit. Of the headers a slot names only the three of §4 are sent.
+//! while, also where there is none. The slot is asked for by the gateway's domain, and where the
+//! service refuses that, by the address of whoever the file is from: one of them the server has to
+//! admit. Of the headers a slot names only the three of §4 are sent.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -36,34 +37,68 @@ pub(super) struct Service {
     jid: String,
     /// Largest file it takes, in bytes.
     most: Option<u64>,
+    /// It refuses the gateway's domain, and takes files of the addresses behind it.
+    by_address: bool,
+}
+
+/// Why a file is not uploaded.
+struct Refused {
+    text: String,
+    /// It may take others.
+    others: bool,
+}
+
+impl From<String> for Refused {
+    fn from(text: String) -> Self {
+        let others = false;
+        Self { text, others }
+    }
+}
+
+impl From<&str> for Refused {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
 }
 
 /// What is known of a server, and until when.
 pub(super) type Remembered = (Instant, Option<Service>);
 
 impl Files {
-    /// Uploads a file to the service of `server`; where it can be fetched then.
+    /// Uploads a file to the service of `server`; where it can be fetched then. `of`: the localpart
+    /// of who it is from.
     pub(super) async fn upload(
         &self,
         asker: &Arc<Asker>,
         server: &str,
+        of: &str,
         kept: &Kept,
         file: File,
     ) -> Option<String> {
-        let service = self.service(asker, server).await?;
+        let mut service = self.service(asker, server).await?;
+        let by_domain = !service.by_address;
         if service.most.is_some_and(|most| kept.size > most) || kept.size == 0 {
             return None;
         }
-        let uploaded = self.put(asker, &service, kept, file).await;
-        if let Err(text) = &uploaded {
-            tracing::warn!(
-                server,
-                service = service.jid,
-                "a file cannot be uploaded: {text}; does the service admit this component?"
-            );
-            self.remember(server, MISSED, None);
+        match self.put(asker, &mut service, of, kept, file).await {
+            Ok(url) => {
+                if by_domain && service.by_address {
+                    self.remember(server, REMEMBERED, Some(service));
+                }
+                Some(url)
+            }
+            Err(Refused { text, others }) => {
+                tracing::warn!(
+                    server,
+                    service = service.jid,
+                    "a file cannot be uploaded: {text}; does the service admit this component?"
+                );
+                if !others {
+                    self.remember(server, MISSED, None);
+                }
+                None
+            }
         }
-        uploaded.ok()
     }
 
     async fn service(&self, asker: &Arc<Asker>, server: &str) -> Option<Service> {
@@ -94,18 +129,19 @@ impl Files {
     async fn put(
         &self,
         asker: &Asker,
-        service: &Service,
+        service: &mut Service,
+        of: &str,
         kept: &Kept,
         file: File,
-    ) -> Result<String, String> {
-        let slot = asker.get(&service.jid, |xml| {
-            xml.start_ns("request", ns::HTTP_UPLOAD)
-                .attr("filename", &kept.name)
-                .attr("size", &kept.size.to_string())
-                .attr("content-type", &kept.mime)
-                .end();
-        });
-        let slot = slot.await.filter(|it| it.is("slot", ns::HTTP_UPLOAD));
+    ) -> Result<String, Refused> {
+        let mut slot = match service.by_address {
+            true => slot(asker, &service.jid, Some(of), kept).await?,
+            false => slot(asker, &service.jid, None, kept).await?,
+        };
+        if slot.is_none() && !service.by_address && !of.is_empty() {
+            slot = self::slot(asker, &service.jid, Some(of), kept).await?;
+            service.by_address = slot.is_some();
+        }
         let slot = slot.ok_or("it gives no place for the file")?;
         let url = |name| {
             let child = slot.child(name, ns::HTTP_UPLOAD)?;
@@ -117,10 +153,7 @@ impl Files {
         // Ours is where the operator has put it; any other must be on the internet.
         let trusted = self.settings().trusts(&target);
         if !target.tls && !trusted {
-            return Err(format!(
-                "its URL is not https, and {} is not trusted",
-                target.host
-            ));
+            return Err(format!("its URL is not https, and {} is not trusted", target.host).into());
         }
         let reach = match trusted || self.settings().is_ours(&service.jid) {
             true => Reach::Any,
@@ -131,11 +164,45 @@ impl Files {
         let answer = answer.map_err(|fault| format!("{}: {fault}", target.host))?;
         let status = answer.response.status();
         if !status.is_success() {
-            return Err(format!("{} answers {}", target.host, status.as_u16()));
+            return Err(format!("{} answers {}", target.host, status.as_u16()).into());
         }
         self.note_host(&get);
         Ok(get)
     }
+}
+
+/// Asks for a place for a file, in the name of the domain or of an address. `None`: who asks is
+/// refused.
+async fn slot(
+    asker: &Asker,
+    service: &str,
+    of: Option<&str>,
+    kept: &Kept,
+) -> Result<Option<Element>, Refused> {
+    let answer = asker.ask_as(of, service, "get", |xml| {
+        xml.start_ns("request", ns::HTTP_UPLOAD)
+            .attr("filename", &kept.name)
+            .attr("size", &kept.size.to_string())
+            .attr("content-type", &kept.mime)
+            .end();
+    });
+    let answer = answer.await.ok_or("it does not answer")?;
+    if answer.attr("type") == Some("result") {
+        return Ok(answer.child("slot", ns::HTTP_UPLOAD).cloned());
+    }
+    // §4: these are about the file, or pass.
+    let error = answer.child("error", ns::COMPONENT);
+    let says = |name, ns| error.is_some_and(|error| error.child(name, ns).is_some());
+    let too_large = says("file-too-large", ns::HTTP_UPLOAD);
+    if too_large || says("retry", ns::HTTP_UPLOAD) {
+        let text = match too_large {
+            true => "it is too large for it",
+            false => "it takes no more for now",
+        };
+        let (text, others) = (text.to_owned(), true);
+        return Err(Refused { text, others });
+    }
+    Ok(None)
 }
 
 /// The request that brings a file to its slot.
@@ -200,7 +267,12 @@ fn service_of(jid: String, info: &Element) -> Option<Service> {
         .find(|field| field.attr("var") == Some("max-file-size"))
         .and_then(|field| field.child("value", ns::DATA_FORMS))
         .and_then(|value| value.text().trim().parse().ok());
-    Some(Service { jid, most })
+    let by_address = false;
+    Some(Service {
+        jid,
+        most,
+        by_address,
+    })
 }
 
 #[cfg(test)]

@@ -21,10 +21,12 @@ pub(super) const FETCHING: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl CourierHost {
-    /// Has each file of a message shown by a link or by words; SHA-256 of each link's file.
+    /// Has each file of a message shown by a link or by words; SHA-256 of each link's file. `of`:
+    /// the localpart of who it is from.
     pub(super) async fn show_files(
         &self,
         user: &str,
+        of: &str,
         message: &mut Message<'static>,
     ) -> HashMap<String, [u8; 32]> {
         let mut sums = HashMap::new();
@@ -36,7 +38,7 @@ impl CourierHost {
         };
         let blobs = std::mem::take(&mut message.blobs);
         let shown = files
-            .share(&kept, &self.asker, user.domain(), &blobs, PATIENCE)
+            .share(&kept, &self.asker, user.domain(), of, &blobs, PATIENCE)
             .await;
         for shown in shown {
             match shown {

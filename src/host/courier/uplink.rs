@@ -273,7 +273,7 @@ impl CourierHost {
             // Taken, and nothing comes of it: who is blocked is not told.
             return Ok(Vec::new());
         }
-        let sums = self.show_files(&user, &mut delivery.message).await;
+        let sums = self.show_files(&user, &local, &mut delivery.message).await;
         let nothing = Message::text(Place::Network, Who::nick(""), "");
         let message = std::mem::replace(&mut delivery.message, nothing);
         let answered = self.answered(number, &user, &by, &message).await;

@@ -99,6 +99,10 @@ impl Domain {
                 };
                 self.refuse_rest(outbox, self.offer(outbox, &key, stanza, Want::Open));
             }
+            // What was asked in the name of one of our addresses.
+            Route::Tell
+                if stanza.kind() == StanzaKind::Iq
+                    && self.asker.get().is_some_and(|it| it.answered(&stanza)) => {}
             Route::Tell | Route::End => {
                 if let (Route::End, Some(courier)) = (route, self.courier.get()) {
                     courier.returned(&user, &stanza);

@@ -65,22 +65,6 @@ impl Waiting {
     }
 }
 
-/// A long text that becomes a file before it is said.
-pub(crate) struct Preparing {
-    asked: Asked,
-    answered: Option<Known>,
-    text: chat::Text,
-    /// What is said in its place.
-    pub(crate) told: Later<Option<String>>,
-}
-
-impl Preparing {
-    /// Ends it with a fault.
-    pub(super) fn refuse(self, outbox: &Outbox, fault: &Fault) {
-        self.asked.origin.fault(outbox, fault);
-    }
-}
-
 impl Session {
     /// Carries out what is asked, or finds out first what it is about.
     pub(super) fn consider(&mut self, asked: Asked) {
@@ -262,37 +246,17 @@ impl Session {
         let Some(text) = text.or_else(alone) else {
             return;
         };
-        let short = caps.multiline || asked.room.is_none();
+        let long = !caps.multiline && asked.room.is_some();
         let Some((asked, answered, text)) = self.fetched_first(asked, answered, text) else {
             return;
         };
-        if let Some(files) = self.base.shared.files()
-            && !short
-            && files.is_paste(&text.body)
-        {
-            let told = files.paste(&self.base.shared, &text.body);
-            self.preparing = Some(Preparing {
-                asked,
-                answered,
-                text,
-                told,
-            });
-            return;
-        }
-        self.say_text(asked, answered, text, Vec::new());
-    }
-
-    /// A long text is kept, or cannot be.
-    pub(crate) fn prepared(&mut self, told: Option<String>) {
-        let Some(preparing) = self.preparing.take() else {
-            return;
+        let pasted = match long {
+            true => self.pasted_first(asked, answered, text),
+            false => Some((asked, answered, text)),
         };
-        let mut text = preparing.text;
-        if let Some(told) = told {
-            text.body = told;
-            text.style.clear();
+        if let Some((asked, answered, text)) = pasted {
+            self.say_text(asked, answered, text, Vec::new());
         }
-        self.say_text(preparing.asked, preparing.answered, text, Vec::new());
     }
 
     pub(super) fn say_text(

@@ -39,7 +39,6 @@ impl Session {
         self.rooms.len() > 0
             || self.watching.wanted
             || self.waiting.is_some()
-            || self.preparing.is_some()
             || self.fetching.is_busy()
             || self.showing.is_busy()
             || self.base.open_commands() > 0

@@ -583,10 +583,6 @@ impl Session {
             let fault = Fault::new(FaultKind::NetworkDown, text);
             waiting.refuse(&self.base.outbox, &fault);
         }
-        if let Some(preparing) = self.preparing.take() {
-            let fault = Fault::new(FaultKind::NetworkDown, text);
-            preparing.refuse(&self.base.outbox, &fault);
-        }
         for tag in self.base.all_open() {
             self.ended(tag, Err(Fault::new(FaultKind::NetworkDown, text)));
         }

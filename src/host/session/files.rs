@@ -1,5 +1,6 @@
 //! Files of live conversations, on their way: what the user shares is fetched for a network that
-//! carries files, and what a network brings becomes a link.
+//! carries files, a long text for a network without lines becomes a file with a link, and what a
+//! network brings becomes a link.
 //!
 //! Nothing waits for a file but its own conversation, and that for `PATIENCE` at most: what is said
 //! there meanwhile stands behind it, in order. Then it goes on with the link it came as, or with
@@ -39,13 +40,20 @@ const MOST_PARTS: usize = 256;
 /// Stands between the network's id of a message and the number of its part.
 const PART: char = '\u{1f}';
 
-/// A message of the user's whose file is fetched.
+/// What a message of the user's has become.
+enum Ready {
+    /// Its file was fetched, or why it could not be.
+    Fetched(Result<Blob<'static>, String>, String),
+    /// Its text is a file, and this is said in its place; `None`: it is said itself.
+    Pasted(Option<String>),
+}
+
+/// A message of the user's that is made ready for the network.
 struct Fetch {
     asked: Asked,
     answered: Option<Known>,
     text: chat::Text,
-    link: String,
-    fetched: Later<Result<Blob<'static>, String>>,
+    ready: Later<Ready>,
     behind: VecDeque<Asked>,
 }
 
@@ -156,21 +164,51 @@ impl Session {
             return None;
         }
         let shared = Arc::clone(&self.base.shared);
-        let fetched: Later<_> = Box::pin(async move {
+        let ready: Later<_> = Box::pin(async move {
             let fetch = async {
                 let _place = files.place().await;
                 files.fetch_kept(&shared, &blob).await
             };
             let fetched = tokio::time::timeout(PATIENCE, fetch).await;
-            fetched.unwrap_or_else(|_| Err("its server is too slow".to_owned()))
+            let fetched = fetched.unwrap_or_else(|_| Err("its server is too slow".to_owned()));
+            Ready::Fetched(fetched, link)
         });
         self.fetching.open.push(Fetch {
             asked,
             answered,
             text,
-            link,
-            fetched,
+            ready,
             behind: VecDeque::new(),
+        });
+        None
+    }
+
+    /// Has a long text for a room become a file, if it is too long; else gives the message back.
+    pub(super) fn pasted_first(
+        &mut self,
+        asked: Asked,
+        answered: Option<Known>,
+        text: chat::Text,
+    ) -> Option<(Asked, Option<Known>, chat::Text)> {
+        let files = self.base.shared.files();
+        let files = files.filter(|files| files.is_paste(&text.body));
+        let Some(files) = files.filter(|_| self.fetching.open.len() < MOST) else {
+            return Some((asked, answered, text));
+        };
+        let of = asked.peer.split('@').next().unwrap_or_default().to_owned();
+        let (asker, server) = (self.base.hub.asker(), self.base.user.domain().to_owned());
+        let (shared, body) = (Arc::clone(&self.base.shared), text.body.clone());
+        let ready = Box::pin(async move {
+            let told = files.paste(&shared, (&asker, &server, &of), &body, PATIENCE);
+            Ready::Pasted(told.await)
+        });
+        let behind = VecDeque::new();
+        self.fetching.open.push(Fetch {
+            asked,
+            answered,
+            text,
+            ready,
+            behind,
         });
         None
     }
@@ -179,7 +217,7 @@ impl Session {
     pub(crate) fn poll_fetched(&mut self, cx: &mut Context<'_>) -> bool {
         let (mut at, mut progress) = (0, false);
         while let Some(fetch) = self.fetching.open.get_mut(at) {
-            let Poll::Ready(fetched) = fetch.fetched.as_mut().poll(cx) else {
+            let Poll::Ready(ready) = fetch.ready.as_mut().poll(cx) else {
                 at += 1;
                 continue;
             };
@@ -190,15 +228,24 @@ impl Session {
                 continue;
             };
             let (answered, mut text) = (fetch.answered, fetch.text);
-            match fetched {
-                Ok(blob) => {
-                    let rest = without_link(&text.body, &fetch.link).len();
+            match ready {
+                Ready::Pasted(told) => {
+                    if let Some(told) = told {
+                        text.body = told;
+                        text.style.clear();
+                    }
+                    self.say_text(asked, answered, text, Vec::new());
+                }
+                Ready::Fetched(Ok(blob), link) => {
+                    let rest = without_link(&text.body, &link).len();
                     text.body.truncate(rest);
                     text.style
                         .retain(|span| usize::try_from(span.end).is_ok_and(|end| end <= rest));
                     self.say_text(asked, answered, text, vec![blob]);
                 }
-                Err(why) => self.say_linked(asked, answered, text, &fetch.link, &why),
+                Ready::Fetched(Err(why), link) => {
+                    self.say_linked(asked, answered, text, &link, &why);
+                }
             }
         }
         progress
@@ -311,10 +358,18 @@ impl Session {
         // The session lasts until it is shown.
         self.private |= room.is_none();
         let asker = self.base.hub.asker();
+        let of = self
+            .base
+            .local(Kind::Contact, nick)
+            .or_else(|_| match &message.at {
+                Place::Room(name) => self.base.local(Kind::Room, name),
+                _ => Ok(String::new()),
+            });
+        let of = of.unwrap_or_default();
         let (server, blobs) = (self.base.user.domain().to_owned(), message.blobs.clone());
         let blobs: Vec<_> = blobs.into_iter().map(Blob::into_owned).collect();
         let shown = Box::pin(async move {
-            let share = files.share(&attachments, &asker, &server, &blobs, PATIENCE);
+            let share = files.share(&attachments, &asker, &server, &of, &blobs, PATIENCE);
             share.await
         });
         self.showing.open.push(Show {

@@ -64,8 +64,6 @@ pub(crate) struct Session {
     typing: Typing,
     /// What the user asks for and the store has to be asked about.
     pub(crate) waiting: Option<acts::Waiting>,
-    /// What the user says and is made ready for the network.
-    pub(crate) preparing: Option<acts::Preparing>,
     /// What the user says and waits for a file.
     pub(crate) fetching: files::Fetching,
     /// What others say and waits for a file.
@@ -100,7 +98,6 @@ impl Session {
             recent: Recent::default(),
             typing: Typing::default(),
             waiting: None,
-            preparing: None,
             fetching: files::Fetching::default(),
             showing: files::Showing::default(),
             held: heard::Held::default(),

@@ -260,10 +260,7 @@ impl SessionTask {
             return false;
         }
         for _ in 0..STANZAS {
-            if self.session.waiting.is_some()
-                || self.session.preparing.is_some()
-                || self.session.base.open_commands() >= IN_FLIGHT
-            {
+            if self.session.waiting.is_some() || self.session.base.open_commands() >= IN_FLIGHT {
                 self.inbox.register(cx);
                 return false;
             }
@@ -288,12 +285,6 @@ impl SessionTask {
             && let Poll::Ready(known) = waiting.known.as_mut().poll(cx)
         {
             self.session.looked_up(known);
-            progress = true;
-        }
-        if let Some(preparing) = &mut self.session.preparing
-            && let Poll::Ready(told) = preparing.told.as_mut().poll(cx)
-        {
-            self.session.prepared(told);
             progress = true;
         }
         let mut at = 0;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use isthmus_test_support::irc_server::Kind as Irc;
 use isthmus_test_support::xmpp_server::Kind;
-use isthmus_test_support::{Stanza, XmppClient, paths};
+use isthmus_test_support::{IrcClient, Stanza, XmppClient, paths};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::world::{LOOP, LOOP_GATEWAY, World};
+use crate::world::{IRC, LOOP, LOOP_GATEWAY, World, irc_gateway};
 
 const ROOM: &str = "#garden@loop.localhost";
 const ECHO: &str = "echo@loop.localhost";
@@ -117,6 +118,70 @@ async fn both_ways(kind: Kind) {
     let mut turned = hears_file(&juliet, PERSON, &url).await;
     turned.reverse();
     assert_eq!(turned, FILE);
+}
+
+/// The service admits one address of ours, and not our domain.
+async fn as_the_contact(kind: Kind) {
+    let server = kind.start_with_upload_of(&[LOOP], &[ECHO]);
+    let world = World::around(server, &format!("{LOOP_GATEWAY}{TRUST}"));
+    let juliet = world.user("juliet").await;
+    world.attached(&juliet, LOOP).await;
+    for kind in ["chat", "groupchat"] {
+        let (to, from) = match kind {
+            "chat" => (ECHO, ECHO.to_owned()),
+            _ => (ROOM, format!("{ROOM}/echo")),
+        };
+        if kind == "groupchat" {
+            juliet.join(ROOM, "juliet").await;
+        }
+        let url = share(&juliet, kind, to, "").await;
+        assert_eq!(hears_file(&juliet, &from, &url).await, FILE);
+    }
+}
+
+#[tokio::test]
+async fn prosodys_file_service_may_admit_a_contact_and_not_the_gateway() {
+    as_the_contact(Kind::Prosody).await;
+}
+
+#[tokio::test]
+async fn ejabberds_file_service_may_admit_a_contact_and_not_the_gateway() {
+    as_the_contact(Kind::Ejabberd).await;
+}
+
+/// A long text to IRC, on a server with a file service and without our own.
+async fn pastes(kind: Kind) {
+    let irc = Irc::Ngircd.start();
+    let server = kind.start_with_upload(&[IRC]);
+    let world = World::around(server, &format!("{}{TRUST}", irc_gateway(&*irc)));
+    let alice = IrcClient::connect(irc.port(), "alice").await;
+    alice.join("#garden").await;
+    let juliet = world.user("juliet").await;
+    world.attached(&juliet, IRC).await;
+    let room = "#garden%local@irc.localhost";
+    juliet.join(room, "juliet").await;
+    let long = "one\ntwo\nthree\nfour\nfive\n\u{1f339}";
+    juliet.groupchat(room, long);
+    juliet.groupchat(room, "behind it");
+    let line = alice.expect(|line| line.command == "PRIVMSG").await;
+    let url = line.last().strip_prefix("one [6 lines: ");
+    let url = url.and_then(|it| it.strip_suffix(']'));
+    let url = url.unwrap_or_else(|| panic!("a link: {line:?}"));
+    let (head, bytes) = http("GET", url, "", b"").await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert_eq!(String::from_utf8_lossy(&bytes), long);
+    let line = alice.expect(|line| line.command == "PRIVMSG").await;
+    assert_eq!(line.last(), "behind it");
+}
+
+#[tokio::test]
+async fn a_long_paste_is_put_at_prosodys_file_service() {
+    pastes(Kind::Prosody).await;
+}
+
+#[tokio::test]
+async fn a_long_paste_is_put_at_ejabberds_file_service() {
+    pastes(Kind::Ejabberd).await;
 }
 
 #[tokio::test]

@@ -67,9 +67,9 @@ impl Ejabberd {
         Self::start_over(components, false, None)
     }
 
-    /// The same with a file service that they may use.
-    pub fn start_with_upload(components: &[&str]) -> Self {
-        Self::start_over(components, false, Some(Port::reserve()))
+    /// The same with a file service for users and `access`.
+    pub fn start_with_upload(components: &[&str], access: &[&str]) -> Self {
+        Self::start_over(components, false, Some((Port::reserve(), access)))
     }
 
     /// As [`Self::start_with`], with TLS from the first byte at the port for components.
@@ -89,14 +89,14 @@ impl Ejabberd {
         this
     }
 
-    fn start_over(components: &[&str], tls: bool, upload: Option<Port>) -> Self {
+    fn start_over(components: &[&str], tls: bool, upload: Option<(Port, &[&str])>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (c2s, component) = (Port::reserve(), Port::reserve());
         let certificate = tls.then(|| Certificate::create(dir.path()));
         let ports = (c2s.number(), component.number());
         let mut config = config(ports, certificate.as_ref(), &usual(components));
-        if let Some(port) = &upload {
-            config = with_upload(&config, port.number(), dir.path());
+        if let Some((port, access)) = &upload {
+            config = with_upload(&config, port.number(), dir.path(), access);
         }
         fs::write(dir.path().join("ejabberd.yml"), config).expect("written");
         let process = Process::start(spec(dir.path()));
@@ -105,7 +105,7 @@ impl Ejabberd {
             c2s,
             component,
             certificate,
-            upload,
+            upload: upload.map(|(port, _)| port),
             dir,
             users: Mutex::default(),
         };
@@ -179,7 +179,14 @@ impl XmppServer for Ejabberd {
     }
 }
 
-fn with_upload(config: &str, port: u16, dir: &Path) -> String {
+fn with_upload(config: &str, port: u16, dir: &Path, access: &[&str]) -> String {
+    let allowed = std::iter::once(&DOMAIN).chain(access);
+    let allowed: String = allowed
+        .map(|it| match it.contains('@') {
+            true => format!("      - allow:\n          user: {it}\n"),
+            false => format!("      - allow:\n          server: {it}\n"),
+        })
+        .collect();
     let listener = format!(
         r#"listen:
   -
@@ -194,8 +201,8 @@ fn with_upload(config: &str, port: u16, dir: &Path) -> String {
         r#"  mod_http_upload:
     put_url: "http://127.0.0.1:{port}/upload"
     docroot: "{}"
-    access: all
-"#,
+    access:
+{allowed}"#,
         dir.join("upload").display()
     );
     config.replacen("listen:\n", &listener, 1) + &service

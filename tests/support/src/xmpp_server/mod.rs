@@ -61,8 +61,21 @@ impl Kind {
     /// jabberd2 has no such service.
     pub fn start_with_upload(self, components: &[&str]) -> Box<dyn XmppServer> {
         match self {
-            Self::Prosody => Box::new(Prosody::start_with_upload(components)),
-            Self::Ejabberd => Box::new(Ejabberd::start_with_upload(components)),
+            Self::Prosody => Box::new(Prosody::start_with_upload(components, components)),
+            Self::Ejabberd => Box::new(Ejabberd::start_with_upload(components, components)),
+            Self::Jabberd2 => panic!("jabberd2 takes no files"),
+        }
+    }
+
+    /// The same where these may upload files: domains, or single addresses.
+    ///
+    /// # Panics
+    ///
+    /// jabberd2 has no such service.
+    pub fn start_with_upload_of(self, components: &[&str], access: &[&str]) -> Box<dyn XmppServer> {
+        match self {
+            Self::Prosody => Box::new(Prosody::start_with_upload(components, access)),
+            Self::Ejabberd => Box::new(Ejabberd::start_with_upload(components, access)),
             Self::Jabberd2 => panic!("jabberd2 takes no files"),
         }
     }

@@ -50,9 +50,9 @@ impl Prosody {
         Self::start_over(components, None)
     }
 
-    /// The same with a file service that they may use.
-    pub fn start_with_upload(components: &[&str]) -> Self {
-        Self::start_over(components, Some(Port::reserve()))
+    /// The same with a file service for users and `access`.
+    pub fn start_with_upload(components: &[&str], access: &[&str]) -> Self {
+        Self::start_over(components, Some((Port::reserve(), access)))
     }
 
     /// As [`Self::start_with`]; the first of them is privileged (XEP-0356): rosters,
@@ -67,7 +67,7 @@ impl Prosody {
         this
     }
 
-    fn start_over(components: &[&str], upload: Option<Port>) -> Self {
+    fn start_over(components: &[&str], upload: Option<(Port, &[&str])>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (c2s, component) = (Port::reserve(), Port::reserve());
         let mut config = config(
@@ -76,8 +76,8 @@ impl Prosody {
             component.number(),
             &usual(components),
         );
-        if let Some(port) = &upload {
-            config = with_upload(&config, port.number(), components);
+        if let Some((port, access)) = &upload {
+            config = with_upload(&config, port.number(), access);
         }
         fs::write(dir.path().join("prosody.cfg.lua"), config).expect("written");
         let process = Process::start(spec(dir.path()));
@@ -85,7 +85,7 @@ impl Prosody {
             process,
             c2s,
             component,
-            upload,
+            upload: upload.map(|(port, _)| port),
             dir,
         };
         this.wait();
@@ -135,8 +135,8 @@ impl XmppServer for Prosody {
     }
 }
 
-fn with_upload(config: &str, port: u16, components: &[&str]) -> String {
-    let access: String = components.iter().map(|it| format!("\"{it}\"; ")).collect();
+fn with_upload(config: &str, port: u16, access: &[&str]) -> String {
+    let access: String = access.iter().map(|it| format!("\"{it}\"; ")).collect();
     let ports = format!("http_ports = {{ {port} }}\nhttp_interfaces = {{ \"127.0.0.1\" }}");
     let service = format!(
         r#"
