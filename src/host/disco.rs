@@ -112,7 +112,7 @@ impl Rules {
 
     /// Features of a place that has an archive.
     fn archive(self) -> impl Iterator<Item = &'static str> {
-        let features = [ns::MAM, ns::MAM_EXTENDED].into_iter();
+        let features = [ns::MAM, ns::MAM_EXTENDED, ns::RETRACT_TOMBSTONE].into_iter();
         features.filter(move |_| self.archived)
     }
 }

@@ -100,6 +100,8 @@ pub enum Told {
     Arrived = 2,
     /// That it will not arrive: nothing follows.
     Failed = 3,
+    /// That it was read.
+    Read = 4,
 }
 
 /// A message to be sent.

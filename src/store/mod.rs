@@ -164,8 +164,8 @@ pub trait Store: archives::Archives + contacts::Contacts + jobs::Jobs + Send + S
     /// Reads a page of rows, in ascending order of their numbers.
     fn rows(&self, id: ConversationId, page: Page) -> Later<Result<Vec<Row>, StoreFault>>;
 
-    /// Queues other XML for a message that is archived: what it said is gone then.
-    fn rewrite(&self, id: ConversationId, stanza_id: &str, stanza: Vec<u8>);
+    /// Queues what stands for a message that is archived, an element: what it said is gone then.
+    fn rewrite(&self, id: ConversationId, stanza_id: &str, stone: Vec<u8>);
 
     /// Queues what a foreign id refers to, for a message that passed a live session.
     fn refer(&self, reference: NewReference);

@@ -10,6 +10,7 @@ pub mod jid;
 pub mod ns;
 pub mod stanza;
 pub mod stream;
+pub(crate) mod tombstone;
 pub mod write;
 
 mod wellformed;

@@ -173,6 +173,8 @@ namespaces! {
     OCCUPANT_ID = "urn:xmpp:occupant-id:0";
     /// Message retraction (XEP-0424).
     RETRACT = "urn:xmpp:message-retract:1";
+    /// Tombstones of what was retracted (XEP-0424 §5).
+    RETRACT_TOMBSTONE = "urn:xmpp:message-retract:1#tombstone";
     /// Moderated retraction (XEP-0425).
     MODERATE = "urn:xmpp:message-moderate:1";
     /// Fallback indication (XEP-0428).

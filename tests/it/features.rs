@@ -71,6 +71,10 @@ const USED: &[(&str, &str)] = &[
         "urn:xmpp:message-retract:1",
         "loopback/chat/0424-retract.txt",
     ),
+    (
+        "urn:xmpp:message-retract:1#tombstone",
+        "loopback/archive/tombstone.txt",
+    ),
     ("urn:xmpp:occupant-id:0", "loopback/room/occupant-id.txt"),
     ("urn:xmpp:ping", "irc/ping/everywhere.txt"),
     ("urn:xmpp:reactions:0", "loopback/chat/0444-room.txt"),

@@ -140,4 +140,10 @@ pub trait Courier: Gateway {
     ) {
         let _ = (user, peer, key, fault, up);
     }
+
+    /// The user has read everything up to a message that was delivered inward: `key` is its, `peer`
+    /// whom he read it from. Only called with [`crate::Caps::read`]. The default tells nobody.
+    fn read(&self, user: User, peer: &Address, key: Key<'static>, up: Arc<dyn Uplink>) {
+        let _ = (user, peer, key, up);
+    }
 }

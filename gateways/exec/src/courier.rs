@@ -80,4 +80,10 @@ impl Courier for Exec {
         let params = serde_json::json!({ "user": user, "peer": peer, "key": key, "fault": fault });
         self.hub.with(|machine| machine.undeliverable(&params));
     }
+
+    /// The same.
+    fn read(&self, user: User, peer: &Address, key: Key<'static>, _up: Arc<dyn Uplink>) {
+        let params = serde_json::json!({ "user": user, "peer": peer, "key": key });
+        self.hub.with(|machine| machine.read(&params));
+    }
 }

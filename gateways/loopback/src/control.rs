@@ -125,6 +125,11 @@ impl Control {
         self.ledger.returned()
     }
 
+    /// Messages that users have read, in order: whom they are from, and their keys.
+    pub fn read(&self) -> Vec<(String, String)> {
+        self.ledger.read()
+    }
+
     /// What a room is at this moment; `None`: there is no such room.
     pub fn look(&self, network: &str, room: &str) -> Option<Look> {
         self.wire.with(|world| world.look(network, room))

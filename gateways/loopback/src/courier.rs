@@ -40,6 +40,7 @@ pub(crate) struct Ledger {
     open: Arc<Mutex<BTreeMap<JobId, Phase>>>,
     sent: Arc<Mutex<Vec<(JobId, u16)>>>,
     returned: Arc<Mutex<Vec<(String, String, Fault)>>>,
+    read: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 impl Ledger {
@@ -49,6 +50,10 @@ impl Ledger {
 
     pub(crate) fn returned(&self) -> Vec<(String, String, Fault)> {
         lock(&self.returned).clone()
+    }
+
+    pub(crate) fn read(&self) -> Vec<(String, String)> {
+        lock(&self.read).clone()
     }
 
     pub(crate) fn recalled(&self) -> Vec<JobId> {
@@ -182,6 +187,10 @@ impl Courier for Loopback {
     ) {
         let returned = (peer.id.clone(), key.0.into_owned(), fault);
         lock(&self.jobs.ledger.returned).push(returned);
+    }
+
+    fn read(&self, _: User, peer: &Address, key: Key<'static>, _: Arc<dyn Uplink>) {
+        lock(&self.jobs.ledger.read).push((peer.id.clone(), key.0.into_owned()));
     }
 }
 

@@ -55,30 +55,53 @@ impl Filing<'_> {
         });
     }
 
-    /// Puts a tombstone in the place of what was taken back (XEP-0424 §5).
-    pub(crate) fn bury(&self, id: &str, now_ms: i64, mine: bool) {
-        if !self.shared.archives(self.domain) {
-            return;
+    /// Puts a tombstone in the place of what was taken back (XEP-0424 §5). `by`: the id of the
+    /// stanza that took it back.
+    pub(crate) fn bury(&self, id: &str, by: &str, now_ms: i64) {
+        if self.shared.archives(self.domain) {
+            let store = &self.shared.store;
+            store.bury(
+                self.user,
+                self.domain,
+                self.peer,
+                id,
+                stone(by, now_ms, None),
+            );
         }
-        let (from, to) = match mine {
-            true => (self.user, self.peer),
-            false => (self.peer, self.user),
-        };
-        let stone = Element::new("message", ns::COMPONENT)
-            .with_attr("from", from)
-            .with_attr("to", to)
-            .with_attr("type", "chat")
-            .with_child(tombstone(id, now_ms));
-        let store = &self.shared.store;
-        store.bury(self.user, self.domain, self.peer, id, written(&stone));
     }
 }
 
-/// What stands for a message that was taken back.
-fn tombstone(id: &str, now_ms: i64) -> Element {
-    Element::new("retracted", ns::RETRACT)
-        .with_attr("id", id)
-        .with_attr("stamp", &stamp(now_ms))
+/// Who took back what another said (XEP-0425 §5).
+pub(crate) struct Moderated<'a> {
+    /// The moderator's address.
+    pub(crate) by: &'a str,
+    /// His occupant id.
+    pub(crate) occupant: &'a str,
+    /// Why.
+    pub(crate) reason: Option<&'a str>,
+}
+
+/// What stands for a message that was taken back. `by`: the id of the stanza that did.
+pub(crate) fn stone(by: &str, now_ms: i64, moderated: Option<&Moderated<'_>>) -> Vec<u8> {
+    let mut stone = Element::new("retracted", ns::RETRACT)
+        .with_attr("id", by)
+        .with_attr("stamp", &stamp(now_ms));
+    if let Some(Moderated {
+        by,
+        occupant,
+        reason,
+    }) = moderated
+    {
+        let occupant = Element::new("occupant-id", ns::OCCUPANT_ID).with_attr("id", occupant);
+        let moderated = Element::new("moderated", ns::MODERATE)
+            .with_attr("by", by)
+            .with_child(occupant);
+        stone = stone.with_child(moderated);
+        if let Some(reason) = reason {
+            stone = stone.with_child(Element::new("reason", ns::RETRACT).with_text(reason));
+        }
+    }
+    written(&stone)
 }
 
 /// A message of the user's as it is archived: as he sent it, without ids that only an archive may

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use isthmus_gateway::{Kind, Parsed};
 
-pub(crate) use self::file::{Filing, copy_of};
+pub(crate) use self::file::{Filing, Moderated, copy_of, stone};
 pub(crate) use self::prune::keep_small;
 use self::query::{Query, form};
 use super::desk::{Desk, store_fault};

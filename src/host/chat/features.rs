@@ -19,6 +19,7 @@ pub(crate) fn of_contact(caps: &Caps, live: bool, form: Corrections) -> Vec<&'st
     let mut features = always(!live || corrects(caps, form));
     features.push(ns::RECEIPTS);
     if !live {
+        features.extend(caps.read.then_some(ns::CHAT_MARKERS));
         features.push(ns::RETRACT);
         return features;
     }

@@ -6,6 +6,7 @@ use isthmus_gateway::{Address, Caps, Fault, FaultKind, Job, JobId, Kind, Outgoin
 
 use super::CourierHost;
 use super::told::Sender;
+use super::uplink::HostUplink;
 use crate::host::archive::{Filing, copy_of};
 use crate::host::chat::{self, Act, Corrections, asks_receipt, is_kept, text_of};
 use crate::host::reply::Origin;
@@ -14,6 +15,7 @@ use crate::store::jobs::{CopyState, NewJob, OpenJob, Recall};
 use crate::xmpp::element::Element;
 use crate::xmpp::escape::escape;
 use crate::xmpp::jid::BareJid;
+use crate::xmpp::ns;
 
 /// Messages that are taken back at a time.
 const PAGE: usize = 100;
@@ -79,8 +81,10 @@ impl CourierHost {
             Work::Taken(job) => id_of(job),
             Work::Changed => filing.own_id(None),
             Work::TakenBack(job) => {
-                filing.bury(&id_of(job), now_ms(), true);
-                filing.own_id(None)
+                let id = filing.own_id(None);
+                let by = stanza.attr("id").unwrap_or(&id);
+                filing.bury(&id_of(job), by, now_ms());
+                id
             }
         };
         if is_kept(stanza) {
@@ -122,6 +126,10 @@ impl CourierHost {
             });
         }
         match act {
+            Act::Displayed { id } => {
+                self.read(user, to, &id);
+                Box::pin(async { Ok(Work::Nothing) })
+            }
             Act::Correct { id } => self.correct(origin, user, to, stanza, &id),
             Act::Say { reply: Some(reply) } => self.answer(origin, user, to, stanza, &reply.id),
             act => {
@@ -141,6 +149,26 @@ impl CourierHost {
                 }
             }
         }
+    }
+
+    /// The user has read something (XEP-0333 §4.2). Nobody waits for an answer to that.
+    fn read(self: &Arc<Self>, user: &BareJid, peer: Address, id: &str) {
+        if !self.gateway.manifest().caps.read {
+            return;
+        }
+        let keys = self
+            .shared
+            .store
+            .keys_of(user.as_str(), self.outbox.domain(), id);
+        let (host, user) = (Arc::clone(self), user.clone());
+        tokio::spawn(async move {
+            let key = keys.await.ok().and_then(|keys| keys.into_iter().next());
+            if let (Some(key), Some(courier)) = (key, host.gateway.courier()) {
+                let up = Arc::new(HostUplink(Arc::clone(&host)));
+                let key = isthmus_gateway::Key(key.into());
+                courier.read(host.shared.user(&user), &peer, key, up);
+            }
+        });
     }
 
     /// Says something that answers something: the network knows that by an id of its own. Where it
@@ -286,6 +314,7 @@ impl CourierHost {
         let sender = Sender {
             origin: origin.clone(),
             receipt,
+            markable: stanza.child("markable", ns::CHAT_MARKERS).is_some(),
         };
         Ok(NewJob {
             user: user.to_string(),

@@ -313,3 +313,30 @@ async fn what_a_users_server_returns_is_told_once_and_of_no_machine() {
     ];
     assert_eq!(all.await.expect("it is told"), expected);
 }
+
+#[tokio::test]
+async fn what_a_user_has_read_is_told_once_for_what_was_delivered() {
+    let mut scene = Scene::open();
+    let first = delivered(&mut scene, "first", false).await;
+    let last = delivered(&mut scene, "last", false).await;
+    for id in [first.as_str(), "unknown", &last] {
+        scene.give(&format!(
+            "<message from='nobody@example.org/phone' to='ok%queue@loop.example.org' type='chat'>\
+             <displayed xmlns='urn:xmpp:chat-markers:0' id='{id}'/></message>"
+        ));
+    }
+    let all = tokio::time::timeout(std::time::Duration::from_secs(10), async {
+        loop {
+            let read = scene.control.read();
+            if read.len() >= 2 {
+                return read;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    let mut read = all.await.expect("it is told");
+    // Each look-up ends by itself.
+    read.sort();
+    let told = |key: &str| ("ok".to_owned(), key.to_owned());
+    assert_eq!(read, [told("first"), told("last")]);
+}

@@ -18,6 +18,9 @@ pub(super) struct Sender {
     pub(super) origin: Origin,
     /// He asked for a receipt (XEP-0184).
     pub(super) receipt: bool,
+    /// He asked to be told when it is read (XEP-0333).
+    #[serde(default)]
+    pub(super) markable: bool,
 }
 
 /// The copy's state that a report means.
@@ -44,10 +47,14 @@ pub(super) fn tell(
     match state {
         State::Retry { .. } => None,
         State::Accepted if receipts => None,
+        State::Read if sender.markable => {
+            let stanza = arrival(&sender.origin, domain, id, (sender.receipt, true))?;
+            Some((Told::Read, stanza))
+        }
         State::Accepted | State::Delivered | State::Read => {
             let stanza = sender
                 .receipt
-                .then(|| receipt(&sender.origin, domain, id))??;
+                .then(|| arrival(&sender.origin, domain, id, (true, false)))??;
             Some((Told::Arrived, stanza))
         }
         State::Failed(fault) => {
@@ -77,8 +84,14 @@ fn failure(fault: &Fault) -> String {
     }
 }
 
-/// XEP-0184 §5.3, to the bare JID: the device that sent it may be gone.
-fn receipt(origin: &Origin, domain: &str, id: &str) -> Option<Vec<u8>> {
+/// That a message has arrived (XEP-0184 §5.3), and was read (XEP-0333 §4.2): one stanza, as what is
+/// told of a state is one. To the bare JID: the device that sent it may be gone.
+fn arrival(
+    origin: &Origin,
+    domain: &str,
+    id: &str,
+    (received, displayed): (bool, bool),
+) -> Option<Vec<u8>> {
     let of = origin.id.as_deref()?;
     let user = Jid::parse(&origin.peer).ok()?.bare();
     let head = Head {
@@ -90,7 +103,14 @@ fn receipt(origin: &Origin, domain: &str, id: &str) -> Option<Vec<u8>> {
         id: Some(id),
     };
     written(head, |xml| {
-        xml.start_ns("received", ns::RECEIPTS).attr("id", of).end();
+        if received {
+            xml.start_ns("received", ns::RECEIPTS).attr("id", of).end();
+        }
+        if displayed {
+            xml.start_ns("displayed", ns::CHAT_MARKERS)
+                .attr("id", of)
+                .end();
+        }
         xml.leaf("store", ns::HINTS);
     })
 }

@@ -295,6 +295,8 @@ impl CourierHost {
                     who: None,
                 }),
                 sha256: url.and_then(|url| sums.get(url)),
+                // Read is what was said, not each of its files.
+                markable: part == 0 && self.gateway.manifest().caps.read && message.key.is_some(),
                 ..Beside::default()
             };
             let way = (user.as_str(), local.as_str(), by.as_str());

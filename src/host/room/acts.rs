@@ -8,11 +8,12 @@ use isthmus_gateway::{Key, Message, Text};
 use super::talk::Said;
 use super::{OccupantId, Room};
 use crate::component::Class;
+use crate::host::archive::{Moderated, stone};
 use crate::host::chat::{self, Beside, Spoken};
 use crate::host::session::Base;
 use crate::xmpp::jid::resource_from_nick;
 use crate::xmpp::ns;
-use crate::xmpp::write::{self, Head, STANZA_MAX, Sender, StanzaName, Written, Xml};
+use crate::xmpp::write::Xml;
 
 impl Room {
     /// The public id of a message.
@@ -71,16 +72,23 @@ impl Room {
                 chat::write_retracted(xml, &of);
                 write_id(xml, &id, &room);
             };
-            self.bury(base, &of);
+            self.bury(base, &of, &id, None);
             let speaker = Some(self.id_of(base, by));
             self.show_and_record(base, &nick, &id, speaker, &content);
         } else {
-            self.moderated(base, &of, by, reason);
+            self.moderated(base, (&of, None), by, reason);
         }
     }
 
     /// A message was taken back by somebody who may: the room itself says so (XEP-0425 §4).
-    pub(crate) fn moderated(&mut self, base: &mut Base, of: &str, by: &str, reason: Option<&str>) {
+    /// `named`: what he named, where that only corrects it.
+    pub(crate) fn moderated(
+        &mut self,
+        base: &mut Base,
+        (of, named): (&str, Option<&str>),
+        by: &str,
+        reason: Option<&str>,
+    ) {
         let id = self.fresh_id();
         let room = self.jid(base);
         let moderator = format!("{room}/{}", resource_from_nick(by));
@@ -98,34 +106,24 @@ impl Room {
             xml.leaf("store", ns::HINTS);
             write_id(xml, &id, &room);
         };
-        self.bury(base, of);
+        let who = Moderated {
+            by: &moderator,
+            occupant: speaker.as_str(),
+            reason,
+        };
+        self.bury(base, of, &id, Some(&who));
+        if let Some(named) = named.filter(|named| *named != of) {
+            self.bury(base, named, &id, Some(&who));
+        }
         self.show_and_record(base, "", &id, None, &content);
     }
 
     /// Puts a tombstone in the place of an archived message (XEP-0424 §5): what it said is gone.
-    pub(super) fn bury(&self, base: &Base, of: &str) {
-        let Some(archive) = self.archive else { return };
-        let head = Head {
-            name: StanzaName::Message,
-            domain: base.outbox.domain(),
-            from: Sender {
-                local: Some(&self.local),
-                resource: None,
-            },
-            to: base.user.as_str(),
-            kind: Some("groupchat"),
-            id: Some(of),
-        };
-        let mut stanza = Vec::with_capacity(256);
-        let written = write::stanza(&mut stanza, STANZA_MAX, head, |xml| {
-            let stamp = crate::host::delay::stamp(base.now_ms);
-            xml.start_ns("retracted", ns::RETRACT)
-                .attr("id", of)
-                .attr("stamp", &stamp)
-                .end();
-        });
-        if written != Written::Nothing {
-            base.shared.store.rewrite(archive.id, of, stanza);
+    /// `by`: the id of the stanza that took it back.
+    pub(super) fn bury(&self, base: &Base, of: &str, by: &str, who: Option<&Moderated<'_>>) {
+        if let Some(archive) = self.archive {
+            let stone = stone(by, base.now_ms, who);
+            base.shared.store.rewrite(archive.id, of, stone);
         }
     }
 

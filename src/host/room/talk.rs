@@ -127,7 +127,12 @@ impl Room {
         let own = sent.origin.id.clone().unwrap_or_else(|| id.clone());
         let shown = self.show_as(base, Class::Message, &nick, Some(&own), &content);
         if let Act::Retract { id } = Act::of(&sent.stanza, true) {
-            self.bury(base, &id);
+            // He may have named what only corrects it.
+            if let Some(key) = &sent.takes_back {
+                let first = self.public_id(&Key(key.as_str().into()));
+                self.bury(base, &first, &own, None);
+            }
+            self.bury(base, &id, &own, None);
         }
         if !chat::is_kept(&sent.stanza) {
             return;

@@ -3,6 +3,8 @@
 //! An act that names another message waits until it is known what the network calls that; what
 //! the user sends after it waits behind it, so that order is kept.
 
+use std::sync::Arc;
+
 use isthmus_gateway::{Blob, Caps, Command, Fault, FaultKind, Key, Outgoing, Place, Reply, Text};
 
 use super::files::whole;
@@ -10,9 +12,14 @@ use super::{Link, Pending, Sent, Session};
 use crate::component::Outbox;
 use crate::host::chat::{self, Act, Answer, Corrections, Own};
 use crate::host::reply::Origin;
-use crate::store::{Known, Later, StoreFault};
+use crate::store::archives::Stretch;
+use crate::store::{Known, Later, Store, StoreFault};
 use crate::xmpp::element::Element;
+use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
+
+/// Of how many of the newest messages one may be that is named by the id of a correction.
+const LOOKED: usize = 10_000;
 
 /// A message whose act is being carried out.
 #[derive(Debug)]
@@ -141,8 +148,7 @@ impl Session {
             return self.carry_out(asked, Some(known));
         }
         let (user, gateway) = (self.base.user.as_str(), self.base.outbox.domain());
-        let store = &self.base.shared.store;
-        let known = store.known(user, gateway, &asked.peer, id);
+        let known = known_or_corrected(&self.base.shared.store, (user, gateway, &asked.peer), id);
         self.waiting = Some(Waiting { asked, known });
     }
 
@@ -190,12 +196,13 @@ impl Session {
                 self.act(asked, Command::React { to, key, with });
             }
             (What::Moderate { id, reason }, Some(key)) => {
-                let (id, why) = (id.clone(), reason.clone());
+                let (named, why) = (id.clone(), reason.clone());
                 let reason = why.clone().map(Into::into);
                 let pending = Pending::Moderate {
                     origin: asked.origin,
                     room: asked.room.unwrap_or_default(),
-                    id,
+                    key: key.0.to_string(),
+                    named,
                     reason: why,
                 };
                 self.base
@@ -379,6 +386,47 @@ impl Session {
 }
 
 /// What the network calls a message.
+/// What a message's id means. One that only corrects another stands for that: it has no id of its
+/// own on the network.
+fn known_or_corrected(
+    store: &Arc<dyn Store>,
+    (user, gateway, peer): (&str, &str, &str),
+    id: &str,
+) -> Later<Result<Option<Known>, StoreFault>> {
+    let known = store.known(user, gateway, peer, id);
+    let store = Arc::clone(store);
+    let [user, gateway, peer, id] = [user, gateway, peer, id].map(str::to_owned);
+    Box::pin(async move {
+        let known = known.await?;
+        if known.is_some() {
+            return Ok(known);
+        }
+        let kept = store.archives(&user, &gateway, Some(&peer)).await?;
+        let Some(archive) = kept.first().map(|kept| kept.id) else {
+            return Ok(None);
+        };
+        let looked = store.look(archive, vec![id], i64::MAX, LOOKED).await?;
+        let Some((number, _)) = looked.found.first() else {
+            return Ok(None);
+        };
+        let row = Stretch {
+            after: number - 1,
+            before: number + 1,
+            ..Stretch::ALL
+        };
+        let rows = store.stretch(archive, row, true, 1).await?;
+        let first = rows.first().and_then(|row| {
+            let stanza = Element::parse(&row.stanza).ok()?;
+            let replaced = stanza.child("replace", ns::CORRECT)?;
+            replaced.attr("id").map(str::to_owned)
+        });
+        match first {
+            Some(first) => store.known(&user, &gateway, &peer, &first).await,
+            None => Ok(None),
+        }
+    })
+}
+
 fn key_of(key: &str) -> Key<'static> {
     Key(Text::Owned(whole(key).to_owned()))
 }

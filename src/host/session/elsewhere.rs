@@ -98,7 +98,8 @@ impl Session {
             }
             Private::Retracted(..) => {
                 let user = self.base.user.to_string();
-                filing(&self.base, &user, &peer).bury(&about, self.base.now_ms, true);
+                let by = stanza_id(&self.base, &id);
+                filing(&self.base, &user, &peer).bury(&about, &by, self.base.now_ms);
                 do_in_his_name(&self.base, &deed, |xml| chat::write_retracted(xml, of));
             }
             Private::Reacted(_, _, with) => do_in_his_name(&self.base, &deed, |xml| {

@@ -362,7 +362,8 @@ impl Session {
                 Pending::Moderate {
                     origin,
                     room,
-                    id,
+                    key,
+                    named,
                     reason,
                 },
                 Ok(_),
@@ -370,7 +371,9 @@ impl Session {
                 origin.result(&self.base.outbox, |_| {});
                 let me = self.base.facts.me.clone();
                 if let Some(room) = self.rooms.by_key(&room) {
-                    room.moderated(&mut self.base, &id, &me, reason.as_deref());
+                    let of = room.public_id(&Key(key.into()));
+                    let of = (of.as_str(), Some(named.as_str()));
+                    room.moderated(&mut self.base, of, &me, reason.as_deref());
                 }
             }
             (Pending::Share { batch, .. }, result) => self.base.share_ended(batch, result.err()),
@@ -460,7 +463,7 @@ impl Session {
         let (user, now) = (self.base.user.to_string(), self.base.now_ms);
         let filing = filing(&self.base, &user, &sent.peer);
         if !gone.is_empty() {
-            filing.bury(&gone, now, true);
+            filing.bury(&gone, sent.origin.id.as_deref().unwrap_or(&id), now);
         }
         if chat::is_kept(&sent.stanza) {
             filing.file(&id, now, copy_of(&sent.stanza));

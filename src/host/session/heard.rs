@@ -189,7 +189,7 @@ impl Session {
                 base.ids.next(Some(&key.0), &mut first);
                 let peer = private_peer(base, nick);
                 let (user, now) = (base.user.to_string(), base.now_ms);
-                filing(base, &user, &peer).bury(&first, now, false);
+                filing(base, &user, &peer).bury(&first, &fresh, now);
                 tell_and_file(base, &way, &peer, (&fresh, now), |xml| {
                     chat::write_retracted(xml, &first);
                     write_id(xml, &fresh, &peer);

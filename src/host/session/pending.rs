@@ -55,8 +55,10 @@ pub(crate) enum Pending {
         origin: Origin,
         /// The room's folded name.
         room: Box<[u8]>,
-        /// The message's public id.
-        id: String,
+        /// The message's id on the network.
+        key: String,
+        /// The id it was named by: its own, or one of what corrects it.
+        named: String,
         /// Why.
         reason: Option<String>,
     },

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::sql::{gateway_id, user_id};
 use crate::store::jobs::Returned;
 use crate::store::{ConversationId, Known, NewReference};
+use crate::xmpp::tombstone::entombed;
 
 type Sql<T> = rusqlite::Result<T>;
 
@@ -28,12 +29,23 @@ pub(super) fn refer(db: &Connection, it: &NewReference) -> Sql<()> {
     Ok(())
 }
 
-pub(super) fn rewrite(db: &Connection, of: ConversationId, id: &str, stanza: &[u8]) -> Sql<()> {
-    db.prepare_cached(
-        "UPDATE message SET stanza = ?3 WHERE conversation = ?1 AND stanza_id = ?2 AND number > \
-         (SELECT max(number) FROM message WHERE conversation = ?1) - ?4",
-    )?
-    .execute(params![of.0, id, stanza, NEWEST])?;
+pub(super) fn rewrite(db: &Connection, of: ConversationId, id: &str, stone: &[u8]) -> Sql<()> {
+    let found: Option<(i64, Vec<u8>)> = db
+        .prepare_cached(
+            "SELECT number, stanza FROM message \
+             WHERE conversation = ?1 AND stanza_id = ?2 AND number > \
+             (SELECT max(number) FROM message WHERE conversation = ?1) - ?3 \
+             ORDER BY number DESC LIMIT 1",
+        )?
+        .query_row(params![of.0, id, NEWEST], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let Some((number, stanza)) = found else {
+        return Ok(());
+    };
+    db.prepare_cached("UPDATE message SET stanza = ?3 WHERE conversation = ?1 AND number = ?2")?
+        .execute(params![of.0, number, entombed(&stanza, stone)])?;
     Ok(())
 }
 

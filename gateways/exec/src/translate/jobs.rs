@@ -108,6 +108,13 @@ impl Machine {
         }
     }
 
+    /// Tells the plugin of a message inward that was read. To one that is down it is no loss.
+    pub(crate) fn read(&mut self, params: &serde_json::Value) {
+        if matches!(self.phase, Phase::Up) {
+            self.push_urgent(rpc::notice("read", params));
+        }
+    }
+
     /// The plugin has taken a job back.
     pub(crate) fn recalled(&mut self, job: JobId) {
         self.jobs.0.remove(&job);

@@ -127,10 +127,8 @@ async fn a_tombstone_lies_where_the_message_was_and_what_is_erased_is_gone() {
         ..Stretch::ALL
     };
     let rows = store.stretch(id, one, false, 9).await.expect("rows");
-    assert_eq!(
-        (rows.len(), rows[0].stanza.as_slice()),
-        (1, &b"<gone/>"[..])
-    );
+    let stone = String::from_utf8(rows[0].stanza.clone()).expect("text");
+    assert!(rows.len() == 1 && stone.contains("<gone"), "{stone}");
     assert_eq!(store.erase(id, 8).await, Ok(8));
     assert_eq!(numbers(&store, id).await, [9, 10]);
     assert_eq!(store.erase(id, 8).await, Ok(2));

@@ -76,6 +76,10 @@ async fn a_rewritten_message_says_nothing_of_what_it_said() {
     store.append(room.id, row(2));
     store.rewrite(room.id, "id-1", b"<gone/>".to_vec());
     let rows = store.rows(room.id, ALL).await.expect("rows");
-    assert_eq!(rows[0].stanza, b"<gone/>");
+    let stone = String::from_utf8(rows[0].stanza.clone()).expect("text");
+    assert!(
+        stone.contains("<gone") && !stone.contains("body"),
+        "{stone}"
+    );
     assert_eq!(rows[1], row(2));
 }

@@ -176,3 +176,16 @@ fn a_plugin_that_runs_is_told_of_a_message_that_came_back() {
     bench.machine.undeliverable(&params);
     assert!(!bench.machine.has_work());
 }
+
+#[test]
+fn a_plugin_that_runs_is_told_of_a_message_that_was_read() {
+    let mut bench = Bench::new(10, false);
+    let params = json!({ "key": "m1" });
+    bench.machine.read(&params);
+    let told = bench.read();
+    let what = (&told["method"], &told["params"], told.get("id"));
+    assert_eq!(what, (&json!("read"), &params, None));
+    bench.down();
+    bench.machine.read(&params);
+    assert!(!bench.machine.has_work());
+}
