@@ -15,7 +15,6 @@ mod reload;
 mod sample;
 mod summary;
 mod told;
-mod web;
 
 #[cfg(test)]
 mod tests;
@@ -50,8 +49,6 @@ pub struct Config {
     pub log: LogConfig,
     /// How corrections are told where a network has none.
     pub corrections: Corrections,
-    /// The language of who asks for none and has set none.
-    pub language: Language,
     /// Where those who run it can be reached.
     pub contact: ContactConfig,
     /// How much of the archives is kept.
@@ -124,15 +121,6 @@ pub struct Told {
     pub title: Option<String>,
     /// How it looks; checked to be a picture of a kind and size that are shown.
     pub avatar: Option<Picture<'static>>,
-}
-
-/// `messages.language`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
-    /// `en`.
-    English,
-    /// `zh`.
-    Chinese,
 }
 
 /// `messages.corrections`.

@@ -11,7 +11,6 @@ use isthmus_gateway::{Gateway, Manifest, Picture};
 
 use super::desk::registers;
 use super::shared::Shared;
-use crate::host::words::Notice;
 use crate::xmpp::ns;
 use crate::xmpp::write::Xml;
 
@@ -175,7 +174,7 @@ fn policy(gateway: &dyn Gateway, shared: &Shared, domain: &str) -> Form {
         false => "false",
     };
     form.put("full_erasure", "boolean", &[erased]);
-    let more = shared.language().say(Notice::Privacy);
+    let more = "Passwords, accounts and settings are stored encrypted; archives and files are not.";
     form.put("extra_info", "text-multi", &[more]);
     form
 }

@@ -13,13 +13,12 @@ use super::command::{self, Asker, Sessions};
 use super::contact::Hub;
 use super::courier::CourierHost;
 use super::domain::Domain;
-use super::errand::{Done, Errands, PATIENCE};
+use super::errand::{Errands, PATIENCE};
 use super::reply::Origin;
 use super::shared::Shared;
-use super::words::{Denial, Lang};
+use super::words::Lang;
 use super::{about, picture};
 use crate::component::Outbox;
-use crate::host::fault;
 use crate::store::StoreFault;
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::BareJid;
@@ -87,7 +86,7 @@ impl Desk {
             },
             admin: host.is_some_and(|host| host.is_run_by(user)),
             asked_lang: lang.and_then(Lang::of),
-            lang: origin.lang,
+            lang: lang.and_then(Lang::of).unwrap_or_default(),
         }
     }
 
@@ -109,11 +108,8 @@ impl Desk {
                 self.register(origin.clone(), asker, query);
             }
             ("query", ns::GATEWAY) if itself && prompts(gateway) => {
-                let (desk, query) = (Arc::clone(self), payload.clone());
-                self.errands.run(origin.clone(), async move {
-                    let lang = desk.in_language(asker).await.lang;
-                    Done::with(desk.prompt(get, &query, lang)).in_lang(lang)
-                });
+                self.errands
+                    .answer(origin.clone(), self.prompt(get, payload));
             }
             ("query", ns::DISCO_INFO | ns::DISCO_ITEMS) if get => {
                 return self.commands(origin, &asker, payload);
@@ -170,13 +166,13 @@ pub(crate) fn prompts(gateway: &dyn Gateway) -> bool {
 pub(super) async fn asked<T>(question: Later<Result<T, Fault>>) -> Result<T, Fault> {
     match tokio::time::timeout(PATIENCE, question).await {
         Ok(answer) => answer,
-        Err(_) => Err(fault::bare(FaultKind::TimedOut)),
+        Err(_) => Err(Fault::new(FaultKind::TimedOut, "")),
     }
 }
 
 /// What the asker hears when the store refuses.
 pub(super) fn store_fault(fault: &StoreFault) -> Fault {
     tracing::error!(%fault, "a request cannot be answered");
-    let text = Denial::StoreDown;
-    fault::of(FaultKind::Full, text)
+    let text = "the gateway cannot reach its store now; please try again later";
+    Fault::new(FaultKind::Full, text)
 }

@@ -9,7 +9,6 @@ use crate::host::picture::Portrait;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
 use crate::host::shared::Shared;
-use crate::host::words::Denial;
 use crate::host::{about, caps, chat, command, desk};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
@@ -41,12 +40,13 @@ pub(crate) struct Seen {
 const OWN_NICK: &str = "x-roomuser-item";
 
 /// What the gateway itself can do.
-pub(crate) const GATEWAY_FEATURES: [&str; 5] = [
+pub(crate) const GATEWAY_FEATURES: [&str; 6] = [
     ns::DISCO_INFO,
     ns::DISCO_ITEMS,
     ns::CAPS,
     ns::PING,
     ns::VERSION,
+    ns::ESCAPING,
 ];
 
 /// What one address is and can do.
@@ -236,7 +236,7 @@ pub(crate) fn itself(
 /// Answers with a profile, at its caps node, too (XEP-0115 §6.2).
 fn answer(outbox: &Outbox, origin: &Origin, profile: &Profile, node: Option<&str>) {
     if node.is_some_and(|node| !profile.is(node)) {
-        return origin.error(outbox, Condition::ItemNotFound, Denial::NoNode);
+        return origin.error(outbox, Condition::ItemNotFound, "there is no such node");
     }
     origin.result(outbox, |xml| {
         xml.start_ns("query", ns::DISCO_INFO);
@@ -261,7 +261,7 @@ pub(crate) fn info(
     let full = origin.resource.is_some();
     if full && is_room(to.kind) && !seen.is_some_and(|seen| seen.entered) {
         // XEP-0045 §6.6
-        let text = Denial::OccupantAsks;
+        let text = "only an occupant may ask about an occupant";
         return origin.error(outbox, Condition::BadRequest, text);
     }
     if is_room(to.kind) && !full && gateway.manifest().caps.rooms {
@@ -292,7 +292,7 @@ pub(crate) fn info(
 /// network like IRC reserves none.
 fn own_nick(outbox: &Outbox, origin: &Origin, seen: Option<&Seen>) {
     let Some(nick) = seen.and_then(|seen| seen.nick.as_deref()) else {
-        let text = Denial::NoNicknames;
+        let text = "this network reserves no nicknames";
         return origin.error(outbox, Condition::FeatureNotImplemented, text);
     };
     origin.result(outbox, |xml| {
@@ -326,7 +326,7 @@ fn traffic(outbox: &Outbox, gateway: &dyn Gateway, origin: &Origin) {
 /// that there are none (XEP-0059).
 pub(crate) fn items(outbox: &Outbox, origin: &Origin, query: &Element) {
     if query.attr("node").is_some() {
-        return origin.error(outbox, Condition::ItemNotFound, Denial::NoNode);
+        return origin.error(outbox, Condition::ItemNotFound, "there is no such node");
     }
     let paged = query.child("set", ns::RSM).is_some();
     origin.result(outbox, |xml| {
@@ -358,8 +358,6 @@ fn identity(category: &str, kind: &str, name: &str) -> Identity {
 
 fn of_room(gateway: &dyn Gateway, to: &Address, seen: Option<&Seen>, rules: Rules) -> Profile {
     let identity = identity("conference", &gateway.manifest().name, &to.id);
-    let flags = seen.map(|seen| seen.flags).unwrap_or_default();
-    let either = |is, yes, no| if is { yes } else { no };
     let own = seen.and_then(|seen| seen.caps.as_ref());
     let caps = own.unwrap_or(&gateway.manifest().caps);
     let mut features = vec![
@@ -375,11 +373,9 @@ fn of_room(gateway: &dyn Gateway, to: &Address, seen: Option<&Seen>, rules: Rule
         ns::PING,
         "muc_persistent",
         "muc_semianonymous",
-        either(flags.moderated, "muc_moderated", "muc_unmoderated"),
-        either(flags.members_only, "muc_membersonly", "muc_open"),
-        either(flags.password, "muc_passwordprotected", "muc_unsecured"),
-        either(flags.hidden, "muc_hidden", "muc_public"),
     ];
+    // What holds in a room nobody has seen from within is not made up.
+    features.extend(seen.map(|seen| held(seen.flags)).into_iter().flatten());
     if caps.pictures {
         features.push(ns::VCARD);
     }
@@ -394,6 +390,17 @@ fn of_room(gateway: &dyn Gateway, to: &Address, seen: Option<&Seen>, rules: Rule
         features,
         forms: forms.chain(seen.map(|seen| roominfo(to, seen))).collect(),
     }
+}
+
+/// The features of a room that tell what holds in it (XEP-0045 §15.2).
+fn held(flags: RoomFlags) -> [&'static str; 4] {
+    let either = |is, yes, no| if is { yes } else { no };
+    [
+        either(flags.moderated, "muc_moderated", "muc_unmoderated"),
+        either(flags.members_only, "muc_membersonly", "muc_open"),
+        either(flags.password, "muc_passwordprotected", "muc_unsecured"),
+        either(flags.hidden, "muc_hidden", "muc_public"),
+    ]
 }
 
 /// XEP-0045 §6.4, form type `muc#roominfo` (XEP-0004 §3.2).

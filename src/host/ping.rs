@@ -2,7 +2,6 @@
 
 use crate::component::Outbox;
 use crate::host::reply::Origin;
-use crate::host::words::Denial;
 use crate::xmpp::stanza::Condition;
 
 /// Answers a ping to an occupant JID. `room` is, for a room the user has: whether the sender is
@@ -11,15 +10,19 @@ pub(crate) fn occupant(outbox: &Outbox, origin: &Origin, room: Option<(bool, boo
     match room {
         // XEP-0410 §3.2: `not-acceptable` tells the client that it is not joined any more.
         None | Some((false, _)) => {
-            origin.error(outbox, Condition::NotAcceptable, Denial::NotInRoom);
+            origin.error(outbox, Condition::NotAcceptable, "you are not in this room");
         }
         Some((true, _)) if mine => origin.result(outbox, |_| {}),
         Some((true, false)) => {
-            origin.error(outbox, Condition::ItemNotFound, Denial::NicknameUnknown);
+            origin.error(
+                outbox,
+                Condition::ItemNotFound,
+                "nobody of that nickname is here",
+            );
         }
         // XEP-0410 §3.2: a client takes this as a sign of being joined, too.
         Some((true, true)) => {
-            let text = Denial::NoPings;
+            let text = "this network carries no pings to others";
             origin.error(outbox, Condition::FeatureNotImplemented, text);
         }
     }

@@ -7,7 +7,6 @@
 use isthmus_gateway::{Field, FieldKind};
 
 use crate::host::form::{self, Answers};
-use crate::host::words::{Denial, Label, Lang};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::{Condition, ErrorType};
@@ -40,16 +39,16 @@ enum Order {
 }
 
 impl Order {
-    const ALL: [(Self, &'static str, Label); 2] = [
+    const ALL: [(Self, &'static str, &'static str); 2] = [
         (
             Self::Users,
             "{urn:xmpp:channel-search:0:order}nusers",
-            Label::Users,
+            "Number of users",
         ),
         (
             Self::Address,
             "{urn:xmpp:channel-search:0:order}address",
-            Label::Address,
+            "Address",
         ),
     ];
 }
@@ -80,19 +79,19 @@ pub(crate) enum Refusal {
     /// Nothing says what to find.
     Nothing,
     /// A value is not of its kind.
-    Value(Denial),
+    Value(&'static str),
     /// Too many ask.
     Rate,
 }
 
 impl Refusal {
     /// The condition, its type, the condition of the specification and words.
-    pub(crate) fn error(self) -> (Condition, ErrorType, Option<&'static str>, Denial) {
+    pub(crate) fn error(self) -> (Condition, ErrorType, Option<&'static str>, &'static str) {
         use ErrorType::{Cancel, Modify, Wait};
         let bad = Condition::BadRequest;
         match self {
             Self::SortKey => {
-                let text = Denial::SearchOrder;
+                let text = "there is no such order";
                 let condition = Condition::FeatureNotImplemented;
                 (condition, Modify, Some("invalid-sort-key"), text)
             }
@@ -100,21 +99,21 @@ impl Refusal {
                 bad,
                 Modify,
                 Some("invalid-search-terms"),
-                Denial::SearchTerms,
+                "no word to search for",
             ),
             Self::Conflict => {
-                let text = Denial::SearchConflict;
+                let text = "either everything or what some words say";
                 (bad, Modify, Some("conflicting-fields"), text)
             }
             Self::Nothing => (
                 bad,
                 Cancel,
                 Some("no-search-conditions"),
-                Denial::SearchNothing,
+                "what is to be found?",
             ),
             Self::Value(text) => (bad, Modify, None, text),
             Self::Rate => {
-                let text = Denial::TooManyWait;
+                let text = "too many wait for this list";
                 (
                     Condition::ResourceConstraint,
                     Wait,
@@ -148,56 +147,50 @@ pub(crate) fn is_search(payload: &Element) -> bool {
 }
 
 /// The form to fill in (§4.2.1).
-pub(crate) fn blank(lang: Lang) -> Element {
-    let with = |name: &str, label: Label, kind, value: &str| Field {
+pub(crate) fn blank() -> Element {
+    let with = |name: &str, label: &str, kind, value: &str| Field {
         value: Some(value.to_owned()).filter(|value| !value.is_empty()),
-        ..Field::new(name, lang.say(label), kind)
+        ..Field::new(name, label, kind)
     };
     let orders = Order::ALL.iter();
-    let orders = orders.map(|(_, value, label)| ((*value).to_owned(), lang.say(*label).into()));
+    let orders = orders.map(|(_, value, label)| ((*value).to_owned(), (*label).into()));
     let fields = [
-        with("q", Label::SearchFor, FieldKind::Text, ""),
-        with("all", Label::SearchAll, FieldKind::Bool, ""),
-        with("sinname", Label::SearchNames, FieldKind::Bool, "true"),
+        with("q", "Search for", FieldKind::Text, ""),
+        with(
+            "all",
+            "All rooms, whatever they are called",
+            FieldKind::Bool,
+            "",
+        ),
+        with("sinname", "Search in names", FieldKind::Bool, "true"),
         with(
             "sindescription",
-            Label::SearchSubjects,
+            "Search in subjects",
             FieldKind::Bool,
             "true",
         ),
-        with(
-            "sinaddress",
-            Label::SearchAddresses,
-            FieldKind::Bool,
-            "true",
-        ),
-        with("min_users", Label::SearchLeast, FieldKind::Text, ""),
+        with("sinaddress", "Search in addresses", FieldKind::Bool, "true"),
+        with("min_users", "At least so many users", FieldKind::Text, ""),
         Field {
             options: orders.collect(),
-            ..with(
-                "key",
-                Label::SearchOrder,
-                FieldKind::Choice,
-                Order::ALL[0].1,
-            )
+            ..with("key", "Order by", FieldKind::Choice, Order::ALL[0].1)
         },
     ];
     let form = form::ask(
-        lang.say(Label::SearchRooms),
+        "Search for rooms",
         "",
         Some(ns::CHANNEL_SEARCH_PARAMS),
         &fields,
-        lang,
     );
     let text = |name, text: &str| Element::new(name, ns::DATA_FORMS).with_text(text);
     let option = Element::new("option", ns::DATA_FORMS)
-        .with_attr("label", lang.say(Label::SearchKind))
+        .with_attr("label", "Multi-user chats (XEP-0045)")
         .with_child(text("value", SERVICE));
     form.with_child(
         Element::new("field", ns::DATA_FORMS)
             .with_attr("type", "list-multi")
             .with_attr("var", "types")
-            .with_attr("label", lang.say(Label::SearchKinds))
+            .with_attr("label", "Kinds of rooms")
             .with_child(text("value", SERVICE))
             .with_child(option),
     )
@@ -212,13 +205,13 @@ impl Search {
     pub(crate) fn of(payload: &Element) -> Result<Self, Refusal> {
         let form = payload
             .child("x", ns::DATA_FORMS)
-            .ok_or(Refusal::Value(Denial::SearchForm))?;
+            .ok_or(Refusal::Value("a search is a form that was filled in"))?;
         let answers = form::answers(form);
         if answers
             .get("FORM_TYPE")
             .is_some_and(|it| it != ns::CHANNEL_SEARCH_PARAMS)
         {
-            return Err(Refusal::Value(Denial::SearchFormOther));
+            return Err(Refusal::Value("this is not the form that was asked for"));
         }
         let key = answers.get("key").filter(|key| !key.is_empty());
         let order = match key {
@@ -233,7 +226,7 @@ impl Search {
             None | Some("") => 0,
             Some(number) => number
                 .parse()
-                .map_err(|_| Refusal::Value(Denial::SearchUsers))?,
+                .map_err(|_| Refusal::Value("the number of users is not a number"))?,
         };
         let words = words(&answers)?;
         let kinds = answers.get("types").filter(|kinds| !kinds.is_empty());
@@ -303,7 +296,7 @@ fn flag(answers: &Answers, name: &str, unset: bool) -> Result<bool, Refusal> {
         None | Some("") => Ok(unset),
         Some("true" | "1") => Ok(true),
         Some("false" | "0") => Ok(false),
-        Some(_) => Err(Refusal::Value(Denial::YesNo)),
+        Some(_) => Err(Refusal::Value("neither yes nor no")),
     }
 }
 

@@ -15,7 +15,6 @@ use super::chat::Corrections;
 use super::courier::Attachments;
 use super::operate::Reload;
 use super::picture::{Album, Portrait};
-use super::words::Lang;
 use crate::queue::Tuning;
 use crate::store::Store;
 use crate::xmpp::escape::unescape;
@@ -92,7 +91,6 @@ pub struct Shared {
     archiving: RwLock<Arc<Archiving>>,
     /// Domains of gateways whose users stay in rooms unless they say otherwise.
     staying: RwLock<Vec<String>>,
-    language: Lang,
     corrections: Corrections,
     public: Public,
     album: Album,
@@ -122,7 +120,6 @@ impl Shared {
             limits: RwLock::new(Arc::new(limits)),
             archiving: RwLock::default(),
             staying: RwLock::default(),
-            language: Lang::default(),
             corrections: Corrections::default(),
             public: Public::default(),
             album: Album::default(),
@@ -188,18 +185,6 @@ impl Shared {
     pub fn with_queue(mut self, queue: Tuning) -> Self {
         self.queue = queue;
         self
-    }
-
-    /// With another language for who asks for none and has set none.
-    #[must_use]
-    pub fn with_language(mut self, language: Lang) -> Self {
-        self.language = language;
-        self
-    }
-
-    /// The language of who asks for none and has set none.
-    pub(crate) fn language(&self) -> Lang {
-        self.language
     }
 
     /// With another way to tell of corrections where a network has none.

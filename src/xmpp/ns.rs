@@ -102,6 +102,8 @@ namespaces! {
     BLOCKING = "urn:xmpp:blocking";
     /// Pings (XEP-0199).
     PING = "urn:xmpp:ping";
+    /// Escaped characters of localparts, as a feature (XEP-0106).
+    ESCAPING = r"jid\20escaping";
     /// Entity time (XEP-0202).
     TIME = "urn:xmpp:time";
     /// Delayed delivery (XEP-0203).

@@ -46,6 +46,7 @@ const USED: &[(&str, &str)] = &[
     ),
     ("vcard-temp", "loopback/picture/room.txt"),
     ("jabber:iq:gateway", "loopback/register/prompt.txt"),
+    (r"jid\20escaping", "loopback/register/prompt-escaped.txt"),
     ("jabber:iq:register", "loopback/register/form.txt"),
     ("jabber:iq:version", "irc/disco/version.txt"),
     ("jabber:x:oob", "loopback/chat/0066-links.txt"),

@@ -30,18 +30,41 @@ const ENGLISH: &str = "en";
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Words {
-    language: Text<'static>,
     text: Text<'static>,
+    /// `None`: English only, as most are. Faults carry words, and are to stay small.
+    more: Option<Box<More>>,
+}
+
+/// What there is beyond one text in English.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct More {
+    /// Of the first text.
+    language: Text<'static>,
     others: Vec<(Text<'static>, Text<'static>)>,
+}
+
+impl Default for More {
+    fn default() -> Self {
+        Self {
+            language: ENGLISH.into(),
+            others: Vec::new(),
+        }
+    }
 }
 
 impl Words {
     /// Words in this language (BCP 47).
     pub fn new(language: impl Into<Text<'static>>, text: impl Into<Text<'static>>) -> Self {
+        let language = language.into();
+        let more = || {
+            Box::new(More {
+                language: language.clone(),
+                ..More::default()
+            })
+        };
         Self {
-            language: language.into(),
             text: text.into(),
-            others: Vec::new(),
+            more: (language != ENGLISH).then(more),
         }
     }
 
@@ -53,13 +76,14 @@ impl Words {
         text: impl Into<Text<'static>>,
     ) -> Self {
         let (language, text) = (language.into(), text.into());
-        if same(&self.language, &language) {
+        if same(self.language(), &language) {
             self.text = text;
             return self;
         }
-        match self.others.iter_mut().find(|it| same(&it.0, &language)) {
+        let others = &mut self.more.get_or_insert_default().others;
+        match others.iter_mut().find(|it| same(&it.0, &language)) {
             Some(known) => known.1 = text,
-            None => self.others.push((language, text)),
+            None => others.push((language, text)),
         }
         self
     }
@@ -80,7 +104,7 @@ impl Words {
     pub fn told_in<'a>(&'a self, language: &'a str) -> (&'a str, &'a str) {
         match self.said_in(language) {
             Some(text) => (language, text),
-            None => (&self.language, &self.text),
+            None => (self.language(), &self.text),
         }
     }
 
@@ -91,25 +115,24 @@ impl Words {
 
     /// Every language and what is said in it, the one for everybody first.
     pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
-        let first = std::iter::once((&*self.language, &*self.text));
-        let others = self
-            .others
-            .iter()
-            .map(|(language, text)| (&**language, &**text));
-        first.chain(others)
+        let first = std::iter::once((self.language(), &*self.text));
+        let others = self.more.iter().flat_map(|more| &more.others);
+        first.chain(others.map(|(language, text)| (&**language, &**text)))
+    }
+
+    /// Of the first text.
+    fn language(&self) -> &str {
+        self.more.as_ref().map_or(ENGLISH, |more| &more.language)
     }
 
     /// The same words with something done to each text.
     #[must_use]
-    pub fn map(self, change: impl Fn(&str) -> String) -> Self {
-        let others = self.others.into_iter();
-        let changed =
-            |(language, text): (Text<'static>, Text<'static>)| (language, change(&text).into());
-        Self {
-            text: change(&self.text).into(),
-            others: others.map(changed).collect(),
-            language: self.language,
+    pub fn map(mut self, change: impl Fn(&str) -> String) -> Self {
+        self.text = change(&self.text).into();
+        for (_, text) in self.more.iter_mut().flat_map(|more| &mut more.others) {
+            *text = change(text).into();
         }
+        self
     }
 }
 
@@ -208,10 +231,10 @@ impl PartialEq<String> for Words {
 
 impl Serialize for Words {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        if self.others.is_empty() && self.language == ENGLISH {
+        let Some(more) = &self.more else {
             return to.serialize_str(&self.text);
-        }
-        let mut map = to.serialize_map(Some(1 + self.others.len()))?;
+        };
+        let mut map = to.serialize_map(Some(1 + more.others.len()))?;
         for (language, text) in self.all() {
             map.serialize_entry(language, text)?;
         }

@@ -34,6 +34,10 @@ pub fn parse(localpart: &str, fixed: Option<&str>) -> Result<Parsed, AddressFaul
         let address = Address::new(Kind::Gateway, "", "");
         return Ok(Parsed::Canonical(address));
     }
+    if let Some(named) = of_uri(localpart) {
+        let address = named?;
+        return Ok(Parsed::Moved(format(&address, fixed)?));
+    }
     let (name, network) = match fixed {
         Some(network) => (Some(localpart), network),
         None => match localpart.rsplit_once('%') {
@@ -109,6 +113,38 @@ pub fn format(address: &Address, fixed: Option<&str>) -> Result<String, AddressF
     }
 }
 
+/// The address an `irc:` URI stands for, if it is one: `irc://host[:port]/target[,flags]`, as the
+/// expired draft-butcher-irc-url-04 has it, its escapes already taken away. A port says only how to
+/// connect, which is a setting of the network.
+fn of_uri(localpart: &str) -> Option<Result<Address, AddressFault>> {
+    let (scheme, rest) = localpart.split_once("://")?;
+    if !matches!(scheme, "irc" | "ircs" | "irc6") {
+        return None;
+    }
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let mut words = path.split(',');
+    let target = words.next().unwrap_or_default();
+    let flags: Vec<&str> = words.collect();
+    let address = if target.is_empty() || flags.contains(&"isserver") {
+        Address::new(Kind::Network, "", host)
+    } else if flags.contains(&"isnick") || flags.contains(&"isuser") {
+        // A person may be named with his user name and host.
+        let nick = target.split('!').next().unwrap_or_default();
+        Address::new(Kind::Contact, nick, host)
+    } else if is_channel(target) {
+        Address::new(Kind::Room, target, host)
+    } else {
+        // Browsers cut a channel's sign off as a fragment: the name without one is a channel's.
+        Address::new(Kind::Room, format!("#{target}"), host)
+    };
+    let checked = check_network(host).and_then(|()| check_name(&address.id));
+    Some(checked.map(|()| address))
+}
+
 fn other_network(fixed: &str) -> AddressFault {
     AddressFault::new(format!("this gateway serves {fixed} only"))
 }
@@ -152,6 +188,30 @@ mod tests {
             Ok(Parsed::Canonical(address)) => address,
             other => panic!("{localpart}: {other:?}"),
         }
+    }
+
+    #[test]
+    fn links_lead_to_the_place_they_name() {
+        for (link, place) in [
+            ("irc://irc.a.example/#rust", "#rust%irc.a.example"),
+            ("ircs://irc.a.example:6697/rust", "#rust%irc.a.example"),
+            ("irc://irc.a.example/#rust,needkey", "#rust%irc.a.example"),
+            (
+                "irc6://irc.a.example/alice!a@b,isnick",
+                "alice%irc.a.example",
+            ),
+            ("irc://irc.a.example", "irc.a.example"),
+            ("irc://irc.a.example/,isserver", "irc.a.example"),
+        ] {
+            let place = Parsed::Moved(place.to_owned());
+            assert_eq!(parse(link, None), Ok(place), "{link}");
+        }
+        let fixed = Some("irc.a.example");
+        let place = Parsed::Moved("#rust".to_owned());
+        assert_eq!(parse("irc://irc.a.example/#rust", fixed), Ok(place));
+        assert!(parse("irc://irc.b.example/#rust", fixed).is_err());
+        assert!(parse("irc:///#rust", None).is_err());
+        assert!(parse("irc://irc.a.example/a b", None).is_err());
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! What is asked of an archive (XEP-0313 §4.1, §4.3; XEP-0059 1.0.1).
 
 use crate::host::delay::from_stamp;
-use crate::host::words::Denial;
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::Jid;
 use crate::xmpp::ns;
@@ -15,7 +14,7 @@ const PAGE_MAX: usize = 250;
 const IDS: usize = PAGE_MAX;
 
 /// Why a query is refused, with words for its sender.
-pub(super) type Refusal = (Condition, Denial);
+pub(super) type Refusal = (Condition, &'static str);
 
 /// Where a page begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +68,7 @@ impl Query {
     fn fields(&mut self, form: &Element) -> Result<(), Refusal> {
         let bad = |text| Err((Condition::BadRequest, text));
         if form.attr("type") != Some("submit") {
-            return bad(Denial::ArchiveForm);
+            return bad("the form is not one that was filled in");
         }
         let mut about = false;
         for field in form.children().filter(|it| it.is("field", ns::DATA_FORMS)) {
@@ -80,7 +79,7 @@ impl Query {
                 self.ids = values.filter(|id| !id.is_empty()).collect();
                 self.ids.dedup();
                 if self.ids.len() > IDS {
-                    return bad(Denial::ArchiveIds);
+                    return bad("no more than 250 ids at a time");
                 }
                 continue;
             }
@@ -89,7 +88,7 @@ impl Query {
                 ("FORM_TYPE", value) => about = value.as_deref() == Some(ns::MAM),
                 ("with", Some(jid)) => match Jid::parse(&jid) {
                     Ok(jid) => self.with = Some(jid),
-                    Err(_) => return bad(Denial::ArchiveWith),
+                    Err(_) => return bad("`with` is no JID"),
                 },
                 ("start", Some(time)) => self.since = Some(date(&time)?),
                 ("end", Some(time)) => self.until = Some(date(&time)?),
@@ -98,14 +97,14 @@ impl Query {
                 ("with" | "start" | "end", None) => {}
                 // §4.1.6
                 _ => {
-                    let text = Denial::ArchiveUnsearched;
+                    let text = "the archive cannot be searched by this field";
                     return Err((Condition::FeatureNotImplemented, text));
                 }
             }
         }
         match about {
             true => Ok(()),
-            false => bad(Denial::ArchiveFormOther),
+            false => bad("the form is not of this archive: its FORM_TYPE is another"),
         }
     }
 
@@ -113,17 +112,17 @@ impl Query {
         let text = |name| set.child(name, ns::RSM).map(|it| it.text().into_owned());
         if let Some(max) = text("max") {
             let Ok(max) = max.trim().parse::<usize>() else {
-                return Err((Condition::BadRequest, Denial::ArchiveMax));
+                return Err((Condition::BadRequest, "`max` is no number"));
             };
             self.max = max.min(PAGE_MAX);
         }
         if set.child("index", ns::RSM).is_some() {
-            let text = Denial::ArchiveIndex;
+            let text = "pages are asked for by id, not by index";
             return Err((Condition::FeatureNotImplemented, text));
         }
         self.start = match (text("after"), text("before")) {
             (Some(_), Some(_)) => {
-                let text = Denial::ArchiveSides;
+                let text = "a page is before or after a message, not both";
                 return Err((Condition::BadRequest, text));
             }
             (Some(after), None) if !after.is_empty() => Start::After(after),
@@ -137,7 +136,10 @@ impl Query {
 
 fn date(text: &str) -> Result<i64, Refusal> {
     let text = from_stamp(text.trim());
-    text.ok_or((Condition::BadRequest, Denial::ArchiveTime))
+    text.ok_or((
+        Condition::BadRequest,
+        "a time is not of the form of XEP-0082",
+    ))
 }
 
 /// The fields there are (§4.1.6); none is required.

@@ -4,7 +4,6 @@
 //! internet, unless the operator trusts the host (`attachments.trusted`). Each redirection is
 //! judged anew. Size is bounded by what is announced and by what comes.
 
-use crate::host::words::{Notice, Phrase, Said};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +43,7 @@ impl Files {
         &self,
         shared: &Arc<Shared>,
         link: &Blob<'_>,
-    ) -> Result<Blob<'static>, Said> {
+    ) -> Result<Blob<'static>, String> {
         let fetched = self.fetch(&link.url, shared.limits().attachment).await?;
         let name = match link.name.as_ref() {
             "" => fetched.name,
@@ -61,7 +60,7 @@ impl Files {
         };
         let url = kept.map_err(|fault| {
             tracing::warn!(%fault, "a file that was fetched cannot be kept");
-            Notice::FileNotKept
+            "this gateway cannot keep it now"
         })?;
         Ok(Blob {
             name: name.into(),
@@ -72,18 +71,18 @@ impl Files {
     }
 
     /// Fetches a file of at most `most` bytes; what is wrong, in words for the user.
-    pub(crate) async fn fetch(&self, url: &str, most: u64) -> Result<Fetched, Said> {
+    pub(crate) async fn fetch(&self, url: &str, most: u64) -> Result<Fetched, String> {
         if !self.settings().fetch {
-            return Err(Notice::FilesNotFetched.into());
+            return Err("this gateway fetches no files".to_owned());
         }
         match tokio::time::timeout(PATIENCE, self.follow(url, most)).await {
             Ok(fetched) => fetched,
-            Err(_) => Err(Notice::FileServerSlow.into()),
+            Err(_) => Err("its server is too slow".to_owned()),
         }
     }
 
-    async fn follow(&self, url: &str, most: u64) -> Result<Fetched, Said> {
-        let mut target = Target::parse(url).ok_or(Notice::FileLink)?;
+    async fn follow(&self, url: &str, most: u64) -> Result<Fetched, String> {
+        let mut target = Target::parse(url).ok_or("its link cannot be followed")?;
         let name = target.file_name();
         for _ in 0..=REDIRECTIONS {
             let answer = self.ask(&target).await?;
@@ -96,38 +95,38 @@ impl Files {
             let location = location.and_then(|it| it.to_str().ok());
             target = location
                 .and_then(|location| target.redirected(location))
-                .ok_or(Notice::FileNowhere)?;
+                .ok_or("its server redirects to nowhere")?;
         }
-        Err(Notice::FileOften.into())
+        Err("its server redirects too often".to_owned())
     }
 
-    async fn ask(&self, target: &Target) -> Result<http::Answer, Said> {
+    async fn ask(&self, target: &Target) -> Result<http::Answer, String> {
         let trusted = self.settings().trusts(target);
         if !target.tls && !trusted {
-            return Err(Notice::FileElsewhere.into());
+            return Err("its link is not https".to_owned());
         }
         let reach = if trusted { Reach::Any } else { Reach::Public };
         let request = Request::get("/")
             .header(USER_AGENT, "isthmus")
             .body(Empty::<Bytes>::new())
-            .map_err(|_| Notice::FileLink)?;
+            .map_err(|_| "its link cannot be followed")?;
         let answer = http::send(self.dial(), target, reach, request).await;
         answer.map_err(|fault| match fault.kind() {
-            io::ErrorKind::PermissionDenied => Notice::FilePrivate.into(),
-            io::ErrorKind::NotFound => Notice::FileServerNone.into(),
+            io::ErrorKind::PermissionDenied => "its server is not on the public internet".into(),
+            io::ErrorKind::NotFound => "its server does not exist".into(),
             _ => {
                 tracing::debug!(%fault, host = target.host, "a file cannot be fetched");
-                Notice::FileServerUnreached.into()
+                "its server cannot be reached".into()
             }
         })
     }
 
     /// Media type and bytes of an answer.
-    async fn read(&self, mut answer: http::Answer, most: u64) -> Result<(String, Vec<u8>), Said> {
-        let too_large = || Notice::FileLarge.with(&[&most.to_string()]);
+    async fn read(&self, mut answer: http::Answer, most: u64) -> Result<(String, Vec<u8>), String> {
+        let too_large = || format!("it is larger than {most} bytes");
         let response = &mut answer.response;
         if response.status() != StatusCode::OK {
-            return Err(Notice::FileServerAnswers.with(&[response.status().as_str()]));
+            return Err(format!("its server answers {}", response.status().as_u16()));
         }
         let header = |name| response.headers().get(name)?.to_str().ok();
         let mime = header(CONTENT_TYPE).and_then(|it| it.split(';').next());
@@ -136,7 +135,7 @@ impl Files {
             .trim()
             .to_ascii_lowercase();
         if !self.settings().takes(&mime) {
-            return Err(Notice::FileType.with(&[&mime]));
+            return Err(format!("files of type {mime} are not taken here"));
         }
         let announced = header(CONTENT_LENGTH).and_then(|it| it.parse::<u64>().ok());
         if announced.is_some_and(|size| size > most) {
@@ -144,7 +143,7 @@ impl Files {
         }
         let mut bytes = Vec::new();
         while let Some(frame) = response.body_mut().frame().await {
-            let frame = frame.map_err(|_| Notice::FileServerBreaks)?;
+            let frame = frame.map_err(|_| "its server breaks off")?;
             if let Ok(data) = frame.into_data() {
                 if (bytes.len() + data.len()) as u64 > most {
                     return Err(too_large());

@@ -11,7 +11,6 @@ use super::share::Shown;
 use crate::host::asker::Asker;
 use crate::host::courier::{Writer, id_of};
 use crate::host::shared::Shared;
-use crate::host::words::Notice;
 
 /// Of the first line, in characters.
 const LONGEST: usize = 120;
@@ -48,26 +47,14 @@ impl Files {
             url: token.clone().into(),
         };
         let shown = self
-            .share(
-                &kept,
-                asker,
-                server,
-                of,
-                (&[blob], shared.language()),
-                patience,
-            )
+            .share(&kept, asker, server, of, &[blob], patience)
             .await;
         let url = match shown.into_iter().next() {
             Some(Shown::Link(blob, _)) => blob.url.into_owned(),
             // What types of files are carried is about others' files.
             _ => self.own_url(id_of(&token)?, name)?,
         };
-        let lines = lines.to_string();
-        Some(
-            shared
-                .language()
-                .tell(Notice::Paste, &[&first, &lines, &url]),
-        )
+        Some(format!("{first} [{lines} lines: {url}]"))
     }
 
     /// Keeps a text as a file at our own server; its URL. `None`: it cannot be kept.

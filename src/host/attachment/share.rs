@@ -9,7 +9,6 @@ use tokio::time::{Instant, timeout_at};
 use super::Files;
 use crate::host::asker::Asker;
 use crate::host::courier::{Attachments, id_of};
-use crate::host::words::{Lang, Notice};
 
 /// Uploads that are remembered.
 const MOST: usize = 4096;
@@ -37,7 +36,7 @@ impl Files {
         asker: &Arc<Asker>,
         server: &str,
         of: &str,
-        (blobs, lang): (&[Blob<'_>], Lang),
+        blobs: &[Blob<'_>],
         patience: Duration,
     ) -> Vec<Shown> {
         let until = Instant::now() + patience;
@@ -48,15 +47,12 @@ impl Files {
                 let is_link = blob.url.starts_with("https://") || blob.url.starts_with("http://");
                 shown.push(match is_link {
                     true => Shown::Link(blob, None),
-                    false => Shown::Words(words(&blob, lang)),
+                    false => Shown::Words(words(&blob)),
                 });
                 continue;
             };
             let uploads = (asker, server, of);
-            shown.push(
-                self.share_kept(kept, uploads, (blob, lang), id, until)
-                    .await,
-            );
+            shown.push(self.share_kept(kept, uploads, blob, id, until).await);
         }
         shown
     }
@@ -65,12 +61,12 @@ impl Files {
         &self,
         kept: &Arc<Attachments>,
         (asker, server, of): (&Arc<Asker>, &str, &str),
-        (mut blob, lang): (Blob<'static>, Lang),
+        mut blob: Blob<'static>,
         id: String,
         until: Instant,
     ) -> Shown {
         if !self.settings().takes(&blob.mime) {
-            return Shown::Words(words(&blob, lang));
+            return Shown::Words(words(&blob));
         }
         let (store, file) = (Arc::clone(kept), id.clone());
         let read = tokio::task::spawn_blocking(move || {
@@ -78,7 +74,7 @@ impl Files {
             Ok::<_, std::io::Error>((about, bytes, store.sha256(&file)?))
         });
         let Ok(Ok((about, file, sum))) = read.await else {
-            return Shown::Words(words(&blob, lang));
+            return Shown::Words(words(&blob));
         };
         let key = (id.clone(), server.to_owned());
         let mut url = self.remembered(&key);
@@ -90,7 +86,7 @@ impl Files {
             }
         }
         let Some(url) = url.or_else(|| self.own_url(&id, &about.name)) else {
-            return Shown::Words(words(&blob, lang));
+            return Shown::Words(words(&blob));
         };
         blob.url = url.into();
         blob.size = Some(about.size);
@@ -128,22 +124,22 @@ impl Files {
 }
 
 /// A file that cannot be fetched, in words.
-pub(super) fn words(blob: &Blob<'_>, lang: Lang) -> String {
+pub(super) fn words(blob: &Blob<'_>) -> String {
     let size = match blob.size {
         None => String::new(),
-        Some(bytes @ 0..1024) => lang.tell(Notice::AttachmentSize, &[&bytes.to_string()]),
+        Some(bytes @ 0..1024) => format!(", {bytes} bytes"),
         Some(bytes @ 1024..1_048_576) => format!(", {} KiB", bytes / 1024),
         Some(bytes) => format!(", {} MiB", bytes / 1_048_576),
     };
     let name = match blob.name.as_ref() {
-        "" => lang.say(Notice::AttachmentUnnamed),
+        "" => "without a name",
         name => name,
     };
     let mime = match blob.mime.as_ref() {
-        "" => lang.say(Notice::AttachmentUnknownType),
+        "" => "of unknown type",
         mime => mime,
     };
-    lang.tell(Notice::AttachmentKept, &[name, mime, &size])
+    format!("[attachment: {name}, {mime}{size} — the gateway keeps it; it cannot be fetched]")
 }
 
 impl Files {

@@ -15,16 +15,18 @@ use tokio::time::Instant;
 use super::{Asker, Command, Page, Told, Work, named, table};
 use crate::host::desk::Desk;
 use crate::host::errand::{Answer, Done};
-use crate::host::fault::{self, words};
+use crate::host::fault::words;
 use crate::host::form;
 use crate::host::reply::Origin;
-use crate::host::words::{Said, Text};
+use crate::host::words::{Lang, Text};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 
 /// How long a form may lie about.
 const LIFE: Duration = Duration::from_secs(600);
+/// How long it is then remembered that it did.
+const MEMORY: Duration = Duration::from_secs(3600);
 /// Forms that may lie about, per gateway.
 const MOST: usize = 1000;
 
@@ -45,7 +47,7 @@ impl Sessions {
         // Nothing leaves the list half-changed.
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        sessions.retain(|session| session.until > now);
+        sessions.retain(|session| session.until + MEMORY > now);
         sessions
     }
 
@@ -63,14 +65,24 @@ impl Sessions {
         });
     }
 
-    /// Ends a session; false: this asker has none of that id.
-    fn close(&self, id: &str, asker: &Asker, node: &str) -> bool {
+    /// Ends a session. The error: this asker has none of that id, or no longer.
+    fn close(&self, id: &str, asker: &Asker, node: &str) -> Result<(), Answer> {
         let mut sessions = self.lock();
         let is_it = |it: &Session| {
             it.id == id && it.node == node && it.peer == asker.peer && it.jid == asker.jid
         };
         let at = sessions.iter().position(is_it);
-        at.and_then(|at| sessions.remove(at)).is_some()
+        let session = at.and_then(|at| sessions.remove(at));
+        let over = asker.lang.say(Text::DialogOver);
+        match session {
+            Some(session) if session.until > Instant::now() => Ok(()),
+            Some(_) => Err(Answer::Specific(
+                Condition::NotAllowed,
+                ("session-expired", ns::COMMANDS),
+                over,
+            )),
+            None => Err(bad("bad-sessionid", over)),
+        }
     }
 }
 
@@ -92,11 +104,11 @@ pub(super) enum Action {
 }
 
 /// An error of this protocol's own (§4.4).
-pub(super) fn bad(specific: &'static str, text: impl Into<Said>) -> Answer {
-    Answer::Specific(Condition::BadRequest, (specific, ns::COMMANDS), text.into())
+pub(super) fn bad(specific: &'static str, text: &'static str) -> Answer {
+    Answer::Specific(Condition::BadRequest, (specific, ns::COMMANDS), text)
 }
 
-fn action(request: &Element) -> Result<Action, Answer> {
+fn action(request: &Element, lang: Lang) -> Result<Action, Answer> {
     let session = request.attr("sessionid").map(str::to_owned);
     let form = request.child("x", ns::DATA_FORMS).cloned();
     let cancelled = form
@@ -114,9 +126,9 @@ fn action(request: &Element) -> Result<Action, Answer> {
         ("prev", Some(session)) => Ok(Action::Prev { session }),
         ("execute", None) => Ok(Action::Begin),
         ("cancel" | "complete" | "next" | "prev", None) => {
-            Err(bad("bad-sessionid", Text::NotBegun))
+            Err(bad("bad-sessionid", lang.say(Text::NotBegun)))
         }
-        _ => Err(bad("malformed-action", Text::NoSuchAction)),
+        _ => Err(bad("malformed-action", lang.say(Text::NoSuchAction))),
     }
 }
 
@@ -213,7 +225,7 @@ impl Desk {
         self.errands.run(origin, async move {
             let asker = desk.in_language(asker).await;
             let done = desk.executed(&asker, get, &request).await;
-            done.unwrap_or_else(Done::with).in_lang(asker.lang)
+            done.unwrap_or_else(Done::with)
         });
     }
 
@@ -225,7 +237,7 @@ impl Desk {
     ) -> Result<Done, Answer> {
         let lang = asker.lang;
         if get {
-            return Err(fault::of(FaultKind::BadRequest, Text::OnlySet).into());
+            return Err(Fault::new(FaultKind::BadRequest, lang.say(Text::OnlySet)).into());
         }
         let node = request.attr("node").unwrap_or_default();
         let Some(command) = named(&*self.gateway, asker, node) else {
@@ -235,16 +247,13 @@ impl Desk {
                 true => (FaultKind::Forbidden, Text::NotAdmin),
                 false => (FaultKind::NoSuchTarget, Text::NoSuchCommand),
             };
-            return Err(fault::of(kind, text).into());
+            return Err(Fault::new(kind, lang.say(text)).into());
         };
-        let action = action(request)?;
+        let action = action(request, lang)?;
         if command.work.has_steps() {
             return self.stepped(&command, asker, action).await;
         }
-        let close = |session: &str| match self.sessions.close(session, asker, node) {
-            true => Ok(()),
-            false => Err(bad("bad-sessionid", Text::DialogOver)),
-        };
+        let close = |session: &str| self.sessions.close(session, asker, node);
         match action {
             Action::Begin => self.begin(&command, asker).await,
             Action::Cancel { session } => {
@@ -253,13 +262,13 @@ impl Desk {
                 Ok(Done::with(Answer::Result(Some(over))))
             }
             Action::Prev { .. } | Action::Finish { next: true, .. } => {
-                Err(bad("bad-action", Text::NoMorePages))
+                Err(bad("bad-action", lang.say(Text::NoMorePages)))
             }
             Action::Finish { session, form, .. } => {
                 close(&session)?;
                 match form {
                     Some(form) => self.finish(&command, asker, session, &form).await,
-                    None => Err(bad("bad-payload", Text::FormMissing)),
+                    None => Err(bad("bad-payload", lang.say(Text::FormMissing))),
                 }
             }
         }
@@ -282,13 +291,7 @@ impl Desk {
         };
         let stage = answer(command, &session, "executing")
             .with_child(actions)
-            .with_child(form::ask(
-                title,
-                &page.words,
-                page.about,
-                &page.fields,
-                asker.lang,
-            ));
+            .with_child(form::ask(title, &page.words, page.about, &page.fields));
         Ok(Done::with(Answer::Result(Some(stage))))
     }
 
@@ -303,7 +306,7 @@ impl Desk {
         if let Ok(page) = &page
             && !form::is_of(filled, page.about)
         {
-            return Err(bad("bad-payload", Text::BadForm));
+            return Err(bad("bad-payload", asker.lang.say(Text::BadForm)));
         }
         let told = match page {
             Ok(page) => self.run(command, asker, &page, filled).await,
@@ -312,7 +315,7 @@ impl Desk {
         let mut stage = answer(command, &session, "completed");
         let (kind, text) = match &told {
             Ok(told) => ("info", told.text.as_str()),
-            Err(fault) => ("error", words(fault, asker.lang)),
+            Err(fault) => ("error", words(fault)),
         };
         if !text.is_empty() {
             let note = Element::new("note", ns::COMMANDS).with_attr("type", kind);
@@ -343,7 +346,7 @@ impl Desk {
         filled: &Element,
     ) -> Result<Told, Fault> {
         let answers = form::answers(filled);
-        let answers = form::checked(&page.fields, &answers, asker.lang)?;
+        form::check(&page.fields, &answers, None, asker.lang)?;
         command.work.run(self, asker, answers).await
     }
 }

@@ -6,10 +6,9 @@ use isthmus_gateway::{Address, Fault, FaultKind, Field, FieldKind, Later};
 
 use super::{Asked, Asker, Command, Ended, Page, Told, Work};
 use crate::host::desk::{Desk, store_fault};
-use crate::host::fault;
 use crate::host::form::Answers;
 use crate::host::shared::now_ms;
-use crate::host::words::{Lang, Phrase, Said, Text};
+use crate::host::words::{Lang, Text};
 use crate::store::jobs::{CopyState, OpenJob, Recall};
 use crate::xmpp::escape::escape;
 use crate::xmpp::jid::BareJid;
@@ -33,17 +32,17 @@ pub(super) fn commands(lang: Lang) -> [Command; 2] {
             "queue cancel",
             Work::Asking(which, cancel),
         )
-        .more(lang.say(Text::MoreNumber)),
+        .more(" NUMBER"),
     ]
 }
 
-const COLUMNS: [(&str, Text); 6] = [
-    ("id", Text::ColumnNumber),
-    ("to", Text::ColumnTo),
-    ("state", Text::ColumnState),
-    ("attempts", Text::ColumnAttempts),
-    ("next", Text::ColumnNext),
-    ("why", Text::ColumnWhy),
+const COLUMNS: [(&str, &str); 6] = [
+    ("id", "Number"),
+    ("to", "To"),
+    ("state", "State"),
+    ("attempts", "Attempts"),
+    ("next", "Next attempt"),
+    ("why", "Why"),
 ];
 
 fn jobs(desk: &Arc<Desk>, user: &BareJid) -> Later<Result<Vec<OpenJob>, Fault>> {
@@ -73,7 +72,7 @@ fn list(desk: &Arc<Desk>, asker: &Asker) -> Ended {
         }
         Ok(Told {
             text,
-            columns: COLUMNS.map(|(name, text)| (name, lang.say(text))).to_vec(),
+            columns: COLUMNS.to_vec(),
             rows: jobs.iter().map(|job| row(&desk, job, now, lang)).collect(),
             ..Told::default()
         })
@@ -173,10 +172,10 @@ fn cancel(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
     let courier = desk.courier.clone();
     Box::pin(async move {
         let Some((id, recalled)) = recalled else {
-            let text = Text::QueueNumbers;
-            return Err(fault::of(FaultKind::NotExpressible, text));
+            let text = lang.say(Text::QueueNumbers);
+            return Err(Fault::new(FaultKind::NotExpressible, text));
         };
-        let fault = |kind, text: Said| Err(fault::of(kind, text));
+        let fault = |kind, text| Err(Fault::new(kind, text));
         match recalled.await.map_err(|fault| store_fault(&fault))? {
             Recall::Done(job) => {
                 if let Some(courier) = courier {
@@ -185,12 +184,12 @@ fn cancel(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
                 Ok(Told::words(lang.tell(Text::QueueTaken, &[&id.to_string()])))
             }
             Recall::TooLate => {
-                let text = Text::QueueTooLate.with(&[&id.to_string()]);
+                let text = lang.tell(Text::QueueTooLate, &[&id.to_string()]);
                 fault(FaultKind::NotExpressible, text)
             }
             Recall::Unknown => fault(
                 FaultKind::NoSuchTarget,
-                Text::QueueNoSuch.with(&[&id.to_string()]),
+                lang.tell(Text::QueueNoSuch, &[&id.to_string()]),
             ),
         }
     })

@@ -1,7 +1,7 @@
 //! What a gateway is to its user, as XEP-0100 has it.
 //!
 //! * `registration`: accounts on the foreign network (XEP-0077).
-//! * `prompt`: a typed address becomes a JID (XEP-0100 §6).
+//! * `prompt`, with `uri`: a typed or pasted address becomes a JID (XEP-0100 §6).
 //! * `steps`: dialogs of several steps, as the host keeps them.
 //! * `hub`, with `book`, `subscription`, `rounds`: presence of the gateway and of contacts, and of
 //!   their users (RFC 6121 §3, XEP-0100 §4.4 to 4.7).
@@ -26,6 +26,7 @@ mod rounds;
 mod steps;
 mod subscription;
 mod suggest;
+mod uri;
 mod voice;
 
 #[cfg(all(test, feature = "loopback"))]

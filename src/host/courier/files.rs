@@ -12,7 +12,6 @@ use isthmus_gateway::{Blob, Job, Message, Outgoing};
 use super::CourierHost;
 use super::told::Sender;
 use crate::host::attachment::{Shown, file_of, unfetched, without_link};
-use crate::host::words::Said;
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::BareJid;
 
@@ -39,14 +38,7 @@ impl CourierHost {
         };
         let blobs = std::mem::take(&mut message.blobs);
         let shown = files
-            .share(
-                &kept,
-                &self.asker,
-                user.domain(),
-                of,
-                (&blobs, self.shared.language()),
-                PATIENCE,
-            )
+            .share(&kept, &self.asker, user.domain(), of, &blobs, PATIENCE)
             .await;
         for shown in shown {
             match shown {
@@ -102,11 +94,11 @@ impl CourierHost {
         }
     }
 
-    fn tell_unfetched(&self, sender: Option<&Sender>, job: u64, url: &str, why: &Said) {
+    fn tell_unfetched(&self, sender: Option<&Sender>, job: u64, url: &str, why: &str) {
         let Some(sender) = sender else {
             return;
         };
-        let text = unfetched(url, why, sender.origin.lang);
+        let text = unfetched(url, why);
         let id = format!("unfetched-{job}");
         sender.origin.tell(&self.outbox, &id, |xml| {
             xml.text_element("body", &text);

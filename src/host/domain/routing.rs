@@ -3,21 +3,18 @@
 
 use std::sync::Arc;
 
-use isthmus_gateway::{Address, FaultKind, Kind, Parsed};
+use isthmus_gateway::{Address, Fault, FaultKind, Kind, Parsed};
 
-use super::Domain;
+use super::{Domain, NOBODY_READS};
 use crate::component::Outbox;
 use crate::host::chat;
 use crate::host::contact::read_in;
 use crate::host::desk::Desk;
-use crate::host::disco;
-use crate::host::fault;
 use crate::host::reply::Origin;
 use crate::host::router::{Addressee, Route, route};
-use crate::host::search;
 use crate::host::service;
 use crate::host::table::{Key, Offer, Want};
-use crate::host::words::{Denial, Said};
+use crate::host::{disco, search};
 use crate::xmpp::escape::{escape, unescape};
 use crate::xmpp::jid::{BareJid, Jid};
 use crate::xmpp::ns;
@@ -34,9 +31,9 @@ impl Domain {
         };
         let to = match Jid::parse(&to) {
             Ok(to) => to,
-            Err(_) => {
-                if let Some(origin) = Origin::of(&stanza, self.shared.language()) {
-                    origin.error(outbox, Condition::JidMalformed, Denial::AddressNoJid);
+            Err(fault) => {
+                if let Some(origin) = Origin::of(&stanza) {
+                    origin.error(outbox, Condition::JidMalformed, &fault.to_string());
                 }
                 return;
             }
@@ -58,8 +55,8 @@ impl Domain {
         let user = from.bare();
         if asks && !self.access().admits(&user) {
             if let Some(origin) = self.origin_of(&stanza, &to) {
-                let text = Denial::NotAdmitted;
-                origin.fault(outbox, &fault::of(FaultKind::NotAllowed, text));
+                let text = "the operator of this gateway does not admit you";
+                origin.fault(outbox, &Fault::new(FaultKind::NotAllowed, text));
             }
             return;
         }
@@ -118,7 +115,19 @@ impl Domain {
                 self.offer(outbox, &key, stanza, Want::End);
             }
             Route::Ask if self.asks_archive(&stanza, &user, to) => {}
-            Route::Ask => self.ask(outbox, stanza, user, &local),
+            Route::Ask => {
+                let key = Key {
+                    user,
+                    network: network.into(),
+                };
+                // Whose rooms are asked for must be reached.
+                let lists = self.lists_rooms(&stanza, &local);
+                let want = if lists { Want::Open } else { Want::Ask };
+                match self.offer(outbox, &key, stanza, want) {
+                    Offer::Absent(stanza) => self.answer(outbox, &stanza, &key.user, &local),
+                    other => self.refuse_rest(outbox, other),
+                }
+            }
             Route::Host => match self.gateway.home() {
                 Some(home) if self.lists_rooms(&stanza, &local) => {
                     let network = home.into();
@@ -128,8 +137,8 @@ impl Domain {
                 _ => self.answer(outbox, &stanza, &user, &local),
             },
             Route::BadRequest => {
-                if let Some(origin) = Origin::of(&stanza, self.shared.language()) {
-                    origin.error(outbox, Condition::BadRequest, Denial::NoType);
+                if let Some(origin) = Origin::of(&stanza) {
+                    origin.error(outbox, Condition::BadRequest, "no such type of stanza");
                 }
             }
         }
@@ -147,21 +156,6 @@ impl Domain {
             let network = self.gateway.network(&unescape(local)).into();
             // Nobody is there to be told: his clients tell again when they read on.
             self.offer(outbox, &Key { user, network }, stanza, Want::Ask);
-        }
-    }
-
-    /// Hands a question to the session, and answers it where there is none.
-    fn ask(self: &Arc<Self>, outbox: &Outbox, stanza: Stanza, user: BareJid, local: &str) {
-        let key = Key {
-            user,
-            network: self.gateway.network(local).into(),
-        };
-        // Whose rooms are asked for must be reached.
-        let lists = self.lists_rooms(&stanza, local);
-        let want = if lists { Want::Open } else { Want::Ask };
-        match self.offer(outbox, &key, stanza, want) {
-            Offer::Absent(stanza) => self.answer(outbox, &stanza, &key.user, local),
-            other => self.refuse_rest(outbox, other),
         }
     }
 
@@ -200,15 +194,12 @@ impl Domain {
 
     /// Hands a message to the store-and-forward face.
     fn send(&self, outbox: &Outbox, stanza: &Stanza, user: BareJid, local: &str) {
-        let (Some(origin), Some(courier)) = (
-            Origin::of(stanza, self.shared.language()),
-            self.courier.get(),
-        ) else {
+        let (Some(origin), Some(courier)) = (Origin::of(stanza), self.courier.get()) else {
             return;
         };
         let element = match stanza.element() {
             Ok(element) => element,
-            Err(fault) => return origin.error(outbox, fault.condition(), Denial::StanzaMalformed),
+            Err(fault) => return origin.error(outbox, fault.condition(), &fault.to_string()),
         };
         let origin = origin.saying_at(&*self.gateway, local, &element);
         let to = match self.gateway.parse(local, "") {
@@ -217,9 +208,7 @@ impl Domain {
                 let proper = format!("{}@{}", escape(&proper), outbox.domain());
                 return origin.moved(outbox, &proper);
             }
-            Err(fault) => {
-                return origin.error(outbox, Condition::JidMalformed, Said::theirs(fault.text));
-            }
+            Err(fault) => return origin.error(outbox, Condition::JidMalformed, &fault.text),
         };
         courier.message(origin, user, to, element);
     }
@@ -229,13 +218,13 @@ impl Domain {
             && let Some(to) = stanza.to().and_then(|to| Jid::parse(&to).ok())
             && let Some(origin) = self.origin_of(&stanza, &to)
         {
-            origin.fault(outbox, &fault::of(FaultKind::Full, text));
+            origin.fault(outbox, &Fault::new(FaultKind::Full, text));
         }
     }
 
     /// Where the answer to a stanza goes that nobody has read yet.
     fn origin_of(&self, stanza: &Stanza, to: &Jid) -> Option<Origin> {
-        let origin = Origin::of(stanza, self.shared.language())?;
+        let origin = Origin::of(stanza)?;
         if stanza.kind() != StanzaKind::Message {
             return Some(origin);
         }
@@ -258,16 +247,16 @@ impl Domain {
 
     /// Answers what needs no session.
     fn answer(&self, outbox: &Outbox, stanza: &Stanza, user: &BareJid, local: &str) {
-        let Some(origin) = Origin::of(stanza, self.shared.language()) else {
+        let Some(origin) = Origin::of(stanza) else {
             return;
         };
         let Some(to) = self.address(local) else {
-            let text = Denial::AddressBad;
+            let text = "this address does not follow the network's form";
             return origin.error(outbox, Condition::JidMalformed, text);
         };
         let element = match stanza.element() {
             Ok(element) => element,
-            Err(fault) => return origin.error(outbox, fault.condition(), Denial::StanzaMalformed),
+            Err(fault) => return origin.error(outbox, fault.condition(), &fault.to_string()),
         };
         let desk = self
             .desk
@@ -285,13 +274,13 @@ impl Domain {
             let chats = stanza.kind_attr().as_deref() != Some("groupchat");
             let desk = desk.filter(|_| chats && to.kind == Kind::Gateway);
             if !desk.is_some_and(|desk| desk.chat(&origin, asker(desk), &body.text())) {
-                origin.error(outbox, Condition::ServiceUnavailable, Denial::NobodyReads);
+                origin.error(outbox, Condition::ServiceUnavailable, NOBODY_READS);
             }
             return;
         }
         let mut payloads = element.children();
         let (Some(payload), None) = (payloads.next(), payloads.next()) else {
-            let text = Denial::IqPayload;
+            let text = "an iq request has exactly one payload";
             return origin.error(outbox, Condition::BadRequest, text);
         };
         let get = stanza.kind_attr().as_deref() == Some("get");

@@ -7,7 +7,6 @@ use crate::component::{Batch, Class, Mark};
 use crate::host::names::{About, Source};
 use crate::host::post::head;
 use crate::host::session::Base;
-use crate::host::words::{Denial, Lang, Notice};
 use crate::xmpp::jid::resource_from_nick;
 use crate::xmpp::ns;
 use crate::xmpp::write::{Sender, StanzaName, Xml};
@@ -111,8 +110,6 @@ pub(crate) struct Details<'a> {
     pub(crate) id: Option<OccupantId>,
     /// What the network tells of the occupant.
     pub(crate) about: Option<&'a About>,
-    /// The language of what is said of him.
-    pub(crate) lang: Lang,
     /// It cannot be derived anew when the stream breaks, as who gets it is no longer here: it is
     /// kept and sent again like a message.
     pub(crate) kept: bool,
@@ -137,7 +134,7 @@ pub(crate) fn turn_stranger_out(base: &Base, local: &str, nick: &str, to: &str) 
     let identity = Identity::new(&base.shared.occupant_key, &room);
     let details = Details {
         codes: &[code::SELF, code::KICKED, code::TECHNICAL],
-        reason: Some(base.lang(None).say(Denial::NotInRoomJoin)),
+        reason: Some("you are not in this room; please join it"),
         id: Some(identity.of(&Source::Nick(nick))),
         // Not kept: sent again after a cut it could meet him inside.
         ..Details::default()
@@ -209,14 +206,14 @@ fn write(
             id.write(xml);
         }
         if let Some(about) = about {
-            write_hats(xml, about, details.lang);
+            write_hats(xml, about);
             about.portrait.write_update(xml);
         }
     })
 }
 
 /// XEP-0317 §3.1: what the network tells of an occupant beyond role and affiliation.
-fn write_hats(xml: &mut Xml<'_>, about: &About, lang: Lang) {
+fn write_hats(xml: &mut Xml<'_>, about: &About) {
     if about.account.is_none() && !about.bot && !about.operator {
         return;
     }
@@ -226,13 +223,13 @@ fn write_hats(xml: &mut Xml<'_>, about: &About, lang: Lang) {
         xml.attr("uri", &format!("{HATS}{name}")).end();
     };
     if about.operator {
-        hat("operator", lang.say(Notice::Operator));
+        hat("operator", "network operator");
     }
     if about.bot {
-        hat("bot", lang.say(Notice::Bot));
+        hat("bot", "bot");
     }
     if let Some(account) = &about.account {
-        hat("account", &lang.tell(Notice::Account, &[account]));
+        hat("account", &format!("logged in as {account}"));
     }
     xml.end();
 }

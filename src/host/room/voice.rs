@@ -5,24 +5,17 @@ use isthmus_gateway::{Command, Ranks, Role};
 use super::Room;
 use super::admin::{Wish, wanted};
 use crate::host::session::Base;
-use crate::host::words::{Label, Lang};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 
 /// The form that asks what to do with a request. `inside`: he is in the room and asks for a voice.
-pub(crate) fn form(
-    inside: bool,
-    nick: &str,
-    jid: Option<&str>,
-    reason: Option<&str>,
-    lang: Lang,
-) -> Element {
+pub(crate) fn form(inside: bool, nick: &str, jid: Option<&str>, reason: Option<&str>) -> Element {
     let text = |name: &str, text: &str| Element::new(name, ns::DATA_FORMS).with_text(text);
-    let field = |kind: &str, var: &str, label: Label, value: &str| {
+    let field = |kind: &str, var: &str, label: &str, value: &str| {
         Element::new("field", ns::DATA_FORMS)
             .with_attr("type", kind)
             .with_attr("var", var)
-            .with_attr("label", lang.say(label))
+            .with_attr("label", label)
             .with_child(text("value", value))
     };
     let about = |about: &str| {
@@ -32,8 +25,8 @@ pub(crate) fn form(
             .with_child(text("value", about))
     };
     let title = match inside {
-        true => lang.tell(Label::AsksVoice, &[nick]),
-        false => lang.tell(Label::AsksEntrance, &[nick]),
+        true => format!("{nick} asks for a voice"),
+        false => format!("{nick} asks to be let in"),
     };
     let form = Element::new("x", ns::DATA_FORMS)
         .with_attr("type", "form")
@@ -48,23 +41,28 @@ pub(crate) fn form(
             .with_child(field(
                 "text-single",
                 "muc#register_roomnick",
-                Label::Nickname,
+                "Nickname",
                 nick,
             ))
-            .with_child(field("boolean", "muc#register_allow", Label::LetIn, "0"));
+            .with_child(field("boolean", "muc#register_allow", "Let him in?", "0"));
     }
     let form = form.with_child(about(ns::MUC_REQUEST)).with_child(field(
         "text-single",
         "muc#role",
-        Label::Role,
+        "Role",
         "participant",
     ));
     let form = match jid {
-        Some(jid) => form.with_child(field("jid-single", "muc#jid", Label::Address, jid)),
+        Some(jid) => form.with_child(field("jid-single", "muc#jid", "Address", jid)),
         None => form,
     };
-    form.with_child(field("text-single", "muc#roomnick", Label::Nickname, nick))
-        .with_child(field("boolean", "muc#request_allow", Label::GiveVoice, "0"))
+    form.with_child(field("text-single", "muc#roomnick", "Nickname", nick))
+        .with_child(field(
+            "boolean",
+            "muc#request_allow",
+            "Give him a voice?",
+            "0",
+        ))
 }
 
 impl Room {

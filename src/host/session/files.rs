@@ -26,9 +26,7 @@ use crate::component::Outbox;
 use crate::host::attachment::{Shown, file_of, split, unfetched, without_link};
 use crate::host::chat::{self, Act};
 use crate::host::courier::id_of;
-use crate::host::fault;
 use crate::host::room::Phase;
-use crate::host::words::{Denial, Notice, Said};
 use crate::store::{Known, Later};
 
 /// For the files of one message, either way.
@@ -45,7 +43,7 @@ const PART: char = '\u{1f}';
 /// What a message of the user's has become.
 enum Ready {
     /// Its file was fetched, or why it could not be.
-    Fetched(Result<Blob<'static>, Said>, String),
+    Fetched(Result<Blob<'static>, String>, String),
     /// Its text is a file, and this is said in its place; `None`: it is said itself.
     Pasted(Option<String>),
 }
@@ -135,8 +133,8 @@ impl Session {
         if many < MOST_BEHIND {
             fetch.behind.push_back(asked);
         } else {
-            let text = Denial::FilesWait;
-            let fault = fault::of(FaultKind::Full, text);
+            let text = "too many messages wait for a file; please send again later";
+            let fault = Fault::new(FaultKind::Full, text);
             asked.origin.fault(&self.base.outbox, &fault);
         }
         None
@@ -161,8 +159,8 @@ impl Session {
         };
         let link = blob.url.to_string();
         if self.fetching.open.len() >= MOST {
-            let why = Notice::FilesMost.into();
-            self.say_linked(asked, answered, text, &link, &why);
+            let why = "too many of your files are fetched at this moment";
+            self.say_linked(asked, answered, text, &link, why);
             return None;
         }
         let shared = Arc::clone(&self.base.shared);
@@ -172,7 +170,7 @@ impl Session {
                 files.fetch_kept(&shared, &blob).await
             };
             let fetched = tokio::time::timeout(PATIENCE, fetch).await;
-            let fetched = fetched.unwrap_or_else(|_| Err(Notice::FileServerSlow.into()));
+            let fetched = fetched.unwrap_or_else(|_| Err("its server is too slow".to_owned()));
             Ready::Fetched(fetched, link)
         });
         self.fetching.open.push(Fetch {
@@ -271,11 +269,11 @@ impl Session {
         answered: Option<Known>,
         text: chat::Text,
         link: &str,
-        why: &Said,
+        why: &str,
     ) {
         let origin = asked.origin.clone();
         self.say_text(asked, answered, text, Vec::new());
-        whisper(&mut self.base, &origin, &unfetched(link, why, origin.lang));
+        whisper(&mut self.base, &origin, &unfetched(link, why));
     }
 
     /// Refuses what is for a room its sender is no longer in.
@@ -370,9 +368,8 @@ impl Session {
         let of = of.unwrap_or_default();
         let (server, blobs) = (self.base.user.domain().to_owned(), message.blobs.clone());
         let blobs: Vec<_> = blobs.into_iter().map(Blob::into_owned).collect();
-        let lang = self.base.lang(None);
         let shown = Box::pin(async move {
-            let share = files.share(&attachments, &asker, &server, &of, (&blobs, lang), PATIENCE);
+            let share = files.share(&attachments, &asker, &server, &of, &blobs, PATIENCE);
             share.await
         });
         self.showing.open.push(Show {
@@ -445,7 +442,7 @@ impl Session {
         if let Some(files) = self.base.shared.files() {
             files.give_links(&mut message);
         }
-        let mut parts = split(&message, self.base.lang(None));
+        let mut parts = split(&message);
         let Some(Key(key)) = &message.key else {
             return parts;
         };

@@ -11,7 +11,6 @@ use crate::host::card::Card;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
 use crate::host::rsm::Paging;
-use crate::host::words::Denial;
 use crate::host::words::{Lang, Text};
 use crate::host::{disco, ping, search, service};
 use crate::xmpp::element::Element;
@@ -28,7 +27,7 @@ impl Session {
         };
         let mut payloads = incoming.stanza.children();
         let (Some(payload), None) = (payloads.next(), payloads.next()) else {
-            let text = Denial::IqPayload;
+            let text = "an iq request has exactly one payload";
             return origin.error(&self.base.outbox, Condition::BadRequest, text);
         };
         let get = incoming.kind.as_deref() == Some("get");
@@ -131,18 +130,18 @@ impl Session {
         let id = request.attr("id").unwrap_or_default().to_owned();
         let refuse = |condition, text| origin.error(&self.base.outbox, condition, text);
         if id.is_empty() || request.child("retract", ns::RETRACT).is_none() {
-            let text = Denial::ModerationWhat;
+            let text = "a moderation names a message and takes it back";
             return refuse(Condition::BadRequest, text);
         }
         let Some(room) = self.rooms.find(&self.base, &incoming.to.id) else {
-            return refuse(Condition::Forbidden, Denial::OccupantDoes);
+            return refuse(Condition::Forbidden, "only an occupant may do this");
         };
         if !room.has_entered(&incoming.from) {
-            return refuse(Condition::Forbidden, Denial::OccupantDoes);
+            return refuse(Condition::Forbidden, "only an occupant may do this");
         }
         let to = Place::Room(room.name.clone().into());
         if !self.base.caps_at(&to).moderate {
-            let text = Denial::NoTakingBackOthers;
+            let text = "this network cannot take back what somebody else said";
             return refuse(Condition::FeatureNotImplemented, text);
         }
         let reason = request.child("reason", ns::MODERATE);
@@ -162,7 +161,7 @@ impl Session {
     fn govern(&mut self, origin: Origin, incoming: &Incoming, get: bool, query: &Element) {
         let room = self.rooms.find(&self.base, &incoming.to.id);
         let Some(room) = room.filter(|room| room.has_entered(&incoming.from)) else {
-            let text = Denial::OccupantDoes;
+            let text = "only an occupant may do this";
             return origin.error(&self.base.outbox, Condition::Forbidden, text);
         };
         let lang = self.base.lang(incoming.stanza.attr("xml:lang"));
@@ -185,7 +184,7 @@ impl Session {
             return self.list_rooms(origin, query);
         }
         let Some(paging) = Paging::of(query) else {
-            let text = Denial::PageSenseless;
+            let text = "this page makes no sense";
             return origin.error(&outbox, Condition::BadRequest, text);
         };
         let entered = {
@@ -193,7 +192,7 @@ impl Session {
             room.is_some_and(|room| room.has_entered(&incoming.from))
         };
         if is_room(kind) && full && !entered {
-            let text = Denial::OccupantAsks;
+            let text = "only an occupant may ask about an occupant";
             return origin.error(&outbox, Condition::BadRequest, text);
         }
         let domain = outbox.domain();

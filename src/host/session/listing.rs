@@ -12,7 +12,6 @@ use super::{Pending, Session};
 use crate::host::reply::Origin;
 use crate::host::rsm::Paging;
 use crate::host::search::{self, Listed, Refusal, Search};
-use crate::host::words::Denial;
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
@@ -50,7 +49,7 @@ impl Session {
     /// Takes disco#items of the service.
     pub(super) fn list_rooms(&mut self, origin: Origin, query: &Element) {
         let Some(paging) = Paging::of(query) else {
-            let text = Denial::PageSenseless;
+            let text = "this page makes no sense";
             return origin.error(&self.base.outbox, Condition::BadRequest, text);
         };
         let search = None;
@@ -68,7 +67,7 @@ impl Session {
             Err(refusal) => return refuse(&self.base.outbox, &origin, refusal),
         };
         let Some(paging) = Paging::of(payload) else {
-            let refusal = Refusal::Value(Denial::PageSenseless);
+            let refusal = Refusal::Value("this page makes no sense");
             return refuse(&self.base.outbox, &origin, refusal);
         };
         self.list(Wish {
@@ -160,7 +159,7 @@ impl Session {
         };
         let found = search.of_list(rooms);
         let Some(page) = paging.range(&found, jid_of) else {
-            let text = Denial::NoPage;
+            let text = "there is no such page";
             return origin.error(outbox, Condition::ItemNotFound, text);
         };
         origin.result(outbox, |xml| {
@@ -205,7 +204,7 @@ pub(super) fn answer_page<T>(
     name: impl Fn(&T) -> String,
 ) {
     let Some(page) = paging.range(list, &jid) else {
-        let text = Denial::NoPage;
+        let text = "there is no such page";
         return origin.error(outbox, Condition::ItemNotFound, text);
     };
     origin.result(outbox, |xml| {

@@ -18,7 +18,6 @@ use super::errand::{Answer, Done};
 use super::form::{self, Answers};
 use super::reply::Origin;
 use super::words::{Lang, Text};
-use crate::host::fault;
 use crate::secret::Secret;
 use crate::store::{Store, StoreFault};
 use crate::xmpp::jid::BareJid;
@@ -310,7 +309,7 @@ impl Desk {
                 }
             }
         };
-        self.change(user, at, change).await
+        self.change(user, at, change, lang).await
     }
 
     /// Takes settings that stood in a form about something more, and were checked; `origin` is
@@ -347,11 +346,12 @@ impl Desk {
         user: &BareJid,
         at: &Address,
         name: &str,
+        lang: Lang,
     ) -> Result<bool, Fault> {
         let forget = |values: &mut Values| {
             values.remove(name);
         };
-        Ok(!self.change(user, at, forget).await?.is_empty())
+        Ok(!self.change(user, at, forget, lang).await?.is_empty())
     }
 
     async fn change(
@@ -359,9 +359,10 @@ impl Desk {
         user: &BareJid,
         at: &Address,
         change: impl FnOnce(&mut Values),
+        lang: Lang,
     ) -> Result<Vec<String>, Fault> {
         let Some(place) = Place::of(&*self.gateway, at) else {
-            return Err(fault::bare(FaultKind::Unsupported));
+            return Err(Fault::new(FaultKind::Unsupported, ""));
         };
         let _alone = self.changes.lock().await;
         let mut kept = self.kept_settings(user).await?;
@@ -379,7 +380,7 @@ impl Desk {
         changed.sort_unstable();
         changed.dedup();
         kept.put(&place, after);
-        self.keep_settings(user, &kept).await?;
+        self.keep_settings(user, &kept, lang).await?;
         if let Some(domain) = self.domain.upgrade() {
             let network = match &place {
                 Place::Gateway => None,
@@ -396,18 +397,19 @@ impl Desk {
         user: &BareJid,
         local: &str,
         on: bool,
+        lang: Lang,
     ) -> Result<bool, Fault> {
         let _alone = self.changes.lock().await;
         let mut kept = self.kept_settings(user).await?;
         let changed = match on {
             true if kept.blocked.len() >= MOST_BLOCKED => {
-                return Err(fault::of(FaultKind::Full, Text::SettingsFull));
+                return Err(Fault::new(FaultKind::Full, lang.say(Text::SettingsFull)));
             }
             true => kept.blocked.insert(local.to_owned()),
             false => kept.blocked.remove(local),
         };
         if changed {
-            self.keep_settings(user, &kept).await?;
+            self.keep_settings(user, &kept, lang).await?;
             if let Some(domain) = self.domain.upgrade() {
                 domain.settings_changed(user, None);
             }
@@ -415,13 +417,14 @@ impl Desk {
         Ok(changed)
     }
 
-    async fn keep_settings(&self, user: &BareJid, kept: &Kept) -> Result<(), Fault> {
+    async fn keep_settings(&self, user: &BareJid, kept: &Kept, lang: Lang) -> Result<(), Fault> {
         let sealed = match *kept == Kept::default() {
             true => String::new(),
-            false => serde_json::to_string(kept).map_err(|error| fault::ours(&error))?,
+            false => serde_json::to_string(kept)
+                .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?,
         };
         if sealed.len() > MOST {
-            return Err(fault::of(FaultKind::Full, Text::SettingsFull));
+            return Err(Fault::new(FaultKind::Full, lang.say(Text::SettingsFull)));
         }
         let (store, domain) = (&self.shared.store, self.outbox.domain());
         let user_number = self.shared.user_number(user);
@@ -437,6 +440,6 @@ impl Desk {
 
     /// Forgets what a user has set. To be called by one task at a time, with `changes` held.
     pub(crate) async fn forget_settings(&self, user: &BareJid) -> Result<(), Fault> {
-        self.keep_settings(user, &Kept::default()).await
+        self.keep_settings(user, &Kept::default(), Lang::En).await
     }
 }

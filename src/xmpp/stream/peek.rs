@@ -111,8 +111,6 @@ pub struct OwnedPeek {
     pub type_: Option<String>,
     /// Its `id` attribute.
     pub id: Option<String>,
-    /// Its `xml:lang` attribute.
-    pub lang: Option<String>,
 }
 
 /// Where the attributes are in the bytes of the stanza.
@@ -123,7 +121,6 @@ pub(super) struct Peek {
     from: Range,
     type_: Range,
     id: Range,
-    lang: Range,
 }
 
 /// Start and end; no attribute value starts at 0.
@@ -163,7 +160,6 @@ impl Peek {
             from: none,
             type_: none,
             id: none,
-            lang: none,
         };
         match peek.read(bytes, content_is_default) {
             Some(()) => Ok(peek),
@@ -182,7 +178,6 @@ impl Peek {
             from: self.from.owned(bytes),
             type_: self.type_.owned(bytes),
             id: self.id.owned(bytes),
-            lang: self.lang.owned(bytes),
         }
     }
 
@@ -222,7 +217,6 @@ impl Peek {
                 b"from" => &mut self.from,
                 b"type" => &mut self.type_,
                 b"id" => &mut self.id,
-                b"xml:lang" => &mut self.lang,
                 b"xmlns" => {
                     let content = [ns::COMPONENT.as_bytes(), ns::CLIENT.as_bytes()];
                     let content = content.contains(&&bytes[open + 1..close]);

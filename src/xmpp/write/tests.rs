@@ -56,7 +56,6 @@ fn peek(kind: StanzaKind, type_: &str, to: &str) -> OwnedPeek {
         from: Some("u@h/r".into()),
         type_: Some(type_.into()),
         id: Some("7".into()),
-        lang: None,
     }
 }
 

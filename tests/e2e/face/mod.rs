@@ -38,7 +38,6 @@ allow = ["localhost"]
 register = true
 
 [gateway.loop.caps]
-lookup = true
 rooms = true
 typing = true
 edit = true

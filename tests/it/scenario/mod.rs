@@ -3,7 +3,6 @@
 mod barrier;
 mod faults;
 mod foreign;
-mod operator;
 mod parse;
 mod run;
 pub(crate) mod wire;

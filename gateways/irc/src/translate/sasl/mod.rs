@@ -305,7 +305,7 @@ impl Conversation {
 /// RFC 4616 §2. COMPAT(Atheme 7.2): an answer of whole pieces is refused there, the right password
 /// or not; then the name to act as, which is the other one where it is empty, is left out.
 fn plain(user: &str, password: &str) -> String {
-    let whole = |answer: &str| answer.len() % (CHUNK / 4 * 3) == 0;
+    let whole = |answer: &str| answer.len().is_multiple_of(CHUNK / 4 * 3);
     let answer = format!("{user}\0{user}\0{password}");
     match whole(&answer) {
         true => format!("\0{user}\0{password}"),
