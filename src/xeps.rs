@@ -294,7 +294,7 @@ pub const XEPS: &[Xep] = &[
         402,
         "1.2.0",
         false,
-        "rooms the user was put into are bookmarked in his name",
+        "rooms the user was put into, and those he stays in, are bookmarked in his name",
         "host/contact/bookmark.rs",
     ),
     xep(410, "1.1.0", true, "", "host/ping.rs"),

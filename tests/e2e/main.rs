@@ -25,6 +25,7 @@ mod kill;
 mod lasting;
 mod operate;
 mod paste;
+mod people;
 mod plugin;
 mod registration;
 mod reload;

@@ -130,18 +130,16 @@ impl Book {
         contacts.map(|(local, entry)| (&**local, entry))
     }
 
-    /// A resource is gone (empty: all of them); whether it was the last.
+    /// A resource is gone; whether it was the last. One without a name says nothing of those that
+    /// have told presence: their servers tell when each of them goes.
     pub(crate) fn went(&mut self, user: &BareJid, resource: &str) -> bool {
         let Some(person) = self.people.get_mut(user) else {
             return false;
         };
         let before = !person.resources.is_empty();
-        if resource.is_empty() {
-            person.resources.clear();
-        } else {
-            person.resources.remove(resource);
-            person.resources.remove("");
-        }
+        // COMPAT(Prosody 0.12): a `subscribe` is acknowledged by `unavailable` from the bare JID.
+        person.resources.remove(resource);
+        person.resources.remove("");
         let last = before && person.resources.is_empty();
         self.tidy(user);
         last
@@ -341,6 +339,7 @@ mod tests {
         assert!(book.came(&user, ""));
         assert!(!book.came(&user, "phone"), "he was there before he said so");
         assert!(!book.came(&user, "desk"));
+        assert!(!book.went(&user, ""), "a word of the server alone");
         assert!(!book.went(&user, "phone"));
         assert!(book.went(&user, "desk"));
         assert!(!book.went(&user, "desk"));

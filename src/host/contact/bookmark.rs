@@ -1,6 +1,7 @@
 //! Rooms that a user is in without having entered them appear by themselves: as a bookmark
 //! (XEP-0402) where his server lets the gateway publish in his name (XEP-0356 §4.4), else by a
-//! direct invitation (XEP-0249).
+//! direct invitation (XEP-0249). Those he stays in (setting `persistent`) are bookmarked, too, so
+//! that each of his devices enters them.
 //!
 //! A bookmark that is there already is the user's own: it stays as it is, with its extensions.
 
@@ -33,6 +34,21 @@ impl Hub {
             if !hub.bookmark(&user, &local, &nick).await {
                 hub.invite(&user, &local);
             }
+        });
+    }
+
+    /// A room of this localpart is one that the user stays in now. He is in it: where no bookmark can
+    /// be had nothing is to be told.
+    pub(crate) fn room_stays(self: &Arc<Self>, user: &BareJid, local: &str, nick: &str) {
+        if !self.privileges.of(user.domain()).pubsub {
+            return;
+        }
+        let (hub, user) = (Arc::clone(self), user.clone());
+        let (local, nick) = (local.to_owned(), nick.to_owned());
+        tokio::spawn(async move {
+            // Never closed.
+            let _place = Arc::clone(&hub.places).acquire_owned().await;
+            hub.bookmark(&user, &local, &nick).await;
         });
     }
 
@@ -90,7 +106,12 @@ impl Hub {
     }
 
     fn not_done(&self, user: &BareJid, answer: &Element) -> bool {
-        tracing::warn!(%user, condition = condition(answer), "no bookmark is published");
+        let condition = condition(answer);
+        tracing::warn!(%user, condition, "no bookmark is published");
+        if condition == "conflict" {
+            // XEP-0060 §7.1.5: his node is for others to read, too. That is his matter alone.
+            return false;
+        }
         self.privileges
             .revoke(user.domain(), |rights| rights.pubsub = false);
         false

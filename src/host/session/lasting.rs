@@ -86,6 +86,13 @@ impl Session {
             true => before.nick.clone(),
             false => base.facts.me.clone(),
         };
+        for room in &rooms {
+            let stays = before.rooms.iter().any(|it| it.name == room.name);
+            let local = self.rooms.find(base, &room.name);
+            if let (false, Some(local)) = (stays, local.map(|it| it.local.clone())) {
+                base.hub.room_stays(&base.user, &local, &base.facts.me);
+            }
+        }
         let wanted = Wanted { nick, rooms };
         if wanted != *before {
             self.write_wanted(wanted);

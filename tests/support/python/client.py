@@ -7,6 +7,8 @@ Commands come on standard input, one JSON object a line; events go to standard o
   {"cmd": "abort"}                drop the connection without a word
   {"cmd": "disconnect"}           close the stream in order
   {"cmd": "reconnect"}            log in again
+  {"cmd": "present", "features": [...]}  be available, with a hash (XEP-0115) of these and its own
+                                  features; with that of XEP-0144, take what is suggested
   {"cmd": "archive", "jid": ..., "page": ...}  read an archive to its end, by slixmpp's XEP-0313
 
   {"event": "session", "jid": ...}            logged in and bound
@@ -28,6 +30,10 @@ from xml.etree import ElementTree
 
 import slixmpp
 from slixmpp.xmlstream import tostring
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatchXPath
+
+ROSTERX = "http://jabber.org/protocol/rosterx"
 
 
 def emit(event, **fields):
@@ -95,6 +101,27 @@ class Client(slixmpp.ClientXMPP):
         except Exception as error:
             emit("failed", reason=repr(error))
 
+    async def present(self, features):
+        self.register_plugin("xep_0115")
+        for feature in features:
+            self["xep_0030"].add_feature(feature)
+        if ROSTERX in features:
+            match = MatchXPath("{%s}iq/{%s}x" % (self.default_ns, ROSTERX))
+            self.register_handler(Callback("rosterx", match, self.suggested))
+        await self["xep_0115"].update_caps(broadcast=False)
+        self.send_presence()
+
+    def suggested(self, iq):
+        iq.reply().send()
+        for item in iq.xml.iter("{%s}item" % ROSTERX):
+            jid = item.attrib["jid"]
+            if item.attrib["action"] == "delete":
+                self.del_roster_item(jid)
+                continue
+            groups = [group.text for group in item.iter("{%s}group" % ROSTERX)]
+            self.update_roster(jid, name=item.attrib.get("name"), groups=groups)
+            self.send_presence_subscription(pto=jid)
+
     def start(self):
         self.connect(address=self.host, force_starttls=False, disable_starttls=True)
 
@@ -115,6 +142,9 @@ class Driver:
         # A slip in the test's own XML must not look like a fault of the server.
         ElementTree.fromstring(xml)
         self.client.send_raw(xml)
+
+    def do_present(self, features):
+        self.presenting = self.loop.create_task(self.client.present(features))
 
     def do_archive(self, jid, page):
         self.reading = self.loop.create_task(self.client.archive(jid, page))

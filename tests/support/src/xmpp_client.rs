@@ -131,6 +131,12 @@ impl XmppClient {
         self.command(&json!({ "cmd": "raw", "xml": xml }));
     }
 
+    /// Sends available presence with a hash of what the client can do (XEP-0115): its own features
+    /// and these. With that of XEP-0144 it takes what is suggested for its roster.
+    pub fn present(&self, features: &[&str]) {
+        self.command(&json!({ "cmd": "present", "features": features }));
+    }
+
     /// Sends available presence to everybody.
     pub fn available(&self) {
         self.send("<presence/>");

@@ -507,7 +507,7 @@ impl World {
         if let Some(fault) = magic::named(line) {
             return Err(fault);
         }
-        if self.draws(me, line).is_some() {
+        if self.draws(me, line).is_some() || self.pushes(me, line) {
             return FINISHED;
         }
         let event = if line == "ask" {

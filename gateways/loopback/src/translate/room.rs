@@ -253,8 +253,35 @@ impl World {
             };
             self.tell(&others, &came);
         }
-        self.welcome(me, tag, &network, name, &nick);
+        self.welcome(me, Some(tag), &network, name, &nick);
         FINISHED
+    }
+
+    /// The raw lines by which the network does something by itself: `PUT #room` has the client in a
+    /// room, `NAME nick` tells of a contact; false: it is another line.
+    pub(super) fn pushes(&mut self, me: ClientId, line: &str) -> bool {
+        if let Some(contact) = line.strip_prefix("NAME ") {
+            let contact = contact.trim().to_owned().into();
+            let (online, away, since) = (true, None, None);
+            let event = Event::Contact {
+                contact,
+                online,
+                away,
+                since,
+            };
+            self.push(me, event);
+            return true;
+        }
+        let (network, nick) = (self.network_of(me), self.nick_of(me));
+        let name = line.strip_prefix("PUT ").map(str::trim);
+        let Some(name) = name.filter(|name| name.starts_with('#') && name.len() > 1) else {
+            return false;
+        };
+        if let Ok(room) = self.make_room(&network, name) {
+            room.settle(&nick, Ranks::default(), Some(me));
+            self.welcome(me, None, &network, name, &nick);
+        }
+        true
     }
 
     /// A fault unless the room lets the client in.
@@ -304,7 +331,7 @@ impl World {
     }
 
     /// Tells who enters what there is: occupants in portions, flags, subject.
-    fn welcome(&mut self, me: ClientId, tag: Tag, network: &str, name: &str, nick: &str) {
+    fn welcome(&mut self, me: ClientId, asked: Option<Tag>, network: &str, name: &str, nick: &str) {
         let Some(room) = self.room_mut(network, name) else {
             return;
         };
@@ -321,7 +348,7 @@ impl World {
             Event::Joined {
                 room: title.clone(),
                 nick: nick.to_owned().into(),
-                asked: Some(tag),
+                asked,
             },
         );
         let portions = names.chunks(NAMES).count();
