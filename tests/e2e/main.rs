@@ -33,6 +33,8 @@ mod restart_irc;
 mod restart_xmpp;
 mod services;
 mod sms;
+mod tags;
 mod talker;
 mod tap;
+mod ways;
 mod world;
