@@ -14,7 +14,10 @@ component_interfaces = { "127.0.0.1" }
 --         ["irc.example.org"] = {
 --             roster = "both";
 --             message = "outgoing";
---             iq = { ["http://jabber.org/protocol/pubsub"] = "both" };
+--             iq = {
+--                 ["http://jabber.org/protocol/pubsub"] = "both";
+--                 ["http://jabber.org/protocol/pubsub#owner"] = "set";
+--             };
 --         };
 --     }
 

@@ -64,6 +64,8 @@ namespaces! {
     RSM = "http://jabber.org/protocol/rsm";
     /// Publish-subscribe (XEP-0060).
     PUBSUB = "http://jabber.org/protocol/pubsub";
+    /// Publish-subscribe, what the owner of a node does (XEP-0060).
+    PUBSUB_OWNER = "http://jabber.org/protocol/pubsub#owner";
     /// Publish-subscribe, the configuration of a node (XEP-0060).
     PUBSUB_NODE_CONFIG = "http://jabber.org/protocol/pubsub#node_config";
     /// Displayed synchronisation (XEP-0490).

@@ -11,6 +11,7 @@ mod compared;
 mod contacts;
 mod conversation;
 mod crash;
+mod displayed;
 mod double;
 mod drain;
 mod elsewhere;

@@ -4,8 +4,8 @@
 //! Private conversations are not here: their marks bear the id that the user's own server gave a
 //! message, which nobody else is told. They cross as markers (XEP-0333; `session::elsewhere`).
 //!
-//! COMPAT(ejabberd 23): nobody but the user may subscribe to his nodes; there the network learns
-//! what he reads from the markers his clients send (XEP-0333).
+//! To listen takes the right to govern his nodes as well (`pubsub#owner`). Where that is not granted,
+//! as on ejabberd, the network learns what he reads from the markers his clients send (XEP-0333).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -91,9 +91,8 @@ impl Hub {
 
     /// Listens for what the user's clients publish. Once for each user is enough.
     pub(crate) fn follow_read(self: &Arc<Self>, user: &BareJid) {
-        if !self.privileges.of(user.domain()).pubsub
-            || !self.displays().followed.insert(user.clone())
-        {
+        let rights = self.privileges.of(user.domain());
+        if !(rights.pubsub && rights.nodes) || !self.displays().followed.insert(user.clone()) {
             return;
         }
         let (hub, user) = (Arc::clone(self), user.clone());
@@ -101,22 +100,39 @@ impl Hub {
             let Ok(_place) = Arc::clone(&hub.places).acquire_owned().await else {
                 return;
             };
-            let node = |name: &str| Element::new(name, ns::PUBSUB).with_attr("node", ns::DISPLAYED);
-            // A server that makes the node for who subscribes makes it for everybody to read.
-            let made = ("set", ID);
-            let made = hub.in_his_name(&user, made, node("create"), Some(configuration()));
-            let made = made.await;
-            let is_there = |made: &Element| {
-                made.attr("type") == Some("result") || condition(made) == "conflict"
-            };
-            if !made.as_ref().is_some_and(is_there) {
-                return;
+            if !hub.listen(&user).await {
+                tracing::warn!(%user, "what he reads cannot be listened for");
             }
-            let subscribe = node("subscribe").with_attr("jid", hub.outbox.domain());
-            let done = hub.in_his_name(&user, ("set", ID), subscribe, None).await;
-            let condition = done.as_ref().map(condition);
-            tracing::debug!(%user, condition, "subscribed to what he reads");
         });
+    }
+
+    /// Makes the node if there is none (a server that makes it for who subscribes makes it for
+    /// everybody to read), lets ourselves read it and subscribes. Whether all of it was done.
+    async fn listen(&self, user: &BareJid) -> bool {
+        let us = self.outbox.domain();
+        let node = |name: &str, ns| Element::new(name, ns).with_attr("node", ns::DISPLAYED);
+        let affiliation = Element::new("affiliation", ns::PUBSUB_OWNER)
+            .with_attr("jid", us)
+            .with_attr("affiliation", "member");
+        let requests = [
+            (node("create", ns::PUBSUB), Some(configuration())),
+            (
+                node("affiliations", ns::PUBSUB_OWNER).with_child(affiliation),
+                None,
+            ),
+            (node("subscribe", ns::PUBSUB).with_attr("jid", us), None),
+        ];
+        for (request, more) in requests {
+            let done = self.in_his_name(user, ("set", ID), request, more).await;
+            let done = done.is_some_and(|done| {
+                done.attr("type") == Some("result") || condition(&done) == "conflict"
+            });
+            if !done {
+                return false;
+            }
+        }
+        tracing::debug!(%user, "subscribed to what he reads");
+        true
     }
 
     /// A server has told anew what it allows: whose marks are listened for is not known any more.

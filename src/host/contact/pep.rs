@@ -16,7 +16,11 @@ impl Hub {
         request: Element,
         more: Option<Element>,
     ) -> Option<Element> {
-        let mut pubsub = Element::new("pubsub", ns::PUBSUB).with_child(request);
+        let ns = match request.ns() {
+            ns::PUBSUB_OWNER => ns::PUBSUB_OWNER,
+            _ => ns::PUBSUB,
+        };
+        let mut pubsub = Element::new("pubsub", ns).with_child(request);
         if let Some(more) = more {
             pubsub = pubsub.with_child(more);
         }

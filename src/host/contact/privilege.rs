@@ -17,6 +17,8 @@ pub(crate) struct Rights {
     pub(crate) roster: bool,
     /// PubSub requests may be made in the user's name, to read and to write.
     pub(crate) pubsub: bool,
+    /// The user's nodes may be governed: who else may listen.
+    pub(crate) nodes: bool,
     /// Messages may be sent in the user's name: how that is written, by namespace.
     pub(crate) message: Option<&'static str>,
 }
@@ -66,9 +68,10 @@ fn read(told: &Element, ns: &'static str) -> Rights {
                 rights.message = (perm.attr("type") == Some("outgoing")).then_some(ns);
             }
             Some("iq") => {
-                rights.pubsub = spaces(perm, 0).iter().any(|space| {
-                    space.attr("ns") == Some(ns::PUBSUB) && space.attr("type") == Some("both")
-                });
+                let spaces = spaces(perm, 0);
+                let of = |ns| spaces.iter().find(|it| it.attr("ns") == Some(ns));
+                rights.pubsub = of(ns::PUBSUB).is_some_and(|it| it.attr("type") == Some("both"));
+                rights.nodes = of(ns::PUBSUB_OWNER).is_some_and(|it| sets(it));
             }
             _ => {}
         }

@@ -216,7 +216,10 @@ fn with_privileges(config: &str, domain: &str) -> String {
         ["{domain}"] = {{
             roster = "both";
             message = "outgoing";
-            iq = {{ ["http://jabber.org/protocol/pubsub"] = "both" }};
+            iq = {{
+                ["http://jabber.org/protocol/pubsub"] = "both";
+                ["http://jabber.org/protocol/pubsub#owner"] = "set";
+            }};
         }};
     }}
 "#
