@@ -230,7 +230,7 @@ fn expected(port: u16) -> Value {
                 "after_connect_commands": "AWAY\nMODE juliet +i",
             },
             "rooms": { "#garden": {
-                "record_history": "true", "persistent": "true", "encoding_in": "latin-1",
+                "record_history": "true", "persistent": "true", "encoding_in": "ISO-8859-1",
             } },
         } },
     })

@@ -116,6 +116,7 @@ mod tests {
         let all = Rights {
             roster: true,
             pubsub: true,
+            nodes: false,
             message: Some(ns::PRIVILEGE),
         };
         assert!(taken);

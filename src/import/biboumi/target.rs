@@ -185,7 +185,7 @@ impl Settings {
             ("nick", &server.nick),
             ("username", &server.username),
             ("realname", &server.realname),
-            ("encoding_in", &server.encoding_in),
+            ("encoding_in", &encoding(&server.encoding_in)),
             ("pass", &server.pass),
             ("sasl_password", &server.sasl_password),
             ("after_connect_commands", &server.commands.join("\n")),
@@ -216,7 +216,7 @@ impl Settings {
         };
         let room = channel.name.to_lowercase();
         let at = ["networks", network, "rooms", &room];
-        self.put(&at, "encoding_in", &*channel.encoding_in);
+        self.put(&at, "encoding_in", encoding(&channel.encoding_in));
         if channel.persistent == Some(true) {
             self.put(&at, "persistent", "true");
             report.count("persistent channels", 1, 0);
@@ -264,7 +264,21 @@ impl Settings {
 }
 
 /// biboumi shows this field in its forms and ignores it.
-const OUT: &str = "encoding_out: biboumi never used it; what goes out is UTF-8";
+const OUT: &str = "encoding_out: biboumi kept it and never used it, what went out was UTF-8; here it \
+                   holds: set it where others cannot read UTF-8";
+
+/// The name of an encoding as the gateway knows it, where iconv has another for it.
+fn encoding(name: &str) -> String {
+    let lower = name.trim().to_ascii_lowercase();
+    let latin = lower.strip_prefix("latin");
+    let latin = latin.map(|rest| rest.trim_start_matches(['-', '_']));
+    match (latin, lower.strip_prefix("cp")) {
+        (Some(number @ ("1" | "2" | "3" | "4")), _) => format!("ISO-8859-{number}"),
+        (Some("9"), _) => "ISO-8859-15".to_owned(),
+        (_, Some(page)) if page.starts_with("125") => format!("windows-{page}"),
+        _ => name.to_owned(),
+    }
+}
 
 /// Sets what is not set; whether it did.
 fn set(document: &mut Value, at: &[String], name: &str, value: String) -> bool {

@@ -148,7 +148,7 @@ async fn what_biboumi_kept_is_taken_over_with_its_times_ids_and_order() {
             "networks": { "irc.a.example": {
                 "own": {
                     "ports": "6667\n6668", "verify_cert": "false", "nick": "jule",
-                    "realname": "Juliet", "encoding_in": "latin-1", "pass": "hunter2",
+                    "realname": "Juliet", "encoding_in": "ISO-8859-1", "pass": "hunter2",
                     "after_connect_commands": "MODE jule +x\nAWAY",
                 },
                 "rooms": { "#garden": {
