@@ -80,42 +80,52 @@ fn every_extension_a_host_file_is_about_is_listed() {
 
 /// The names of all tests: functions, files of code, scenarios.
 fn tests_there_are() -> BTreeSet<String> {
-    let mut known = BTreeSet::new();
-    for folder in [
+    let everywhere = [
         "src",
         "gateways",
         "tests",
         "xtask",
         "benches",
         "fuzz/fuzz_targets",
-    ] {
-        for path in files(folder, "rs") {
-            let code = fs::read_to_string(&path).expect("readable");
-            for (at, _) in code.match_indices("fn ") {
-                let rest = &code[at + 3..];
-                let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-                known.insert(rest[..end.unwrap_or(rest.len())].to_owned());
-            }
-            // Tests that a macro makes of a table: `name: Server, Server;`.
-            for line in code
-                .lines()
-                .map(str::trim)
-                .filter(|line| line.ends_with(';'))
-            {
-                if let Some((name, _)) = line.split_once(": ") {
-                    known.insert(name.to_owned());
-                }
-            }
-            let name = path.file_stem().expect("a name").to_string_lossy();
-            known.insert(name.into_owned());
+    ];
+    let mut known = tests_in(&everywhere);
+    known.extend(scenarios());
+    known
+}
+
+/// The names of all scenarios, by file.
+fn scenarios() -> impl Iterator<Item = String> {
+    let below = root().join("tests/scenarios");
+    files("tests/scenarios", "txt")
+        .into_iter()
+        .map(move |path| {
+            let path = path.strip_prefix(&below).expect("below");
+            path.to_string_lossy().into_owned()
+        })
+}
+
+/// The names of tests of code: functions and files.
+fn tests_in(folders: &[&str]) -> BTreeSet<String> {
+    let mut known = BTreeSet::new();
+    for path in folders.iter().flat_map(|folder| files(folder, "rs")) {
+        let code = fs::read_to_string(&path).expect("readable");
+        for (at, _) in code.match_indices("fn ") {
+            let rest = &code[at + 3..];
+            let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            known.insert(rest[..end.unwrap_or(rest.len())].to_owned());
         }
-    }
-    for path in files("tests/scenarios", "txt") {
-        let path = path
-            .strip_prefix(root().join("tests/scenarios"))
-            .expect("below")
-            .to_owned();
-        known.insert(path.to_string_lossy().into_owned());
+        // Tests that a macro makes of a table: `name: Server, Server;`.
+        for line in code
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.ends_with(';'))
+        {
+            if let Some((name, _)) = line.split_once(": ") {
+                known.insert(name.to_owned());
+            }
+        }
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        known.insert(name.into_owned());
     }
     known
 }
@@ -155,37 +165,60 @@ fn every_test_named_in_the_verification_page_exists() {
 /// `docs/mapping/irc-rows.txt` lists what users of IRC gateways know and ask for; the page says of
 /// each, once, what becomes of it, and what shows that.
 #[test]
-fn everything_known_of_irc_gateways_is_done_refused_or_told_as_missing() {
+fn everything_known_of_irc_gateways_is_done_or_refused() {
     let read = |path: &str| fs::read_to_string(root().join(path)).expect(path);
     let listed = read("docs/mapping/irc-rows.txt");
     let page = read("docs/mapping/irc.md");
     let (_, table) = page
         .split_once("\n## Beside other gateways\n")
         .expect("the section");
-    let rows = table.lines().filter(|line| line.starts_with("| "));
-    let rows: Vec<Vec<&str>> = rows
-        .skip(2)
-        .map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
-        .collect();
+    let rows: Vec<Vec<&str>> = rows_of(table).skip(1).collect();
     let keys: Vec<&str> = rows.iter().map(|row| row[0]).collect();
     assert_eq!(keys, listed.lines().collect::<Vec<_>>());
     assert!(keys.len() >= 100, "only {} rows", keys.len());
-    let known = tests_there_are();
     for row in rows {
-        let [key, verdict, _, shown] = row[..] else {
+        let [key, verdict, _, _] = row[..] else {
             panic!("not four cells: {row:?}");
         };
-        let tests: Vec<&str> = shown.split('`').skip(1).step_by(2).collect();
-        match verdict {
-            "the same" | "better" => assert!(!tests.is_empty(), "nothing shows {key}"),
-            "refused" | "not yet" => {}
-            _ => panic!("{key}: {verdict} is no answer"),
-        }
-        for test in tests {
-            assert!(
-                known.contains(test),
-                "{key} names {test}, which does not exist"
-            );
+        assert!(
+            matches!(verdict, "the same" | "better" | "refused"),
+            "{key}: {verdict} is no answer"
+        );
+    }
+}
+
+/// Rows of tables, with their cells.
+fn rows_of(page: &str) -> impl Iterator<Item = Vec<&str>> {
+    let rows = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| ---"));
+    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
+}
+
+/// Each line of each table of the page names in its last cell what shows it on the whole program: a
+/// scenario, or a test of `tests/it` or `tests/e2e` for what no scenario can (TLS, certificates,
+/// proxies, processes).
+#[test]
+fn every_line_of_the_mapping_of_irc_is_shown_on_the_whole_program() {
+    let page = fs::read_to_string(root().join("docs/mapping/irc.md")).expect("the page");
+    let known = tests_there_are();
+    let mut whole = tests_in(&["tests/it", "tests/e2e"]);
+    whole.extend(scenarios());
+    let mut shown = 0;
+    let mut faults = Vec::new();
+    for table in page.split("\n## ").skip(1) {
+        for row in rows_of(table).skip(1) {
+            let about = row[..row.len() - 1].join(" | ");
+            let cell = row.last().copied().unwrap_or_default();
+            let tests: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
+            let missing = tests.iter().filter(|test| !known.contains(**test));
+            faults.extend(missing.map(|test| format!("{about}: {test} does not exist")));
+            if !tests.iter().any(|test| whole.contains(*test)) {
+                faults.push(format!("{about}: nothing shows it on the whole program"));
+            }
+            shown += 1;
         }
     }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(shown > 200, "only {shown} lines");
 }
