@@ -248,6 +248,7 @@ fn limits(config: &Config) -> Limits {
         stanzas_burst: limits.stanzas_burst,
         attachment: limits.attachment,
         attachments_total: limits.attachments_total,
+        attachments_per_user: limits.attachments_per_user,
         attachment_age: limits.attachment_age,
         receipt_timeout: limits.receipt_timeout,
     }

@@ -301,6 +301,7 @@ impl Check<'_> {
             stanzas_burst: reader.number("stanzas_burst", 10..=1_000_000) as u32,
             attachment: reader.number("attachment", 1024..=1_073_741_824),
             attachments_total: reader.number("attachments_total", 0..=1_125_899_906_842_624),
+            attachments_per_user: reader.number("attachments_per_user", 0..=1_125_899_906_842_624),
             attachment_age: Duration::from_secs(
                 86_400 * reader.number("attachment_days", 0..=36_500),
             ),

@@ -223,6 +223,13 @@ pub(super) const LIMITS: &[Key] = &[
         example: "attachments_total = 10737418240",
     },
     Key {
+        key: "attachments_per_user",
+        default: "1073741824",
+        doc: "Disk that the attachments of one user behind one gateway may take, in bytes\n\
+              (0 to 1125899906842624; 0: as much as all). Beyond it his oldest are removed.",
+        example: "attachments_per_user = 1073741824",
+    },
+    Key {
         key: "attachment_days",
         default: "0",
         doc: "Days after which an attachment is removed (0 to 36500; 0: never).",

@@ -157,6 +157,8 @@ pub struct Limits {
     pub attachment: u64,
     /// Disk that all kept attachments may take, bytes.
     pub attachments_total: u64,
+    /// Disk that the attachments of one user behind one gateway may take, bytes; 0: no bound.
+    pub attachments_per_user: u64,
     /// How long an attachment is kept; zero: for ever.
     pub attachment_age: Duration,
     /// How long a receipt is waited for after a message was accepted.

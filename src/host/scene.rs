@@ -45,6 +45,7 @@ pub(crate) fn limits() -> Limits {
         stanzas_burst: 1000,
         attachment: 1024,
         attachments_total: 1_048_576,
+        attachments_per_user: 0,
         attachment_age: std::time::Duration::ZERO,
         receipt_timeout: std::time::Duration::from_secs(3600),
     }

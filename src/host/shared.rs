@@ -60,6 +60,8 @@ pub struct Limits {
     pub attachment: u64,
     /// Disk that all kept attachments may take, in bytes.
     pub attachments_total: u64,
+    /// Disk that the attachments of one user behind one gateway may take, in bytes; 0: no such bound.
+    pub attachments_per_user: u64,
     /// How long attachments are kept; zero: until somebody removes them.
     pub attachment_age: Duration,
     /// How long a receipt is waited for after a message was accepted.

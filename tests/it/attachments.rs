@@ -36,6 +36,7 @@ fn limits(attachment: u64, attachments_total: u64) -> Limits {
         stanzas_burst: 100,
         attachment,
         attachments_total,
+        attachments_per_user: 0,
         attachment_age: std::time::Duration::ZERO,
         receipt_timeout: std::time::Duration::from_secs(3600),
     }

@@ -1,5 +1,5 @@
 //! Archives are kept within `archive.days` and `archive.rows`: an hour apart, a few rows at a time,
-//! while nothing else waits for the disk.
+//! while nothing else waits for the disk. Attachments past their age go in the same round.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -29,6 +29,15 @@ pub(crate) async fn keep_small(domain: Weak<Domain>) {
                 tokio::time::sleep(PAUSE).await;
             }
         }
+        let Some(served) = domain.upgrade() else {
+            return;
+        };
+        if let Some((shared, _)) = served.archives()
+            && let Some(attachments) = shared.attachments()
+        {
+            attachments.tidy(shared.limits().attachment_age).await;
+        }
+        drop(served);
         tokio::time::sleep(ROUND).await;
     }
 }

@@ -9,7 +9,7 @@ use isthmus_gateway::{Blob, BlobWriter, Later};
 use super::Files;
 use super::share::Shown;
 use crate::host::asker::Asker;
-use crate::host::courier::{Writer, id_of};
+use crate::host::courier::{Writer, id_of, own_blob};
 use crate::host::shared::Shared;
 
 /// Of the first line, in characters.
@@ -23,10 +23,12 @@ impl Files {
     }
 
     /// Puts a paste where it can be fetched; what is said in its place. `None`: there is no such
-    /// place. Who asks for uploads, of which server, for which localpart; `patience`: for them.
+    /// place. Whose it is, and behind which gateway; who asks for uploads, of which server, for which
+    /// localpart; `patience`: for them.
     pub(crate) async fn paste(
         &self,
         shared: &Arc<Shared>,
+        (user, gateway): (&str, &str),
         (asker, server, of): (&Arc<Asker>, &str, &str),
         text: &str,
         patience: Duration,
@@ -40,6 +42,7 @@ impl Files {
         let token = Box::new(writer).finish().await;
         let token = token.inspect_err(|fault| tracing::warn!(%fault, "a paste cannot be kept"));
         let (token, kept) = (token.ok()?, shared.attachments()?);
+        own_blob(shared, &token, user, gateway).await;
         let blob = Blob {
             name: name.into(),
             mime: mime.into(),
@@ -64,10 +67,12 @@ impl Files {
         name: &'static str,
         mime: &str,
         text: &str,
+        (user, gateway): (&str, &str),
     ) -> Later<Option<String>> {
         let mut writer = Writer::new(Arc::clone(shared), name, mime);
         let written = writer.write(text.as_bytes());
-        let files = Arc::clone(self);
+        let (files, shared) = (Arc::clone(self), Arc::clone(shared));
+        let (user, gateway) = (user.to_owned(), gateway.to_owned());
         Box::pin(async move {
             written.ok()?;
             let token = Box::new(writer).finish().await;
@@ -75,6 +80,7 @@ impl Files {
                 tracing::warn!(%fault, name, "a text cannot be kept as a file");
             });
             let token = token.ok()?;
+            own_blob(&shared, &token, &user, &gateway).await;
             files.own_url(id_of(&token)?, name)
         })
     }

@@ -73,7 +73,14 @@ fn export(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
         if matches!(file, Some("1" | "true"))
             && let Some(files) = server(&desk)
         {
-            let kept = files.keep(&desk.shared, "export.json", "application/json", &text);
+            let owner = (asker.user.as_str(), desk.outbox.domain());
+            let kept = files.keep(
+                &desk.shared,
+                "export.json",
+                "application/json",
+                &text,
+                owner,
+            );
             let Some(url) = kept.await else {
                 return Err(Fault::new(FaultKind::Full, lang.say(Text::ExportNoFile)));
             };

@@ -201,9 +201,22 @@ impl Desk {
             domain.gone(user).await;
         }
         self.forget_archives(user).await;
+        self.forget_attachments(user).await;
         let (store, domain) = (&self.shared.store, self.outbox.domain());
         let forgotten = store.forget(user.as_str(), domain).await;
         forgotten.map_err(|fault| store_fault(&fault))
+    }
+
+    /// His files go, but for those that are somebody else's, too.
+    async fn forget_attachments(&self, user: &BareJid) {
+        let Some(attachments) = self.shared.attachments() else {
+            return;
+        };
+        let (user, domain) = (user.to_string(), self.outbox.domain().to_owned());
+        let gone = tokio::task::spawn_blocking(move || attachments.disown(&user, &domain));
+        if let Ok(Err(fault)) = gone.await {
+            tracing::error!(%fault, "files of a user who is gone stay");
+        }
     }
 
     /// Who goes leaves nothing behind.

@@ -8,9 +8,10 @@
 //! What is older than `limits.attachment_days` is removed; what the network hands over again is as
 //! young as then.
 //!
-//! `kept` reads them again. Not here: handing them out.
+//! `kept` reads them again, `owner` knows whose they are. Not here: handing them out.
 
 mod kept;
+mod owner;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -18,7 +19,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use isthmus_gateway::{BlobWriter, Later};
 use ring::hmac;
@@ -28,6 +29,7 @@ use crate::host::shared::Shared;
 use crate::store::Store;
 
 pub(crate) use self::kept::{Kept, id_of, read_blob};
+pub(crate) use self::owner::own_blob;
 
 /// What the URL of a kept attachment begins with; its id follows.
 pub(crate) const TOKEN: &str = "isthmus:attachment/";
@@ -80,12 +82,14 @@ impl Attachments {
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
             Err(error) => return Err(error),
         };
-        Ok(Self {
+        let all = Self {
             folder,
             key: hmac::Key::new(hmac::HMAC_SHA256, &store.instance_key("attachment")),
             used: AtomicU64::new(used),
             naming: Mutex::new(()),
-        })
+        };
+        all.prune_owners(None)?;
+        Ok(all)
     }
 
     /// Disk that all take, in bytes.
@@ -132,6 +136,19 @@ impl Attachments {
         Ok(format!("{TOKEN}{id}"))
     }
 
+    /// Removes what is past its age now.
+    pub(crate) async fn tidy(self: Arc<Self>, age: Duration) {
+        let before = SystemTime::now().checked_sub(age);
+        let Some(before) = before.filter(|_| !age.is_zero()) else {
+            return;
+        };
+        match tokio::task::spawn_blocking(move || self.prune(before)).await {
+            Ok(Ok(0)) | Err(_) => {}
+            Ok(Ok(pruned)) => tracing::info!(pruned, "old attachments were removed"),
+            Ok(Err(fault)) => tracing::warn!(%fault, "old attachments stay for now"),
+        }
+    }
+
     fn names(&self) -> MutexGuard<'_, ()> {
         self.naming.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -141,7 +158,7 @@ impl Attachments {
     /// # Errors
     ///
     /// The folder cannot be read, or a file cannot be removed.
-    pub(super) fn prune(&self, before: SystemTime) -> io::Result<usize> {
+    fn prune(&self, before: SystemTime) -> io::Result<usize> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
@@ -161,14 +178,11 @@ impl Attachments {
                 continue;
             };
             if about.modified()? < before {
-                // The bytes first: what is said of nothing is swept at the next start.
-                fs::remove_file(&path)?;
-                let _ = fs::remove_file(path.with_extension("json"));
-                self.used
-                    .fetch_sub(about.len() + OVERHEAD, Ordering::Relaxed);
+                self.remove(&path, about.len())?;
                 pruned += 1;
             }
         }
+        self.prune_owners(Some(before))?;
         Ok(pruned)
     }
 

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use isthmus_gateway::{Blob, Job, Message, Outgoing};
 
-use super::CourierHost;
 use super::told::Sender;
+use super::{CourierHost, own_blob};
 use crate::host::attachment::{Shown, file_of, unfetched, without_link};
 use crate::xmpp::element::Element;
-use crate::xmpp::jid::BareJid;
+use crate::xmpp::jid::{BareJid, Jid};
 
 /// Files that are fetched at a time, each in memory.
 pub(super) const FETCHING: usize = 4;
@@ -37,6 +37,9 @@ impl CourierHost {
             return sums;
         };
         let blobs = std::mem::take(&mut message.blobs);
+        for blob in &blobs {
+            own_blob(&self.shared, &blob.url, user.as_str(), self.outbox.domain()).await;
+        }
         let shown = files
             .share(&kept, &self.asker, user.domain(), of, &blobs, PATIENCE)
             .await;
@@ -85,7 +88,14 @@ impl CourierHost {
         };
         for blob in job.message.blobs.iter_mut().filter(|blob| is_link(blob)) {
             match files.fetch_kept(&self.shared, blob).await {
-                Ok(kept) => *blob = kept,
+                Ok(kept) => {
+                    let user = sender.and_then(|it| Jid::parse(&it.origin.peer).ok());
+                    if let Some(user) = user.map(|user| user.bare()) {
+                        let domain = self.outbox.domain();
+                        own_blob(&self.shared, &kept.url, user.as_str(), domain).await;
+                    }
+                    *blob = kept;
+                }
                 Err(why) if job.attempt == 0 => {
                     self.tell_unfetched(sender, job.id.0, &blob.url, &why);
                 }

@@ -27,7 +27,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use self::blob::Attachments;
-pub(crate) use self::blob::{Kept, Writer, id_of, read_blob};
+pub(crate) use self::blob::{Kept, Writer, id_of, own_blob, read_blob};
 pub(crate) use self::tally::{OUTCOMES, Tally};
 
 use isthmus_gateway::{Account, Gateway};
@@ -157,24 +157,6 @@ impl CourierHost {
         self.dispatch.tuning()
     }
 
-    /// Removes attachments that are past their age.
-    async fn prune_attachments(&self) {
-        let age = self.shared.limits().attachment_age;
-        let before = std::time::SystemTime::now().checked_sub(age);
-        let (Some(attachments), Some(before)) = (self.shared.attachments(), before) else {
-            return;
-        };
-        if age.is_zero() {
-            return;
-        }
-        let pruned = tokio::task::spawn_blocking(move || attachments.prune(before)).await;
-        match pruned {
-            Ok(Ok(0)) | Err(_) => {}
-            Ok(Ok(pruned)) => tracing::info!(pruned, "old attachments were removed"),
-            Ok(Err(fault)) => tracing::warn!(%fault, "old attachments stay for now"),
-        }
-    }
-
     /// The user with that number, if it was looked up lately.
     fn known_user(&self, number: i64) -> Option<String> {
         let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
@@ -246,7 +228,6 @@ impl CourierHost {
         tokio::spawn(async move {
             let hour = std::time::Duration::from_secs(3600);
             loop {
-                host.prune_attachments().await;
                 if let Err(fault) = host.end_silence().await {
                     tracing::warn!(%fault, "what nothing was heard of is waited for");
                 }

@@ -25,7 +25,7 @@ use super::{Link, Session};
 use crate::component::Outbox;
 use crate::host::attachment::{Shown, file_of, split, unfetched, without_link};
 use crate::host::chat::{self, Act};
-use crate::host::courier::id_of;
+use crate::host::courier::{id_of, own_blob};
 use crate::host::room::Phase;
 use crate::store::{Known, Later};
 
@@ -164,10 +164,13 @@ impl Session {
             return None;
         }
         let shared = Arc::clone(&self.base.shared);
+        let (user, domain) = self.owner();
         let ready: Later<_> = Box::pin(async move {
             let fetch = async {
                 let _place = files.place().await;
-                files.fetch_kept(&shared, &blob).await
+                let kept = files.fetch_kept(&shared, &blob).await?;
+                own_blob(&shared, &kept.url, &user, &domain).await;
+                Ok(kept)
             };
             let fetched = tokio::time::timeout(PATIENCE, fetch).await;
             let fetched = fetched.unwrap_or_else(|_| Err("its server is too slow".to_owned()));
@@ -198,8 +201,15 @@ impl Session {
         let of = asked.peer.split('@').next().unwrap_or_default().to_owned();
         let (asker, server) = (self.base.hub.asker(), self.base.user.domain().to_owned());
         let (shared, body) = (Arc::clone(&self.base.shared), text.body.clone());
+        let (user, domain) = self.owner();
         let ready = Box::pin(async move {
-            let told = files.paste(&shared, (&asker, &server, &of), &body, PATIENCE);
+            let told = files.paste(
+                &shared,
+                (&user, &domain),
+                (&asker, &server, &of),
+                &body,
+                PATIENCE,
+            );
             Ready::Pasted(told.await)
         });
         let behind = VecDeque::new();
@@ -274,6 +284,12 @@ impl Session {
         let origin = asked.origin.clone();
         self.say_text(asked, answered, text, Vec::new());
         whisper(&mut self.base, &origin, &unfetched(link, why));
+    }
+
+    /// Whose files these are: the user, and the gateway.
+    fn owner(&self) -> (String, String) {
+        let base = &self.base;
+        (base.user.to_string(), base.outbox.domain().to_owned())
     }
 
     /// Refuses what is for a room its sender is no longer in.
@@ -368,7 +384,11 @@ impl Session {
         let of = of.unwrap_or_default();
         let (server, blobs) = (self.base.user.domain().to_owned(), message.blobs.clone());
         let blobs: Vec<_> = blobs.into_iter().map(Blob::into_owned).collect();
+        let (user, domain) = self.owner();
         let shown = Box::pin(async move {
+            for blob in &blobs {
+                own_blob(&shared, &blob.url, &user, &domain).await;
+            }
             let share = files.share(&attachments, &asker, &server, &of, &blobs, PATIENCE);
             share.await
         });

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use isthmus_test_support::irc_server::Kind as Irc;
+use isthmus_test_support::port::Port;
 use isthmus_test_support::xmpp_server::Kind;
 use isthmus_test_support::{IrcClient, Stanza, XmppClient, paths};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -147,6 +148,43 @@ async fn prosodys_file_service_may_admit_a_contact_and_not_the_gateway() {
 #[tokio::test]
 async fn ejabberds_file_service_may_admit_a_contact_and_not_the_gateway() {
     as_the_contact(Kind::Ejabberd).await;
+}
+
+#[tokio::test]
+async fn who_unregisters_takes_his_files_with_him() {
+    let port = Port::reserve();
+    let ours = format!("http://127.0.0.1:{}/f", port.number());
+    let toml = format!(
+        "{LOOP_GATEWAY}register = true\n[attachments]\ntrusted = [\"127.0.0.1\"]\n\
+         listen = \"{}\"\npublic_url = \"{ours}\"\n",
+        port.address()
+    );
+    // The users' service does not admit us: files are at our own.
+    let world = World::around(Kind::Prosody.start_with_upload_of(&[LOOP], &[]), &toml);
+    let (juliet, romeo) = (world.user("juliet").await, world.user("romeo").await);
+    world.attached(&juliet, LOOP).await;
+    let register = "<query xmlns='jabber:iq:register'><nick>jule</nick></query>";
+    let done = juliet.iq("set", LOOP, register).await;
+    assert_eq!(done.type_(), "result", "{done:?}");
+    let mut copies = Vec::new();
+    for (user, file) in [(&juliet, FILE), (&romeo, b"another's")] {
+        let url = upload(user, "a.png", file).await;
+        let oob = format!("<x xmlns='jabber:x:oob'><url>{url}</url></x>");
+        user.message_with("chat", ECHO, &url, &oob);
+        let copy = user.expect(|s| s.body().starts_with(&ours)).await;
+        copies.push(copy.body().to_owned());
+    }
+    for url in &copies {
+        let (head, _) = http("GET", url, "", b"").await;
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    }
+    let remove = "<query xmlns='jabber:iq:register'><remove/></query>";
+    let done = juliet.iq("set", LOOP, remove).await;
+    assert_eq!(done.type_(), "result", "{done:?}");
+    for (url, status) in copies.iter().zip(["404", "200"]) {
+        let (head, _) = http("GET", url, "", b"").await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+    }
 }
 
 /// A long text to IRC, on a server with a file service and without our own.

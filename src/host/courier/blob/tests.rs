@@ -51,6 +51,7 @@ impl Scene {
             stanzas_burst: 10,
             attachment,
             attachments_total,
+            attachments_per_user: 0,
             attachment_age: std::time::Duration::ZERO,
             receipt_timeout: std::time::Duration::from_secs(3600),
         };
@@ -239,4 +240,81 @@ fn what_is_past_its_age_is_removed_and_what_comes_again_is_young_again() {
         3 + OVERHEAD,
         "room is given back"
     );
+}
+
+/// A user, and the gateway he is behind.
+const JULIET: (&str, &str) = ("juliet@example.org", "loop.example.org");
+const ROMEO: (&str, &str) = ("romeo@example.org", "loop.example.org");
+
+/// Keeps a file of three bytes for somebody.
+fn keep_for(all: &Attachments, (user, gateway): (&str, &str), name: &str, most: u64) -> String {
+    let url = all.keep(name, "text/plain", b"abc", PLENTY).expect("kept");
+    all.own(id(&url), user, gateway, most).expect("his");
+    id(&url).to_owned()
+}
+
+#[test]
+fn who_goes_takes_his_attachments_with_him_and_nobody_elses() {
+    let scene = Scene::new();
+    let all = scene.open();
+    let his = keep_for(&all, JULIET, "his", 0);
+    let both = keep_for(&all, JULIET, "both", 0);
+    keep_for(&all, ROMEO, "both", 0);
+    let elsewhere = (JULIET.0, "other.example.org");
+    let other = keep_for(&all, elsewhere, "other", 0);
+    all.disown(JULIET.0, JULIET.1).expect("ours");
+    assert!(all.read(&his).is_err(), "it was nobody else's");
+    assert!(all.read(&both).is_ok() && all.read(&other).is_ok());
+    assert_eq!(all.used(), 2 * (3 + OVERHEAD), "room is given back");
+    all.disown(JULIET.0, JULIET.1)
+        .expect("there is nothing left");
+    all.disown(ROMEO.0, ROMEO.1).expect("ours");
+    assert!(all.read(&both).is_err(), "the last owner is gone");
+}
+
+#[test]
+fn a_users_oldest_attachments_make_room_for_his_next() {
+    let scene = Scene::new();
+    let all = scene.open();
+    let share = 2 * (3 + OVERHEAD);
+    let hour = std::time::Duration::from_secs(3600);
+    let mut ids = Vec::new();
+    for (age, name) in [(3, "old"), (2, "older than one"), (1, "young")] {
+        let id = keep_for(&all, JULIET, name, share);
+        let file = File::open(scene.folder().join(&id)).expect("it exists");
+        file.set_modified(SystemTime::now() - age * hour)
+            .expect("it is ours");
+        ids.push(id);
+    }
+    let romeos = keep_for(&all, ROMEO, "another's", share);
+    let left: Vec<bool> = ids.iter().map(|id| all.read(id).is_ok()).collect();
+    assert_eq!(left, [false, true, true]);
+    assert!(all.read(&romeos).is_ok(), "his share is his own");
+    assert_eq!(all.used(), 3 * (3 + OVERHEAD));
+}
+
+#[test]
+fn what_is_past_its_age_goes_whoever_has_it_and_what_a_crash_leaves_is_swept() {
+    let scene = Scene::new();
+    let all = scene.open();
+    let old = keep_for(&all, JULIET, "old", 0);
+    let half = keep_for(&all, JULIET, "half", 0);
+    let day = std::time::Duration::from_secs(86_400);
+    let file = File::open(scene.folder().join(&old)).expect("it exists");
+    file.set_modified(SystemTime::now() - 2 * day)
+        .expect("it is ours");
+    let owned = || {
+        let owners = fs::read_dir(scene.folder().join("of")).expect("a folder");
+        let folders = owners.map(|it| it.expect("an entry").path());
+        folders
+            .flat_map(|it| fs::read_dir(it).expect("a folder"))
+            .count()
+    };
+    assert_eq!(owned(), 2);
+    assert_eq!(all.prune(SystemTime::now() - day).expect("ours"), 1);
+    assert_eq!(owned(), 1, "the disk is given back");
+    // A crash between the bytes and their owner's name.
+    fs::remove_file(scene.folder().join(&half)).expect("ours");
+    drop(scene.open());
+    assert_eq!(owned(), 0);
 }
