@@ -297,7 +297,7 @@ impl Conversation {
             let fault = Fault::new(FaultKind::Full, "too many lines wait for this network");
             return done(tag, Err(fault), sink);
         }
-        self.queue.push(line.to_owned(), Owner::None);
+        self.push_raw(line.to_owned());
         done(tag, Ok(Outcome::Finished), sink);
     }
 }

@@ -176,6 +176,8 @@ pub struct Conversation {
     who_open: Vec<Vec<u8>>,
     queue: Queue,
     sends: std::collections::VecDeque<OpenSend>,
+    /// Whom raw lines spoke to whose echo is still to come, folded.
+    raw_to: std::collections::VecDeque<Vec<u8>>,
     asked: Vec<Asked>,
     rooms: Vec<Room>,
     parked: Vec<(Tag, Command<'static>)>,
@@ -220,6 +222,7 @@ impl Conversation {
             whois: Whois::default(),
             who_open: Vec::new(),
             sends: Default::default(),
+            raw_to: Default::default(),
             asked: Vec::new(),
             rooms: Vec::new(),
             parked: Vec::new(),

@@ -191,8 +191,8 @@ impl Conversation {
             let line = format!("MODE {} +{letter}", self.me);
             self.queue.push(line, Owner::None);
         }
-        for line in &self.settings.after_connect {
-            self.queue.push(line.clone(), Owner::None);
+        for line in self.settings.after_connect.clone() {
+            self.push_raw(line);
         }
     }
 

@@ -16,6 +16,9 @@ use super::queue::{Owner, PROOF, proves};
 use super::{Conversation, GIVE_UP, MOST_OPEN, done, format};
 use crate::line::{Line, escape};
 
+/// Raw lines to people whose echo is waited for.
+const MOST_RAW: usize = 32;
+
 /// A message whose fate is not known yet.
 pub(super) struct OpenSend {
     pub(super) tag: Tag,
@@ -222,6 +225,38 @@ impl Conversation {
         self.isupport.line_len.saturating_sub(around).max(32)
     }
 
+    /// Sends a line as it is. What it says to a person (logins to services are said so) is nobody's
+    /// message: its echo is not told.
+    pub(super) fn push_raw(&mut self, line: String) {
+        let words = line.split_ascii_whitespace();
+        let mut words = words.skip_while(|word| word.starts_with(['@', ':']));
+        let says = words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case("PRIVMSG"));
+        let targets = words.next().filter(|_| says && self.can(Cap::EchoMessage));
+        for target in targets.into_iter().flat_map(|targets| targets.split(',')) {
+            if self.isupport.channel(target).is_some() {
+                continue;
+            }
+            if self.raw_to.len() == MOST_RAW {
+                self.raw_to.pop_front();
+            }
+            let target = self.folded(target);
+            self.raw_to.push_back(target);
+        }
+        self.queue.push(line, Owner::None);
+    }
+
+    /// Whether this is the echo of what a raw line said. Not by its words: networks hide passwords.
+    fn is_raw_echo(&mut self, target: &str) -> bool {
+        if self.raw_to.is_empty() {
+            return false;
+        }
+        let target = self.folded(target);
+        let at = self.raw_to.iter().position(|to| *to == target);
+        at.is_some_and(|at| self.raw_to.remove(at).is_some())
+    }
+
     /// The network shows a message of ours. False: it is none that was sent from here.
     pub(super) fn on_echo(
         &mut self,
@@ -244,6 +279,10 @@ impl Conversation {
         let found = labelled
             .or(exact)
             .or_else(|| self.sends.iter().position(open));
+        // What is not a message of the user's word for word may be that of a raw line.
+        if exact.is_none() && labelled.is_none() && self.is_raw_echo(target) {
+            return true;
+        }
         let Some(at) = found else {
             return false;
         };

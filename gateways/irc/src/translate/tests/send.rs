@@ -56,6 +56,24 @@ fn what_the_user_says_elsewhere_is_told_as_his() {
 }
 
 #[test]
+fn the_echo_of_a_raw_line_to_a_person_is_nobodys_message() {
+    let mut desk = Desk::online_with("echo-message").joined("#c");
+    for line in ["PRIVMSG NickServ :IDENTIFY x", "privmsg #c :hello"] {
+        desk.ask(Command::Raw { line: line.into() });
+    }
+    desk.said();
+    desk.events();
+    desk.hear(":ferris!f@h PRIVMSG nickserv :IDENTIFY ****");
+    desk.hear(":ferris!f@h PRIVMSG #c :hello");
+    desk.hear(":ferris!f@h PRIVMSG NickServ :from my phone");
+    let told = [
+        "message mine #c ferris: hello",
+        "message mine NickServ ferris: from my phone",
+    ];
+    assert_eq!(desk.events(), told);
+}
+
+#[test]
 fn several_lines_are_one_message_with_one_end() {
     let mut desk = Desk::online_with("echo-message message-tags").joined("#c");
     let tag = desk.say("#c", "one\r\n\r\ntwo\rQUIT :x\nthree");
