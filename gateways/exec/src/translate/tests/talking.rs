@@ -303,3 +303,17 @@ fn closing_ends_what_is_open() {
     bench.machine.forget(id, bench.now);
     assert!(bench.try_read().is_none());
 }
+
+#[test]
+fn a_picture_is_told_as_it_came_and_one_that_is_no_base64_is_counted_out() {
+    let mut bench = Bench::new(8, false);
+    let (id, wire) = bench.session();
+    let picture =
+        |data: &str| json!({ "type": "picture", "at": { "contact": "bob" }, "picture": data });
+    bench.event(wire, picture("R0lGODlh")).expect("sound");
+    bench.event(wire, picture("no!")).expect_err("no picture");
+    let none = json!({ "type": "picture", "at": { "contact": "bob" }, "picture": null });
+    bench.event(wire, none.clone()).expect("sound");
+    let told = bench.told(id, Credit::Events(u32::MAX));
+    assert_eq!(told, [picture("R0lGODlh"), none]);
+}
