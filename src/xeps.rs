@@ -126,7 +126,7 @@ pub const XEPS: &[Xep] = &[
         133,
         "1.3.0",
         false,
-        "users counted, listed, disabled, deleted, their sessions ended; lists of access; announcements",
+        "users counted, listed, disabled, deleted, their sessions ended; lists of access; shutdown",
         "host/command/admin/mod.rs",
     ),
     xep(

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,15 +11,14 @@ use tracing_subscriber::EnvFilter;
 
 use super::reader::{Notes, Reader, found, kind, quoted, split};
 use super::{
-    Allowed, ArchiveConfig, AttachmentsConfig, Config, Corrections, GatewayConfig, GatewayKind,
-    Key, Limits, LogConfig, LogFormat, Problems, ServerConfig, ServerTls, Settings, StoreConfig,
-    address, told,
+    Allowed, ArchiveConfig, Config, Corrections, GatewayConfig, GatewayKind, Key, Limits,
+    LogConfig, LogFormat, Problems, ServerConfig, ServerTls, Settings, StoreConfig, address, told,
+    web,
 };
 use crate::secret::Secret;
 use crate::xmpp::BareJid;
 
 const DOMAIN: &str = "a domain such as \"irc.example.org\"";
-const MEDIA_TYPE: &str = "a media type such as \"image/png\" or \"image/*\"";
 const ENDPOINT: &str = "host:port such as \"127.0.0.1:5347\"";
 
 pub(super) fn check(
@@ -40,15 +38,6 @@ pub(super) fn check(
         Some(config) if problems.is_empty() => Ok(config),
         _ => Err(Problems(problems)),
     }
-}
-
-/// Whether a text is a host's name, with or without a port.
-fn is_host(text: &str) -> bool {
-    let (name, port) = match text.split_once(':') {
-        Some((name, port)) => (name, port.parse::<u16>().is_ok_and(|port| port != 0)),
-        None => (text, true),
-    };
-    port && !name.is_empty() && !name.contains(['[', ']'])
 }
 
 struct Check<'a> {
@@ -106,8 +95,8 @@ impl Check<'_> {
         let corrections = self.corrections(messages);
         let contact = told::contact(self.notes, contact);
         let limits = self.limits(limits);
-        let attachments = self.attachments(attachments);
-        let metrics = self.metrics(metrics);
+        let attachments = web::attachments(self.notes, attachments);
+        let metrics = web::metrics(self.notes, metrics);
         let drafts = self.gateways(gateways);
         self.secrets(&shared, &drafts);
         let server_domain = self.server_domain(&shared, &drafts)?;
@@ -234,15 +223,6 @@ impl Check<'_> {
         path.map(|path| StoreConfig { path })
     }
 
-    fn metrics(&self, dict: &Dict) -> Option<SocketAddr> {
-        let mut reader = Reader::new(self.notes, dict, "metrics");
-        let listen = reader.parsed("listen", "an address such as \"127.0.0.1:5481\"", |text| {
-            text.parse::<SocketAddr>().ok()
-        });
-        reader.finish();
-        listen
-    }
-
     fn archive(&self, dict: &Dict) -> ArchiveConfig {
         let mut reader = Reader::new(self.notes, dict, "archive");
         let archive = ArchiveConfig {
@@ -311,63 +291,6 @@ impl Check<'_> {
         };
         reader.finish();
         limits
-    }
-
-    fn attachments(&self, dict: &Dict) -> AttachmentsConfig {
-        let mut reader = Reader::new(self.notes, dict, "attachments");
-        let types = reader.list("types", MEDIA_TYPE, |text| {
-            let (kind, sub) = text.split_once('/')?;
-            let is_name = |part: &str| {
-                let good = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
-                !part.is_empty() && part.bytes().all(good)
-            };
-            (is_name(kind) && (sub == "*" || is_name(sub))).then(|| text.to_ascii_lowercase())
-        });
-        let host = "a host such as \"upload.example.org\" or \"10.0.0.5:5280\"";
-        let trusted = reader.list("trusted", host, |text| {
-            let bad = |c: char| c.is_whitespace() || c.is_control() || "/@".contains(c);
-            let address = text.parse::<std::net::IpAddr>().is_ok();
-            let good = address || text.parse::<SocketAddr>().is_ok() || is_host(text);
-            (good && !text.contains(bad)).then(|| text.to_ascii_lowercase())
-        });
-        let fetch = reader.boolean("fetch");
-        let listen = reader.parsed("listen", "an address such as \"127.0.0.1:5480\"", |text| {
-            text.parse::<SocketAddr>().ok()
-        });
-        let url = "a URL such as \"https://files.example.org\"";
-        let public_url = reader.parsed("public_url", url, |text| {
-            let rest = text
-                .strip_prefix("https://")
-                .or(text.strip_prefix("http://"))?;
-            let bad = |c: char| !c.is_ascii_graphic() || "?#@\"<>".contains(c);
-            let text = text.trim_end_matches('/');
-            (!rest.trim_matches('/').is_empty() && !text.contains(bad)).then(|| text.to_owned())
-        });
-        let server = match (listen, public_url) {
-            (Some(listen), Some(url)) => Some((listen, url)),
-            (Some(_), None) if !dict.contains_key("public_url") => {
-                reader.note(
-                    "public_url",
-                    format!("found nothing beside listen, expected {url}"),
-                );
-                None
-            }
-            (None, Some(_)) if !dict.contains_key("listen") => {
-                let text = "found nothing beside public_url, expected an address to listen at";
-                reader.note("listen", text);
-                None
-            }
-            _ => None,
-        };
-        let paste_lines = reader.number("paste_lines", 0..=1000) as usize;
-        reader.finish();
-        AttachmentsConfig {
-            types: types.unwrap_or_default(),
-            fetch,
-            trusted: trusted.unwrap_or_default(),
-            server,
-            paste_lines,
-        }
     }
 
     fn gateways(&self, dict: Option<&Dict>) -> Vec<Draft> {

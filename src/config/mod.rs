@@ -15,6 +15,7 @@ mod reload;
 mod sample;
 mod summary;
 mod told;
+mod web;
 
 #[cfg(test)]
 mod tests;

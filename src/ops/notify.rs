@@ -2,7 +2,6 @@
 //! `NOTIFY_SOCKET` names. Without one nothing is said.
 
 use std::io;
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
@@ -71,7 +70,7 @@ impl Notifier {
 
 fn open(socket: &str) -> io::Result<(UnixDatagram, SocketAddr)> {
     let to = match socket.strip_prefix('@') {
-        Some(name) => SocketAddr::from_abstract_name(name)?,
+        Some(name) => abstract_name(name)?,
         None => SocketAddr::from_pathname(socket)?,
     };
     let from = UnixDatagram::unbound()?;
@@ -80,7 +79,20 @@ fn open(socket: &str) -> io::Result<(UnixDatagram, SocketAddr)> {
     Ok((from, to))
 }
 
-#[cfg(test)]
+/// Only Linux has names that are in no folder.
+#[cfg(target_os = "linux")]
+fn abstract_name(name: &str) -> io::Result<SocketAddr> {
+    use std::os::linux::net::SocketAddrExt;
+
+    SocketAddr::from_abstract_name(name)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn abstract_name(_: &str) -> io::Result<SocketAddr> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
@@ -96,7 +108,7 @@ mod tests {
         let path = dir.path().join("notify");
         let by_path = UnixDatagram::bind(&path).expect("bound");
         let name = format!("isthmus-test-{}", std::process::id());
-        let address = SocketAddr::from_abstract_name(&name).expect("a name");
+        let address = abstract_name(&name).expect("a name");
         let by_name = UnixDatagram::bind_addr(&address).expect("bound");
         for (socket, end) in [
             (path.to_string_lossy().into_owned(), by_path),

@@ -102,8 +102,8 @@ async fn happens(juliet: &XmppClient) {
     juliet.chat("hold%queue@loop.localhost", "four");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn figures_move_by_what_happened_and_health_tells_whether_it_is_attached() {
+/// Where there is no XMPP server.
+async fn unattached() {
     let (port, nobody) = (Port::reserve(), Port::reserve());
     let alone = isthmus(&config_at(
         nobody.number(),
@@ -119,7 +119,11 @@ async fn figures_move_by_what_happened_and_health_tells_whether_it_is_attached()
     assert_eq!(figures(port.number()).await[&of("component_up", "")], 0);
     assert_eq!(get(port.number(), "/other").await.0, 404);
     drop(alone);
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn figures_move_by_what_happened_and_health_tells_whether_it_is_attached() {
+    unattached().await;
     let port = Port::reserve();
     let port = port.number();
     let world = World::start(Kind::Prosody, &gateway(port));

@@ -115,19 +115,7 @@ impl Domain {
                 self.offer(outbox, &key, stanza, Want::End);
             }
             Route::Ask if self.asks_archive(&stanza, &user, to) => {}
-            Route::Ask => {
-                let key = Key {
-                    user,
-                    network: network.into(),
-                };
-                // Whose rooms are asked for must be reached.
-                let lists = self.lists_rooms(&stanza, &local);
-                let want = if lists { Want::Open } else { Want::Ask };
-                match self.offer(outbox, &key, stanza, want) {
-                    Offer::Absent(stanza) => self.answer(outbox, &stanza, &key.user, &local),
-                    other => self.refuse_rest(outbox, other),
-                }
-            }
+            Route::Ask => self.ask(outbox, stanza, user, &local),
             Route::Host => match self.gateway.home() {
                 Some(home) if self.lists_rooms(&stanza, &local) => {
                     let network = home.into();
@@ -156,6 +144,21 @@ impl Domain {
             let network = self.gateway.network(&unescape(local)).into();
             // Nobody is there to be told: his clients tell again when they read on.
             self.offer(outbox, &Key { user, network }, stanza, Want::Ask);
+        }
+    }
+
+    /// Hands a question to the session, and answers it where there is none.
+    fn ask(self: &Arc<Self>, outbox: &Outbox, stanza: Stanza, user: BareJid, local: &str) {
+        let key = Key {
+            user,
+            network: self.gateway.network(local).into(),
+        };
+        // Whose rooms are asked for must be reached.
+        let lists = self.lists_rooms(&stanza, local);
+        let want = if lists { Want::Open } else { Want::Ask };
+        match self.offer(outbox, &key, stanza, want) {
+            Offer::Absent(stanza) => self.answer(outbox, &stanza, &key.user, local),
+            other => self.refuse_rest(outbox, other),
         }
     }
 

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 use super::sql::{self, gateway_id, user_id};
 use super::{SqliteStore, lanes, references, reports};
 use crate::store::jobs::{
-    CHANGED, CopyState, Depth, Inward, Jobs, LanePage, Lanes, MakeReport, NewJob, Next, Numbered,
-    OpenJob, Recall, Reference, Reported, Returned, Sweep,
+    CHANGED, CopyState, Inward, Jobs, LanePage, Lanes, MakeReport, NewJob, Next, Numbered, OpenJob,
+    Recall, Reference, Reported, Returned, Sweep,
 };
 use crate::store::{Later, StoreFault};
 
@@ -105,27 +105,6 @@ pub(super) fn state(number: i64) -> CopyState {
         .and_then(|n| CopyState::ALL.get(n));
     // Only this program writes the column.
     known.copied().unwrap_or(CopyState::Failed)
-}
-
-fn queue_depth(db: &Connection, gateway: &str) -> Sql<Depth> {
-    let gateway = gateway_id(db, gateway)?;
-    let mut depth = Depth::default();
-    let mut statement = db.prepare_cached(
-        "SELECT c.state, COUNT(*) FROM copy c JOIN job j ON j.id = c.job \
-         WHERE c.state <= 1 AND j.gateway = ?1 GROUP BY c.state",
-    )?;
-    let mut rows = statement.query([gateway])?;
-    while let Some(row) = rows.next()? {
-        let (state, count): (i64, i64) = (row.get(0)?, row.get(1)?);
-        match state {
-            0 => depth.queued = count.unsigned_abs(),
-            _ => depth.begun = count.unsigned_abs(),
-        }
-    }
-    let mut inbound = db.prepare_cached("SELECT COUNT(*) FROM inbound WHERE gateway = ?1")?;
-    let count: i64 = inbound.query_row([gateway], |row| row.get(0))?;
-    depth.inbound = count.unsigned_abs();
-    Ok(depth)
 }
 
 fn jobs_of(db: &Connection, user: &str, gateway: &str, most: usize) -> Sql<Vec<OpenJob>> {
@@ -522,9 +501,9 @@ impl Jobs for SqliteStore {
         self.jobs(move |db| change(db, &user, &gateway, &id, &message))
     }
 
-    fn queue_depth(&self, gateway: &str) -> Later<Result<Depth, StoreFault>> {
+    fn queue_depth(&self, gateway: &str) -> Later<Result<crate::store::jobs::Depth, StoreFault>> {
         let gateway = gateway.to_owned();
-        self.jobs(move |db| queue_depth(db, &gateway))
+        self.jobs(move |db| lanes::depth(db, &gateway))
     }
 
     fn jobs_of(

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::sql::gateway_id;
-use crate::store::jobs::{LanePage, Lanes, Sweep, Waits};
+use crate::store::jobs::{Depth, LanePage, Lanes, Sweep, Waits};
 
 type Sql<T> = rusqlite::Result<T>;
 
@@ -72,4 +72,26 @@ fn front(db: &Connection, gateway: i64, lane: String, most: usize) -> Sql<LanePa
         more: waits.len() == most,
         waits,
     })
+}
+
+/// How much of a gateway's waits.
+pub(super) fn depth(db: &Connection, gateway: &str) -> Sql<Depth> {
+    let gateway = gateway_id(db, gateway)?;
+    let mut depth = Depth::default();
+    let mut statement = db.prepare_cached(
+        "SELECT c.state, COUNT(*) FROM copy c JOIN job j ON j.id = c.job \
+         WHERE c.state <= 1 AND j.gateway = ?1 GROUP BY c.state",
+    )?;
+    let mut rows = statement.query([gateway])?;
+    while let Some(row) = rows.next()? {
+        let (state, count): (i64, i64) = (row.get(0)?, row.get(1)?);
+        match state {
+            0 => depth.queued = count.unsigned_abs(),
+            _ => depth.begun = count.unsigned_abs(),
+        }
+    }
+    let mut inbound = db.prepare_cached("SELECT COUNT(*) FROM inbound WHERE gateway = ?1")?;
+    let count: i64 = inbound.query_row([gateway], |row| row.get(0))?;
+    depth.inbound = count.unsigned_abs();
+    Ok(depth)
 }

@@ -3,6 +3,7 @@
 mod barrier;
 mod faults;
 mod foreign;
+mod operator;
 mod parse;
 mod run;
 pub(crate) mod wire;

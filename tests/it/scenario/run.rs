@@ -6,13 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use isthmus::component::ComponentConfig;
 use isthmus::host::{
-    Access, Archiving, Attachments, Corrections, Domain, FileSettings, Files, Limits, Public,
-    Reload, Reloaded, Reloading, Shared,
+    Access, Archiving, Attachments, Corrections, FileSettings, Files, Limits, Public, Shared,
 };
 use isthmus::store::{SqliteStore, Store};
 use isthmus::xmpp::{BareJid, Element, Stanza};
@@ -23,6 +21,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use super::foreign;
+use super::operator;
 use super::parse::{Act, Step};
 use super::wire::{self, Attempt, Line};
 use super::xml::{self, Given, Names};
@@ -41,33 +40,6 @@ pub(super) fn fault(text: impl Into<String>) -> Fault {
     Fault {
         text: text.into(),
         instead: None,
-    }
-}
-
-/// A configuration that is well the first time it is read again, and not later.
-#[derive(Default)]
-struct Rereads(AtomicBool);
-
-impl Reload for Rereads {
-    fn reload(&self) -> Reloading {
-        let told = match self.0.swap(true, Ordering::Relaxed) {
-            false => Ok(Reloaded {
-                applied: vec!["log.level".to_owned(), "limits".to_owned()],
-                waiting: vec!["store.path".to_owned()],
-            }),
-            true => Err(vec![
-                "isthmus.toml: limits.history: a number is needed".to_owned(),
-            ]),
-        };
-        Box::pin(std::future::ready(told))
-    }
-}
-
-/// What the program does when a gateway is shut down by those who run it.
-async fn ends_when_asked(domain: Arc<Domain>) {
-    let ending = domain.ending().wait_for(|ending| *ending).await.is_ok();
-    if ending {
-        domain.drain().await;
     }
 }
 
@@ -248,7 +220,7 @@ impl Run {
         let mut shared = Shared::new(Arc::clone(&store), self.limits.clone())
             .with_public(public)
             .with_corrections(self.corrections)
-            .with_reload(Arc::new(Rereads::default()));
+            .with_reload(Arc::new(operator::Rereads::default()));
         if let Some(files) = self.files.take() {
             let attachments = Attachments::open(dir.path(), &*store);
             let attachments = attachments.map_err(|it| fault(it.to_string()))?;
@@ -279,7 +251,7 @@ impl Run {
             dial: Some(dial),
         };
         let served = Served::start(service, &shared);
-        tokio::spawn(ends_when_asked(Arc::clone(served.domain())));
+        tokio::spawn(operator::ends_when_asked(Arc::clone(served.domain())));
         self.served = Some(served);
         let end = ends
             .recv()

@@ -3,7 +3,9 @@
 use std::sync::mpsc;
 
 use super::*;
-use crate::store::jobs::{CopyReport, CopyState, Jobs, LanePage, Lanes, NewJob, Sweep, Waits};
+use crate::store::jobs::{
+    CopyReport, CopyState, Depth, Jobs, LanePage, Lanes, NewJob, Sweep, Waits,
+};
 
 const GATEWAY: &str = "sms.example.org";
 
@@ -126,6 +128,30 @@ async fn a_lane_goes_by_due_time_and_leaves_out_what_has_ended() {
 }
 
 /// Holds the writer until all have asked: what they ask shares one commit.
+#[tokio::test]
+async fn what_waits_is_counted_by_state_and_what_has_ended_is_not() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = SqliteStore::open(&dir.path().join("db")).expect("a store");
+    let depth = async || store.queue_depth(GATEWAY).await.expect("an answer");
+    assert_eq!(depth().await, Depth::default());
+    let first = add(&store, "a", 100).await;
+    add(&store, "b", 100).await;
+    let queued = |queued, begun| Depth {
+        queued,
+        begun,
+        ..Depth::default()
+    };
+    assert_eq!(depth().await, queued(4, 0));
+    let begun = store.copy_begin(first, 0, Vec::new(), 5_000).await;
+    assert_eq!(begun, Ok(true));
+    assert_eq!(depth().await, queued(3, 1));
+    let ends = move |_: &crate::store::jobs::OpenJob| Some(report(first, 0, CopyState::Delivered));
+    store.report_on(first, Box::new(ends)).await.expect("taken");
+    assert_eq!(depth().await, queued(3, 0));
+    let other = store.queue_depth("email.example.org").await;
+    assert_eq!(other, Ok(Depth::default()));
+}
+
 async fn commits<T: Send + 'static>(
     store: &SqliteStore,
     asks: impl Fn(u64) -> Later<Result<T, StoreFault>>,
