@@ -38,6 +38,7 @@ allow = ["localhost"]
 register = true
 
 [gateway.loop.caps]
+lookup = true
 rooms = true
 typing = true
 edit = true
