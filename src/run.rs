@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use crate::component::{ComponentConfig, Tls};
 use crate::config::{self, Allowed, Config, GatewayConfig, ServerTls};
 use crate::host::{
-    Access, Archiving, Attachments, Corrections, FileSettings, Files, Limits, Public, Shared,
+    Access, Archiving, Attachments, Corrections, FileSettings, Files, Lang, Limits, Public, Shared,
     Transmission, serve_files,
 };
 use crate::ops::{self, Monitor, Notifier};
@@ -137,6 +137,7 @@ async fn open(
     let shared = Shared::new(Arc::clone(&store), limits(config))
         .with_attachments(attachments)
         .with_corrections(corrections(config))
+        .with_language(language(config))
         .with_public(public(config))
         .with_files(Files::new(files(config)))
         .with_reload(Arc::new(reloads.reloader()));
@@ -259,6 +260,13 @@ fn corrections(config: &Config) -> Corrections {
         config::Corrections::Short => Corrections::Short,
         config::Corrections::Text => Corrections::Text,
         config::Corrections::Refuse => Corrections::Refuse,
+    }
+}
+
+fn language(config: &Config) -> Lang {
+    match config.language {
+        config::Language::English => Lang::En,
+        config::Language::Chinese => Lang::Zh,
     }
 }
 

@@ -11,9 +11,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::reader::{Notes, Reader, found, kind, quoted, split};
 use super::{
-    Allowed, ArchiveConfig, Config, Corrections, GatewayConfig, GatewayKind, Key, Limits,
-    LogConfig, LogFormat, Problems, ServerConfig, ServerTls, Settings, StoreConfig, address, told,
-    web,
+    Allowed, ArchiveConfig, Config, GatewayConfig, GatewayKind, Key, Limits, LogConfig, LogFormat,
+    Problems, ServerConfig, ServerTls, Settings, StoreConfig, address, told, web,
 };
 use crate::secret::Secret;
 use crate::xmpp::BareJid;
@@ -92,7 +91,7 @@ impl Check<'_> {
         let store = self.store(store);
         let archive = self.archive(archive);
         let log = self.log(log);
-        let corrections = self.corrections(messages);
+        let messages = told::messages(self.notes, messages);
         let contact = told::contact(self.notes, contact);
         let limits = self.limits(limits);
         let attachments = web::attachments(self.notes, attachments);
@@ -100,6 +99,7 @@ impl Check<'_> {
         let drafts = self.gateways(gateways);
         self.secrets(&shared, &drafts);
         let server_domain = self.server_domain(&shared, &drafts)?;
+        let (corrections, language) = messages?;
         let gateways = drafts
             .into_iter()
             .map(|draft| gateway(draft, &shared, &server_domain))
@@ -109,7 +109,8 @@ impl Check<'_> {
             store: store?,
             archive,
             log: log?,
-            corrections: corrections?,
+            corrections,
+            language,
             contact,
             limits,
             attachments,
@@ -253,19 +254,6 @@ impl Check<'_> {
             format: format?,
             level: level?,
         })
-    }
-
-    fn corrections(&self, dict: &Dict) -> Option<Corrections> {
-        let mut reader = Reader::new(self.notes, dict, "messages");
-        let expected = "\"short\", \"text\" or \"refuse\"";
-        let corrections = reader.parsed("corrections", expected, |text| match text {
-            "short" => Some(Corrections::Short),
-            "text" => Some(Corrections::Text),
-            "refuse" => Some(Corrections::Refuse),
-            _ => None,
-        });
-        reader.finish();
-        corrections
     }
 
     fn limits(&self, dict: &Dict) -> Limits {

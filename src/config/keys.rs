@@ -101,14 +101,23 @@ pub(super) const LOG: &[Key] = &[
 ];
 
 /// `[messages]`.
-pub(super) const MESSAGES: &[Key] = &[Key {
-    key: "corrections",
-    default: "\"short\"",
-    doc: "How a corrected message is told where the network cannot change one: \"short\"\n\
-          (s/old/new/ for a few words, else the whole text behind \"* \"), \"text\" (always the\n\
-          whole text) or \"refuse\" (not at all, and the sender is told so).",
-    example: "corrections = \"text\"",
-}];
+pub(super) const MESSAGES: &[Key] = &[
+    Key {
+        key: "corrections",
+        default: "\"short\"",
+        doc: "How a corrected message is told where the network cannot change one: \"short\"\n\
+              (s/old/new/ for a few words, else the whole text behind \"* \"), \"text\" (always the\n\
+              whole text) or \"refuse\" (not at all, and the sender is told so).",
+        example: "corrections = \"text\"",
+    },
+    Key {
+        key: "language",
+        default: "\"en\"",
+        doc: "The language in which users are answered whose clients ask for none that is spoken\n\
+              here, and who have set none: \"en\" (English) or \"zh\" (Chinese).",
+        example: "language = \"zh\"",
+    },
+];
 
 /// `[contact]`, as XEP-0157 names what addresses are for.
 pub(super) const CONTACT: &[Key] = &[

@@ -50,6 +50,8 @@ pub struct Config {
     pub log: LogConfig,
     /// How corrections are told where a network has none.
     pub corrections: Corrections,
+    /// The language of who asks for none and has set none.
+    pub language: Language,
     /// Where those who run it can be reached.
     pub contact: ContactConfig,
     /// How much of the archives is kept.
@@ -122,6 +124,15 @@ pub struct Told {
     pub title: Option<String>,
     /// How it looks; checked to be a picture of a kind and size that are shown.
     pub avatar: Option<Picture<'static>>,
+}
+
+/// `messages.language`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// `en`.
+    English,
+    /// `zh`.
+    Chinese,
 }
 
 /// `messages.corrections`.

@@ -1,5 +1,5 @@
 //! What users are told of the operator and his gateways: `[contact]`, and a gateway's `title`,
-//! `avatar` and `transmission`.
+//! `avatar` and `transmission`; and how they are told: `[messages]`.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,7 +9,26 @@ use figment::value::Dict;
 use isthmus_gateway::Picture;
 
 use super::reader::{Notes, Reader, quoted};
-use super::{ContactConfig, Told, Transmission, address, keys};
+use super::{ContactConfig, Corrections, Language, Told, Transmission, address, keys};
+
+/// `[messages]`.
+pub(super) fn messages(notes: &Notes, dict: &Dict) -> Option<(Corrections, Language)> {
+    let mut reader = Reader::new(notes, dict, "messages");
+    let expected = "\"short\", \"text\" or \"refuse\"";
+    let corrections = reader.parsed("corrections", expected, |text| match text {
+        "short" => Some(Corrections::Short),
+        "text" => Some(Corrections::Text),
+        "refuse" => Some(Corrections::Refuse),
+        _ => None,
+    });
+    let language = reader.parsed("language", "\"en\" or \"zh\"", |text| match text {
+        "en" => Some(Language::English),
+        "zh" => Some(Language::Chinese),
+        _ => None,
+    });
+    reader.finish();
+    Some((corrections?, language?))
+}
 
 /// `[contact]`.
 pub(super) fn contact(notes: &Notes, dict: &Dict) -> ContactConfig {

@@ -11,6 +11,7 @@ use isthmus_gateway::{Gateway, Manifest, Picture};
 
 use super::desk::registers;
 use super::shared::Shared;
+use crate::host::words::Notice;
 use crate::xmpp::ns;
 use crate::xmpp::write::Xml;
 
@@ -174,7 +175,7 @@ fn policy(gateway: &dyn Gateway, shared: &Shared, domain: &str) -> Form {
         false => "false",
     };
     form.put("full_erasure", "boolean", &[erased]);
-    let more = "Passwords, accounts and settings are stored encrypted; archives and files are not.";
+    let more = shared.language().say(Notice::Privacy);
     form.put("extra_info", "text-multi", &[more]);
     form
 }

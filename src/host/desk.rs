@@ -13,12 +13,13 @@ use super::command::{self, Asker, Sessions};
 use super::contact::Hub;
 use super::courier::CourierHost;
 use super::domain::Domain;
-use super::errand::{Errands, PATIENCE};
+use super::errand::{Done, Errands, PATIENCE};
 use super::reply::Origin;
 use super::shared::Shared;
-use super::words::Lang;
+use super::words::{Denial, Lang};
 use super::{about, picture};
 use crate::component::Outbox;
+use crate::host::fault;
 use crate::store::StoreFault;
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::BareJid;
@@ -86,7 +87,7 @@ impl Desk {
             },
             admin: host.is_some_and(|host| host.is_run_by(user)),
             asked_lang: lang.and_then(Lang::of),
-            lang: lang.and_then(Lang::of).unwrap_or_default(),
+            lang: origin.lang,
         }
     }
 
@@ -108,8 +109,11 @@ impl Desk {
                 self.register(origin.clone(), asker, query);
             }
             ("query", ns::GATEWAY) if itself && prompts(gateway) => {
-                self.errands
-                    .answer(origin.clone(), self.prompt(get, payload));
+                let (desk, query) = (Arc::clone(self), payload.clone());
+                self.errands.run(origin.clone(), async move {
+                    let lang = desk.in_language(asker).await.lang;
+                    Done::with(desk.prompt(get, &query, lang)).in_lang(lang)
+                });
             }
             ("query", ns::DISCO_INFO | ns::DISCO_ITEMS) if get => {
                 return self.commands(origin, &asker, payload);
@@ -166,13 +170,13 @@ pub(crate) fn prompts(gateway: &dyn Gateway) -> bool {
 pub(super) async fn asked<T>(question: Later<Result<T, Fault>>) -> Result<T, Fault> {
     match tokio::time::timeout(PATIENCE, question).await {
         Ok(answer) => answer,
-        Err(_) => Err(Fault::new(FaultKind::TimedOut, "")),
+        Err(_) => Err(fault::bare(FaultKind::TimedOut)),
     }
 }
 
 /// What the asker hears when the store refuses.
 pub(super) fn store_fault(fault: &StoreFault) -> Fault {
     tracing::error!(%fault, "a request cannot be answered");
-    let text = "the gateway cannot reach its store now; please try again later";
-    Fault::new(FaultKind::Full, text)
+    let text = Denial::StoreDown;
+    fault::of(FaultKind::Full, text)
 }

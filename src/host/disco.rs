@@ -9,6 +9,7 @@ use crate::host::picture::Portrait;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
 use crate::host::shared::Shared;
+use crate::host::words::Denial;
 use crate::host::{about, caps, chat, command, desk};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
@@ -236,7 +237,7 @@ pub(crate) fn itself(
 /// Answers with a profile, at its caps node, too (XEP-0115 §6.2).
 fn answer(outbox: &Outbox, origin: &Origin, profile: &Profile, node: Option<&str>) {
     if node.is_some_and(|node| !profile.is(node)) {
-        return origin.error(outbox, Condition::ItemNotFound, "there is no such node");
+        return origin.error(outbox, Condition::ItemNotFound, Denial::NoNode);
     }
     origin.result(outbox, |xml| {
         xml.start_ns("query", ns::DISCO_INFO);
@@ -261,7 +262,7 @@ pub(crate) fn info(
     let full = origin.resource.is_some();
     if full && is_room(to.kind) && !seen.is_some_and(|seen| seen.entered) {
         // XEP-0045 §6.6
-        let text = "only an occupant may ask about an occupant";
+        let text = Denial::OccupantAsks;
         return origin.error(outbox, Condition::BadRequest, text);
     }
     if is_room(to.kind) && !full && gateway.manifest().caps.rooms {
@@ -292,7 +293,7 @@ pub(crate) fn info(
 /// network like IRC reserves none.
 fn own_nick(outbox: &Outbox, origin: &Origin, seen: Option<&Seen>) {
     let Some(nick) = seen.and_then(|seen| seen.nick.as_deref()) else {
-        let text = "this network reserves no nicknames";
+        let text = Denial::NoNicknames;
         return origin.error(outbox, Condition::FeatureNotImplemented, text);
     };
     origin.result(outbox, |xml| {
@@ -326,7 +327,7 @@ fn traffic(outbox: &Outbox, gateway: &dyn Gateway, origin: &Origin) {
 /// that there are none (XEP-0059).
 pub(crate) fn items(outbox: &Outbox, origin: &Origin, query: &Element) {
     if query.attr("node").is_some() {
-        return origin.error(outbox, Condition::ItemNotFound, "there is no such node");
+        return origin.error(outbox, Condition::ItemNotFound, Denial::NoNode);
     }
     let paged = query.child("set", ns::RSM).is_some();
     origin.result(outbox, |xml| {

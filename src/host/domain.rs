@@ -35,12 +35,9 @@ use super::session::{Base, Origins, Session, SessionTask};
 use super::shared::{Shared, now_ms};
 use super::table::{Key, Offer, Table, Want};
 use crate::component::{Inbound, Level, Mark, Outbox};
+use crate::host::words::Denial;
 use crate::xmpp::jid::BareJid;
 use crate::xmpp::stream::{Refusal, Stanza};
-
-/// The answer to what is said to a gateway and is no command.
-pub(crate) const NOBODY_READS: &str = "nobody reads messages here; write to an address of the \
-     network, or \u{201c}help\u{201d} to the gateway";
 
 /// How long a gateway's own tasks may take to end.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -370,9 +367,9 @@ impl Inbound for Reader {
 
     fn refused(&self, refusal: Refusal) {
         if let Some(outbox) = self.0.outbox.get()
-            && let Some(origin) = Origin::of_peek(refusal.peek)
+            && let Some(origin) = Origin::of_peek(refusal.peek, self.0.shared.language())
         {
-            let text = "this stanza is larger or more deeply nested than this gateway takes";
+            let text = Denial::StanzaLarge;
             origin.error(outbox, refusal.condition, text);
         }
     }

@@ -15,11 +15,12 @@ use std::time::Duration;
 use isthmus_gateway::{Fault, FaultKind};
 use tokio::sync::Semaphore;
 
+use super::fault::bare;
 use super::post::head;
 use super::reply::Origin;
+use super::words::{Lang, Said};
 use crate::component::{Class, Outbox};
 use crate::xmpp::element::Element;
-use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 use crate::xmpp::write::StanzaName;
 
@@ -42,9 +43,9 @@ pub(crate) enum Answer {
     /// A stanza error.
     Fault(Fault),
     /// A stanza error with these words.
-    Error(Condition, &'static str),
+    Error(Condition, Said),
     /// A stanza error of an iq with a condition of its own: name and namespace.
-    Specific(Condition, (&'static str, &'static str), &'static str),
+    Specific(Condition, (&'static str, &'static str), Said),
 }
 
 impl From<Fault> for Answer {
@@ -59,6 +60,7 @@ type Then = Box<dyn FnOnce(&Outbox) + Send>;
 /// An answer, and what follows it.
 pub(crate) struct Done {
     answer: Answer,
+    lang: Option<Lang>,
     then: Option<Then>,
 }
 
@@ -67,8 +69,16 @@ impl Done {
     pub(crate) fn with(answer: impl Into<Answer>) -> Self {
         Self {
             answer: answer.into(),
+            lang: None,
             then: None,
         }
+    }
+
+    /// In another language than that of the request: the one the asker has set.
+    #[must_use]
+    pub(crate) fn in_lang(mut self, lang: Lang) -> Self {
+        self.lang = Some(lang);
+        self
     }
 
     /// With stanzas that are sent behind the answer.
@@ -154,19 +164,22 @@ impl Errands {
         };
         let place = Arc::clone(&self.places).try_acquire_owned();
         let (Some(share), Ok(place)) = (share, place) else {
-            return owed.pay(Answer::Fault(Fault::new(FaultKind::Full, "")));
+            return owed.pay(Answer::Fault(bare(FaultKind::Full)));
         };
         tokio::spawn(async move {
             tokio::pin!(work);
             let done = tokio::select! {
                 done = &mut work => done,
                 () = tokio::time::sleep(PATIENCE) => {
-                    owed.pay(Answer::Fault(Fault::new(FaultKind::TimedOut, "")));
+                    owed.pay(Answer::Fault(bare(FaultKind::TimedOut)));
                     work.await
                 }
             };
             // Who hears the answer may ask again.
             drop(share);
+            if let (Some(origin), Some(lang)) = (&mut owed.origin, done.lang) {
+                origin.lang = lang;
+            }
             owed.pay(done.answer);
             if let Some(then) = done.then {
                 then(&owed.outbox);
@@ -206,32 +219,13 @@ impl Owed {
             Answer::Words { id, text } => self.write(&origin, &id, &text),
             Answer::Fault(fault) => origin.fault(&self.outbox, &fault),
             Answer::Error(condition, text) => origin.error(&self.outbox, condition, text),
-            Answer::Specific(condition, specific, text) => {
-                self.refuse(&origin, condition, specific, text);
+            Answer::Specific(condition, (specific, of), text) => {
+                let how = (condition, condition.default_type());
+                origin.refuse(&self.outbox, how, text, |xml| {
+                    xml.leaf(specific, of);
+                });
             }
         }
-    }
-
-    /// RFC 6120 §8.3.2: the condition, words, and the condition of the application.
-    fn refuse(
-        &self,
-        origin: &Origin,
-        condition: Condition,
-        (specific, of): (&'static str, &'static str),
-        text: &str,
-    ) {
-        self.outbox.push(|batch| {
-            batch.stanza(Class::IqResult, origin.head("error"), |xml| {
-                let kind = condition.default_type().name();
-                xml.start("error").attr("type", kind);
-                xml.leaf(condition.name(), ns::STANZA_ERRORS);
-                xml.start_ns("text", ns::STANZA_ERRORS)
-                    .attr("xml:lang", "en")
-                    .text(text)
-                    .end();
-                xml.leaf(specific, of).end();
-            });
-        });
     }
 
     fn write(&self, origin: &Origin, id: &str, words: &str) {
@@ -247,7 +241,7 @@ impl Owed {
 
 impl Drop for Owed {
     fn drop(&mut self) {
-        self.pay(Answer::Fault(Fault::new(FaultKind::Internal, "")));
+        self.pay(Answer::Fault(bare(FaultKind::Internal)));
     }
 }
 
@@ -271,7 +265,7 @@ mod tests {
         splitter.buffer().extend_from_slice(text.as_bytes());
         loop {
             if let Some(Frame::Stanza(stanza)) = splitter.next().expect("well-formed") {
-                return Origin::of(&stanza).expect("a request");
+                return Origin::of(&stanza, Lang::En).expect("a request");
             }
         }
     }

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use isthmus_gateway::{Fault, FaultKind};
+use isthmus_gateway::{AddressFault, Fault, FaultKind, Words};
 
+use crate::host::words::{Lang, Said};
 use crate::xmpp::stanza::{Condition, ErrorType};
 
 /// The stanza error that answers a fault of this kind.
@@ -65,40 +66,37 @@ pub(crate) fn faults_told() -> Vec<(&'static str, u64)> {
         .collect()
 }
 
-/// Words for a fault that came without any.
-pub(crate) fn words(fault: &Fault) -> &str {
-    if !fault.text.is_empty() {
-        return &fault.text;
-    }
-    match fault.kind {
-        FaultKind::BadAddress => "this address does not follow the network's form",
-        FaultKind::NoSuchTarget => "there is nobody and nothing of that name",
-        FaultKind::Moved => "this address has moved",
-        FaultKind::NoSuchNetwork => "that network cannot be found",
-        FaultKind::NetworkDown => "the network does not answer; please try again later",
-        FaultKind::Offline => "the recipient cannot be reached now",
-        FaultKind::NotAuthorized => "the network did not accept the credentials",
-        FaultKind::NotRegistered => "the network asks for an account first",
-        FaultKind::WrongPassword => "a password is needed, or the one given was wrong",
-        FaultKind::Forbidden => "the network forbids this",
-        FaultKind::NotPrivileged => "you need a higher rank for this",
-        FaultKind::NotAllowed => "this gateway does not allow it",
-        FaultKind::MembersOnly => "only members and the invited may enter",
-        FaultKind::RoomFull => "no more occupants fit",
-        FaultKind::NotJoined => "you are not in that room",
-        FaultKind::NickTaken => "that nickname is in use",
-        FaultKind::NickRefused => "the network does not accept that nickname",
-        FaultKind::TooFast => "too many requests; please try again later",
-        FaultKind::Full => "too much is waiting; please try again later",
-        FaultKind::TooLarge => "this is too long or too large",
-        FaultKind::NotExpressible => "this cannot be expressed on the network",
-        FaultKind::Encrypted => "encrypted messages cannot cross to this network",
-        FaultKind::Unsupported => "this network has no such feature",
-        FaultKind::TimedOut => "no answer came in time; whether it was done is not known",
-        FaultKind::Expired => "delivery was given up after all attempts",
-        FaultKind::BadRequest => "the request made no sense",
-        FaultKind::Internal => "something went wrong in the gateway",
-        FaultKind::Other => "the network refused",
+/// A fault of ours, for who asked.
+pub(crate) fn of(kind: FaultKind, text: impl Into<Said>) -> Fault {
+    Fault::new(kind, Words::from(text.into()))
+}
+
+/// The fault of an address that the gateway does not take, in its words.
+pub(crate) fn address(fault: AddressFault) -> Fault {
+    Fault::new(FaultKind::BadAddress, fault.text)
+}
+
+/// A fault of ours that needs no more words than its kind has.
+pub(crate) fn bare(kind: FaultKind) -> Fault {
+    Fault::new(kind, "")
+}
+
+/// A fault of ours that nobody but us can mend: it is logged, and its words are the log's.
+pub(crate) fn ours(error: &dyn std::error::Error) -> Fault {
+    tracing::error!(%error, "what was asked for cannot be done");
+    bare(FaultKind::Internal)
+}
+
+/// What a fault says in a language: its own words, else those of its kind.
+pub(crate) fn words(fault: &Fault, lang: Lang) -> &str {
+    said(fault, lang).1
+}
+
+/// The same, with the language it is said in.
+pub(crate) fn said(fault: &Fault, lang: Lang) -> (&str, &str) {
+    match fault.text.is_empty() {
+        true => (lang.tag(), lang.say(fault.kind)),
+        false => fault.text.told_in(lang.tag()),
     }
 }
 
@@ -111,7 +109,7 @@ mod tests {
         for kind in FaultKind::ALL {
             let (condition, _) = stanza_error(kind);
             let fault = Fault::new(kind, "");
-            assert!(!words(&fault).is_empty(), "{kind:?} has no words");
+            assert!(!words(&fault, Lang::Zh).is_empty(), "{kind:?} has no words");
             assert_ne!(condition, Condition::UndefinedCondition, "{kind:?}");
         }
     }
@@ -119,6 +117,6 @@ mod tests {
     #[test]
     fn the_networks_own_words_win() {
         let fault = Fault::new(FaultKind::Forbidden, "Cannot join channel (+b)");
-        assert_eq!(words(&fault), "Cannot join channel (+b)");
+        assert_eq!(said(&fault, Lang::Zh), ("en", "Cannot join channel (+b)"));
     }
 }

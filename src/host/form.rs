@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use isthmus_gateway::{Fault, FaultKind, Field, FieldKind};
 use regex::RegexBuilder;
 
-use crate::host::words::{Lang, Text};
+use crate::host::fault;
+use crate::host::words::{Lang, Phrase, Text};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 
@@ -21,7 +22,13 @@ const PATTERN_MAX: usize = 1 << 20;
 pub(crate) type Answers = BTreeMap<String, String>;
 
 /// A form to fill in. `about`: its `FORM_TYPE` (XEP-0068). Values of secrets are left out.
-pub(crate) fn ask(title: &str, words: &str, about: Option<&str>, fields: &[Field]) -> Element {
+pub(crate) fn ask(
+    title: &str,
+    words: &str,
+    about: Option<&str>,
+    fields: &[Field],
+    lang: Lang,
+) -> Element {
     let mut form = Element::new("x", ns::DATA_FORMS)
         .with_attr("type", "form")
         .with_child(said("title", title));
@@ -31,17 +38,17 @@ pub(crate) fn ask(title: &str, words: &str, about: Option<&str>, fields: &[Field
     if let Some(about) = about {
         form = form.with_child(hidden(about));
     }
-    with(form, fields)
+    with(form, fields, lang)
 }
 
 /// A form with more questions.
-pub(crate) fn with(form: Element, fields: &[Field]) -> Element {
+pub(crate) fn with(form: Element, fields: &[Field], lang: Lang) -> Element {
     fields
         .iter()
-        .fold(form, |form, it| form.with_child(field(it)))
+        .fold(form, |form, it| form.with_child(field(it, lang)))
 }
 
-fn field(asked: &Field) -> Element {
+fn field(asked: &Field, lang: Lang) -> Element {
     let kind = match asked.kind {
         FieldKind::Text | FieldKind::Number if !asked.options.is_empty() => "list-single",
         // XEP-0133 names its fields so.
@@ -58,7 +65,7 @@ fn field(asked: &Field) -> Element {
     let mut field = Element::new("field", ns::DATA_FORMS)
         .with_attr("type", kind)
         .with_attr("var", &asked.name)
-        .with_attr("label", &asked.label);
+        .with_attr("label", lang.pick(&asked.label));
     if asked.required {
         field = field.with_child(Element::new("required", ns::DATA_FORMS));
     }
@@ -69,13 +76,13 @@ fn field(asked: &Field) -> Element {
                 field = field.with_child(said("value", line));
             }
         }
-        (None, FieldKind::Note) => field = field.with_child(said("value", &asked.label)),
+        (None, FieldKind::Note) => field = field.with_child(said("value", lang.pick(&asked.label))),
         (None, _) => {}
         (_, kind) if kind.is_secret() => {}
         (Some(value), _) => field = field.with_child(said("value", value)),
     }
     for (value, label) in &asked.options {
-        let option = Element::new("option", ns::DATA_FORMS).with_attr("label", label);
+        let option = Element::new("option", ns::DATA_FORMS).with_attr("label", lang.pick(label));
         field = field.with_child(option.with_child(said("value", value)));
     }
     field
@@ -190,6 +197,18 @@ pub(crate) fn check(
         .collect()
 }
 
+/// The answers that were given, as far as they are what was asked for, each as it is kept.
+///
+/// # Errors
+/// As of [`check`].
+pub(crate) fn checked(asked: &[Field], answers: &Answers, lang: Lang) -> Result<Answers, Fault> {
+    let fields = check(asked, answers, None, lang)?.into_iter();
+    let given = fields.filter(|field| answers.contains_key(&field.name));
+    Ok(given
+        .map(|field| (field.name, field.value.unwrap_or_default()))
+        .collect())
+}
+
 /// A value as it is kept; or what is wrong with it.
 fn check_value(field: &Field, value: &str) -> Result<String, Text> {
     if value.len() > LONGEST {
@@ -241,9 +260,9 @@ fn fits(pattern: &str, value: &str) -> bool {
 }
 
 fn refusal(field: &Field, what: Text, lang: Lang) -> Fault {
-    let what = lang.say(what);
-    let text = lang.tell(Text::BadField, &[&field.label, &field.name, what]);
-    Fault::new(FaultKind::NotExpressible, text)
+    let (label, what) = (lang.pick(&field.label), lang.say(what));
+    let text = Text::BadField.with(&[label, &field.name, what]);
+    fault::of(FaultKind::NotExpressible, text)
 }
 
 /// Whether a form is the one that was asked for: submitted, and of that `FORM_TYPE`, where it
@@ -338,7 +357,7 @@ mod tests {
     #[test]
     fn a_form_tells_what_its_values_have_to_be_like() {
         let port = Field::new("port", "Port", FieldKind::Number).range(1, 9);
-        let form = ask("", "", None, &[port]);
+        let form = ask("", "", None, &[port], Lang::En);
         let field = form.child("field", ns::DATA_FORMS).expect("a field");
         let validate = field.child("validate", ns::VALIDATE).expect("validated");
         assert_eq!(validate.attr("datatype"), Some("xs:integer"));
@@ -373,7 +392,7 @@ mod tests {
         secret.value = Some("hunter2".into());
         let mut lines = secret.clone();
         lines.kind = FieldKind::SecretLines;
-        let form = format!("{:?}", ask("", "", None, &[secret, lines]));
+        let form = format!("{:?}", ask("", "", None, &[secret, lines], Lang::En));
         assert!(!form.contains("hunter2"));
     }
 }

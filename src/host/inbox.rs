@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::component::Mark;
+use crate::host::words::Said;
 use crate::xmpp::stream::Stanza;
 
 /// What a session is told besides stanzas.
@@ -27,7 +28,7 @@ pub(crate) struct Notices {
     /// The user's contacts on the network, or whether he is there, may have changed.
     pub(crate) contacts: bool,
     /// Those who run the gateway end the session, with these words.
-    pub(crate) ended: Option<Box<str>>,
+    pub(crate) ended: Option<Said>,
     /// The user has set something.
     pub(crate) settings: bool,
     /// More can be written again.

@@ -68,3 +68,4 @@ pub(crate) use self::fault::faults_told;
 pub use self::operate::{Reload, Reloaded, Reloading};
 pub(crate) use self::shared::user_number;
 pub use self::shared::{Archiving, Limits, Shared};
+pub use self::words::Lang;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::component::{Class, Outbox};
 use crate::host::fault;
 use crate::host::post::head;
+use crate::host::words::{Denial, Lang, Phrase, Said};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::{Condition, ErrorType};
@@ -35,6 +36,9 @@ pub(crate) struct Origin {
     pub(crate) resource: Option<String>,
     /// Its id.
     pub(crate) id: Option<String>,
+    /// The language of the answer.
+    #[serde(default, skip_serializing_if = "Lang::is_first")]
+    pub(crate) lang: Lang,
     /// What it said, as far as errors repeat it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body: Option<String>,
@@ -42,13 +46,14 @@ pub(crate) struct Origin {
 
 impl Origin {
     /// The origin of a stanza that may be answered: not an error, not a result, not a stanza
-    /// without a sender.
-    pub(crate) fn of(stanza: &Stanza) -> Option<Self> {
-        Self::of_peek(stanza.to_peek())
+    /// without a sender. `otherwise`: the language of the answer, where the stanza says none that
+    /// we speak.
+    pub(crate) fn of(stanza: &Stanza, otherwise: Lang) -> Option<Self> {
+        Self::of_peek(stanza.to_peek(), otherwise)
     }
 
     /// The same, of a stanza that was refused before anybody read it.
-    pub(crate) fn of_peek(peek: OwnedPeek) -> Option<Self> {
+    pub(crate) fn of_peek(peek: OwnedPeek, otherwise: Lang) -> Option<Self> {
         let name = match peek.kind {
             StanzaKind::Message => StanzaName::Message,
             StanzaKind::Presence => StanzaName::Presence,
@@ -70,6 +75,8 @@ impl Origin {
             local,
             resource,
             id: peek.id,
+            // RFC 6120 §8.1.5
+            lang: peek.lang.as_deref().and_then(Lang::of).unwrap_or(otherwise),
             body: None,
         })
     }
@@ -119,13 +126,19 @@ impl Origin {
     }
 
     /// The origin a full JID had when it entered a room, to answer by presence.
-    pub(crate) fn entrance(peer: &str, local: &str, nick: &str, id: Option<String>) -> Self {
+    pub(crate) fn entrance(
+        peer: &str,
+        local: &str,
+        nick: &str,
+        (id, lang): (Option<String>, Lang),
+    ) -> Self {
         Self {
             name: StanzaName::Presence,
             peer: peer.to_owned(),
             local: Some(local.to_owned()),
             resource: Some(nick.to_owned()),
             id,
+            lang,
             body: None,
         }
     }
@@ -147,19 +160,24 @@ impl Origin {
     /// Answers with the stanza error of a fault.
     pub(crate) fn fault(&self, outbox: &Outbox, fault: &Fault) {
         let (condition, kind) = fault::told(fault.kind);
-        self.error_as(outbox, condition, kind, fault::words(fault));
+        self.error_as(outbox, condition, kind, fault::said(fault, self.lang));
     }
 
     /// Answers with a stanza error of the condition's usual type (RFC 6120 §8.3.3).
-    pub(crate) fn error(&self, outbox: &Outbox, condition: Condition, text: &str) {
-        self.error_as(outbox, condition, condition.default_type(), text);
+    pub(crate) fn error(&self, outbox: &Outbox, condition: Condition, text: impl Into<Said>) {
+        let kind = condition.default_type();
+        self.error_as(outbox, condition, kind, text.into().told_in(self.lang));
     }
 
     /// Answers that the address has moved (RFC 6120 §8.3.3.5): the proper one is a bare JID.
     pub(crate) fn moved(&self, outbox: &Outbox, proper: &str) {
-        let text = format!("the proper address is {proper}");
+        let text = Denial::AddressIs.with(&[proper]);
         let uri = format!("xmpp:{proper}");
-        let mut error = error_of(Condition::Gone, Condition::Gone.default_type(), &text);
+        let mut error = error_of(
+            Condition::Gone,
+            Condition::Gone.default_type(),
+            text.told_in(self.lang),
+        );
         error.uri = Some(&uri);
         self.send_error(outbox, &error);
     }
@@ -190,7 +208,7 @@ impl Origin {
         }
     }
 
-    fn error_as(&self, outbox: &Outbox, condition: Condition, kind: ErrorType, text: &str) {
+    fn error_as(&self, outbox: &Outbox, condition: Condition, kind: ErrorType, text: (&str, &str)) {
         self.send_error(outbox, &error_of(condition, kind, text));
     }
 
@@ -207,16 +225,18 @@ impl Origin {
         &self,
         outbox: &Outbox,
         (condition, kind): (Condition, ErrorType),
-        text: &str,
+        text: impl Into<Said>,
         specific: impl FnOnce(&mut Xml<'_>),
     ) {
+        let text = text.into();
+        let (lang, text) = text.told_in(self.lang);
         outbox.push(|batch| {
             batch.stanza(self.class(), self.head("error"), |xml| {
                 self.write_repeated(xml);
                 xml.start("error").attr("type", kind.name());
                 xml.leaf(condition.name(), ns::STANZA_ERRORS);
                 xml.start_ns("text", ns::STANZA_ERRORS)
-                    .attr("xml:lang", "en")
+                    .attr("xml:lang", lang)
                     .text(text)
                     .end();
                 specific(xml);
@@ -259,11 +279,15 @@ impl Origin {
     }
 }
 
-/// An error that says `text`, if it is not empty.
-pub(crate) fn error_of(condition: Condition, kind: ErrorType, text: &str) -> ErrorReply<'_> {
+/// An error that says `text` (its language and its words), if it is not empty.
+pub(crate) fn error_of<'a>(
+    condition: Condition,
+    kind: ErrorType,
+    text: (&'a str, &'a str),
+) -> ErrorReply<'a> {
     ErrorReply {
         kind: Some(kind),
-        text: (!text.is_empty()).then_some(("en", text)),
+        text: (!text.1.is_empty()).then_some(text),
         ..condition.into()
     }
 }
@@ -310,9 +334,10 @@ mod tests {
             from: Some("u@h/r".to_owned()),
             type_: Some(kind.to_owned()),
             id: None,
+            lang: None,
         };
         let stanza = Element::parse(stanza.as_bytes()).unwrap();
-        Origin::of_peek(peek)
+        Origin::of_peek(peek, Lang::En)
             .unwrap()
             .saying(Some(at), &stanza)
             .body

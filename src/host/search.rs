@@ -7,6 +7,7 @@
 use isthmus_gateway::{Field, FieldKind};
 
 use crate::host::form::{self, Answers};
+use crate::host::words::{Denial, Label, Lang};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::{Condition, ErrorType};
@@ -39,16 +40,16 @@ enum Order {
 }
 
 impl Order {
-    const ALL: [(Self, &'static str, &'static str); 2] = [
+    const ALL: [(Self, &'static str, Label); 2] = [
         (
             Self::Users,
             "{urn:xmpp:channel-search:0:order}nusers",
-            "Number of users",
+            Label::Users,
         ),
         (
             Self::Address,
             "{urn:xmpp:channel-search:0:order}address",
-            "Address",
+            Label::Address,
         ),
     ];
 }
@@ -79,19 +80,19 @@ pub(crate) enum Refusal {
     /// Nothing says what to find.
     Nothing,
     /// A value is not of its kind.
-    Value(&'static str),
+    Value(Denial),
     /// Too many ask.
     Rate,
 }
 
 impl Refusal {
     /// The condition, its type, the condition of the specification and words.
-    pub(crate) fn error(self) -> (Condition, ErrorType, Option<&'static str>, &'static str) {
+    pub(crate) fn error(self) -> (Condition, ErrorType, Option<&'static str>, Denial) {
         use ErrorType::{Cancel, Modify, Wait};
         let bad = Condition::BadRequest;
         match self {
             Self::SortKey => {
-                let text = "there is no such order";
+                let text = Denial::SearchOrder;
                 let condition = Condition::FeatureNotImplemented;
                 (condition, Modify, Some("invalid-sort-key"), text)
             }
@@ -99,21 +100,21 @@ impl Refusal {
                 bad,
                 Modify,
                 Some("invalid-search-terms"),
-                "no word to search for",
+                Denial::SearchTerms,
             ),
             Self::Conflict => {
-                let text = "either everything or what some words say";
+                let text = Denial::SearchConflict;
                 (bad, Modify, Some("conflicting-fields"), text)
             }
             Self::Nothing => (
                 bad,
                 Cancel,
                 Some("no-search-conditions"),
-                "what is to be found?",
+                Denial::SearchNothing,
             ),
             Self::Value(text) => (bad, Modify, None, text),
             Self::Rate => {
-                let text = "too many wait for this list";
+                let text = Denial::TooManyWait;
                 (
                     Condition::ResourceConstraint,
                     Wait,
@@ -147,50 +148,56 @@ pub(crate) fn is_search(payload: &Element) -> bool {
 }
 
 /// The form to fill in (§4.2.1).
-pub(crate) fn blank() -> Element {
-    let with = |name: &str, label: &str, kind, value: &str| Field {
+pub(crate) fn blank(lang: Lang) -> Element {
+    let with = |name: &str, label: Label, kind, value: &str| Field {
         value: Some(value.to_owned()).filter(|value| !value.is_empty()),
-        ..Field::new(name, label, kind)
+        ..Field::new(name, lang.say(label), kind)
     };
     let orders = Order::ALL.iter();
-    let orders = orders.map(|(_, value, label)| ((*value).to_owned(), (*label).into()));
+    let orders = orders.map(|(_, value, label)| ((*value).to_owned(), lang.say(*label).into()));
     let fields = [
-        with("q", "Search for", FieldKind::Text, ""),
-        with(
-            "all",
-            "All rooms, whatever they are called",
-            FieldKind::Bool,
-            "",
-        ),
-        with("sinname", "Search in names", FieldKind::Bool, "true"),
+        with("q", Label::SearchFor, FieldKind::Text, ""),
+        with("all", Label::SearchAll, FieldKind::Bool, ""),
+        with("sinname", Label::SearchNames, FieldKind::Bool, "true"),
         with(
             "sindescription",
-            "Search in subjects",
+            Label::SearchSubjects,
             FieldKind::Bool,
             "true",
         ),
-        with("sinaddress", "Search in addresses", FieldKind::Bool, "true"),
-        with("min_users", "At least so many users", FieldKind::Text, ""),
+        with(
+            "sinaddress",
+            Label::SearchAddresses,
+            FieldKind::Bool,
+            "true",
+        ),
+        with("min_users", Label::SearchLeast, FieldKind::Text, ""),
         Field {
             options: orders.collect(),
-            ..with("key", "Order by", FieldKind::Choice, Order::ALL[0].1)
+            ..with(
+                "key",
+                Label::SearchOrder,
+                FieldKind::Choice,
+                Order::ALL[0].1,
+            )
         },
     ];
     let form = form::ask(
-        "Search for rooms",
+        lang.say(Label::SearchRooms),
         "",
         Some(ns::CHANNEL_SEARCH_PARAMS),
         &fields,
+        lang,
     );
     let text = |name, text: &str| Element::new(name, ns::DATA_FORMS).with_text(text);
     let option = Element::new("option", ns::DATA_FORMS)
-        .with_attr("label", "Multi-user chats (XEP-0045)")
+        .with_attr("label", lang.say(Label::SearchKind))
         .with_child(text("value", SERVICE));
     form.with_child(
         Element::new("field", ns::DATA_FORMS)
             .with_attr("type", "list-multi")
             .with_attr("var", "types")
-            .with_attr("label", "Kinds of rooms")
+            .with_attr("label", lang.say(Label::SearchKinds))
             .with_child(text("value", SERVICE))
             .with_child(option),
     )
@@ -205,13 +212,13 @@ impl Search {
     pub(crate) fn of(payload: &Element) -> Result<Self, Refusal> {
         let form = payload
             .child("x", ns::DATA_FORMS)
-            .ok_or(Refusal::Value("a search is a form that was filled in"))?;
+            .ok_or(Refusal::Value(Denial::SearchForm))?;
         let answers = form::answers(form);
         if answers
             .get("FORM_TYPE")
             .is_some_and(|it| it != ns::CHANNEL_SEARCH_PARAMS)
         {
-            return Err(Refusal::Value("this is not the form that was asked for"));
+            return Err(Refusal::Value(Denial::SearchFormOther));
         }
         let key = answers.get("key").filter(|key| !key.is_empty());
         let order = match key {
@@ -226,7 +233,7 @@ impl Search {
             None | Some("") => 0,
             Some(number) => number
                 .parse()
-                .map_err(|_| Refusal::Value("the number of users is not a number"))?,
+                .map_err(|_| Refusal::Value(Denial::SearchUsers))?,
         };
         let words = words(&answers)?;
         let kinds = answers.get("types").filter(|kinds| !kinds.is_empty());
@@ -296,7 +303,7 @@ fn flag(answers: &Answers, name: &str, unset: bool) -> Result<bool, Refusal> {
         None | Some("") => Ok(unset),
         Some("true" | "1") => Ok(true),
         Some("false" | "0") => Ok(false),
-        Some(_) => Err(Refusal::Value("neither yes nor no")),
+        Some(_) => Err(Refusal::Value(Denial::YesNo)),
     }
 }
 

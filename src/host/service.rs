@@ -8,13 +8,14 @@ use crate::host::card::Card;
 use crate::host::picture::Portrait;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
+use crate::host::words::Denial;
 use crate::host::{card, disco, ping, search, version};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 
 /// What nobody understands.
-const NOT_UNDERSTOOD: &str = "nothing here understands this";
+const NOT_UNDERSTOOD: Denial = Denial::NotUnderstood;
 
 /// Answers one iq request. `get`: it is a get, not a set.
 pub(crate) fn answer(
@@ -46,7 +47,7 @@ pub(crate) fn answer(
             disco::info(outbox, gateway, origin, to, rules, node, None);
         }
         ("query", ns::DISCO_ITEMS) if get && full && is_room(to.kind) => {
-            let text = "only an occupant may ask about an occupant";
+            let text = Denial::OccupantAsks;
             origin.error(outbox, Condition::BadRequest, text);
         }
         ("query", ns::DISCO_ITEMS) if get => disco::items(outbox, origin, payload),
@@ -56,7 +57,7 @@ pub(crate) fn answer(
                 true => origin.error(outbox, Condition::ServiceUnavailable, NOT_UNDERSTOOD),
                 false => origin.result(outbox, |xml| {
                     xml.start_ns("search", ns::CHANNEL_SEARCH);
-                    xml.element(&search::blank()).end();
+                    xml.element(&search::blank(origin.lang)).end();
                 }),
             }
         }
@@ -64,10 +65,10 @@ pub(crate) fn answer(
             version::answer(outbox, origin);
         }
         ("query", ns::MUC_ADMIN | ns::MUC_OWNER) if is_room(to.kind) => {
-            let text = "only an occupant may do this";
+            let text = Denial::OccupantDoes;
             origin.error(outbox, Condition::Forbidden, text);
         }
         // RFC 6120 §8.4
-        _ => origin.error(outbox, Condition::ServiceUnavailable, NOT_UNDERSTOOD),
+        _ => origin.error(outbox, Condition::ServiceUnavailable, Denial::NotUnderstood),
     }
 }

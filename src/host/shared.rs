@@ -15,6 +15,7 @@ use super::chat::Corrections;
 use super::courier::Attachments;
 use super::operate::Reload;
 use super::picture::{Album, Portrait};
+use super::words::Lang;
 use crate::queue::Tuning;
 use crate::store::Store;
 use crate::xmpp::escape::unescape;
@@ -93,6 +94,7 @@ pub struct Shared {
     archiving: RwLock<Arc<Archiving>>,
     /// Domains of gateways whose users stay in rooms unless they say otherwise.
     staying: RwLock<Vec<String>>,
+    language: Lang,
     corrections: Corrections,
     public: Public,
     album: Album,
@@ -122,6 +124,7 @@ impl Shared {
             limits: RwLock::new(Arc::new(limits)),
             archiving: RwLock::default(),
             staying: RwLock::default(),
+            language: Lang::default(),
             corrections: Corrections::default(),
             public: Public::default(),
             album: Album::default(),
@@ -187,6 +190,18 @@ impl Shared {
     pub fn with_queue(mut self, queue: Tuning) -> Self {
         self.queue = queue;
         self
+    }
+
+    /// With another language for who asks for none and has set none.
+    #[must_use]
+    pub fn with_language(mut self, language: Lang) -> Self {
+        self.language = language;
+        self
+    }
+
+    /// The language of who asks for none and has set none.
+    pub(crate) fn language(&self) -> Lang {
+        self.language
     }
 
     /// With another way to tell of corrections where a network has none.

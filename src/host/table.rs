@@ -18,6 +18,7 @@ use isthmus_kit::Bucket;
 use super::inbox::Inbox;
 use super::names::Names;
 use super::shared::Limits;
+use crate::host::words::Denial;
 use crate::xmpp::jid::BareJid;
 use crate::xmpp::stream::Stanza;
 
@@ -46,7 +47,7 @@ pub(super) enum Woken {
     /// One is to be opened, in this generation.
     Open(u64),
     /// None can be had now, in words.
-    Not(&'static str),
+    Not(Denial),
 }
 
 /// What is counted for one user while he has sessions.
@@ -75,7 +76,7 @@ pub(super) enum Offer {
     /// There is no session.
     Absent(Stanza),
     /// It cannot be taken now, in words for its sender.
-    Refused(Stanza, &'static str),
+    Refused(Stanza, Denial),
 }
 
 /// The sessions of one domain.
@@ -89,8 +90,8 @@ pub(super) struct Table {
     pub(super) draining: bool,
 }
 
-const FULL: &str = "too much of yours is waiting for the network; please try again later";
-const TOO_FAST: &str = "you are sending faster than this gateway takes; please try again later";
+const FULL: Denial = Denial::TooMuchWaits;
+const TOO_FAST: Denial = Denial::TooFast;
 
 impl Table {
     /// Offers a stanza to the session of `key`.
@@ -133,7 +134,7 @@ impl Table {
     pub(super) fn wake(&mut self, key: &Key, limits: &Limits) -> Woken {
         match self.slots.get(key) {
             Some(Slot::Live { inbox, .. }) => Woken::Live(Arc::clone(inbox)),
-            Some(Slot::Closing { .. }) => Woken::Not("the last session has not ended yet"),
+            Some(Slot::Closing { .. }) => Woken::Not(Denial::SessionLast),
             None => match self.why_not(key, limits) {
                 Some(text) => Woken::Not(text),
                 None => {
@@ -149,14 +150,14 @@ impl Table {
         self.per_user.contains_key(user)
     }
 
-    fn why_not(&self, key: &Key, limits: &Limits) -> Option<&'static str> {
+    fn why_not(&self, key: &Key, limits: &Limits) -> Option<Denial> {
         let networks = self.per_user.get(&key.user).map_or(0, |user| user.sessions);
         if self.draining {
-            Some("the gateway is shutting down")
+            Some(Denial::GatewayShutting)
         } else if networks >= limits.networks_per_user {
-            Some("you are on too many networks at a time; please leave one first")
+            Some(Denial::TooManyNetworks)
         } else if self.slots.len() >= limits.sessions {
-            Some("the gateway is full; please try again later")
+            Some(Denial::GatewayFull)
         } else {
             None
         }
@@ -309,10 +310,10 @@ mod tests {
             &limits(),
             now,
         );
-        assert!(matches!(third, Offer::Refused(_, text) if text.contains("networks")));
+        assert!(matches!(third, Offer::Refused(_, text) if text == Denial::TooManyNetworks));
         open(&mut table, &key("b@x", "one"));
         let full = table.offer(&key("c@x", "one"), stanza("f"), Want::Open, &limits(), now);
-        assert!(matches!(full, Offer::Refused(_, text) if text.contains("full")));
+        assert!(matches!(full, Offer::Refused(_, text) if text == Denial::GatewayFull));
     }
 
     #[test]

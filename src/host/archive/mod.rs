@@ -27,6 +27,7 @@ use super::desk::{Desk, store_fault};
 use super::errand::{Answer, Done};
 use super::reply::Origin;
 use super::shared::Shared;
+use crate::host::words::Denial;
 use crate::store::StoreFault;
 use crate::store::archives::{Kept, Stretch};
 use crate::xmpp::element::Element;
@@ -126,7 +127,9 @@ impl Desk {
             },
             _ => return false,
         };
-        let (Some(origin), Ok(element)) = (Origin::of(stanza), stanza.element()) else {
+        let (Some(origin), Ok(element)) =
+            (Origin::of(stanza, self.shared.language()), stanza.element())
+        else {
             return false;
         };
         let get = stanza.kind_attr().as_deref() == Some("get");
@@ -148,7 +151,9 @@ impl Desk {
             room,
         };
         match request {
-            Err((condition, text)) => self.errands.answer(origin, Answer::Error(condition, text)),
+            Err((condition, text)) => self
+                .errands
+                .answer(origin, Answer::Error(condition, text.into())),
             Ok(Request::Form) => self.errands.answer(origin, Answer::Result(Some(form()))),
             Ok(request) => self.read(origin, asked, request),
         }
@@ -157,7 +162,7 @@ impl Desk {
 
     fn read(self: &Arc<Self>, origin: Origin, asked: Asked, request: Request) {
         if !self.readers.enter(&asked.user) {
-            let text = "you ask for too much at a time; please wait for the answers";
+            let text = Denial::TooManyRequests.into();
             let full = Answer::Error(Condition::ResourceConstraint, text);
             return self.errands.answer(origin, full);
         }

@@ -7,6 +7,7 @@ use super::REMEMBERED;
 use super::query::{Query, Start};
 use crate::host::desk::store_fault;
 use crate::host::errand::Answer;
+use crate::host::words::Denial;
 use crate::store::archives::{COUNTED, Kept, Stretch};
 use crate::store::{ConversationId, Row, Store};
 use crate::xmpp::element::Element;
@@ -147,10 +148,7 @@ fn none() -> Page {
 }
 
 fn unknown() -> Answer {
-    Answer::Error(
-        Condition::ItemNotFound,
-        "the archive has no message of that id",
-    )
+    Answer::Error(Condition::ItemNotFound, Denial::ArchiveNoMessage.into())
 }
 
 fn backwards(query: &Query) -> bool {

@@ -1,6 +1,7 @@
 //! What is asked of an archive (XEP-0313 §4.1, §4.3; XEP-0059 1.0.1).
 
 use crate::host::delay::from_stamp;
+use crate::host::words::Denial;
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::Jid;
 use crate::xmpp::ns;
@@ -14,7 +15,7 @@ const PAGE_MAX: usize = 250;
 const IDS: usize = PAGE_MAX;
 
 /// Why a query is refused, with words for its sender.
-pub(super) type Refusal = (Condition, &'static str);
+pub(super) type Refusal = (Condition, Denial);
 
 /// Where a page begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ impl Query {
     fn fields(&mut self, form: &Element) -> Result<(), Refusal> {
         let bad = |text| Err((Condition::BadRequest, text));
         if form.attr("type") != Some("submit") {
-            return bad("the form is not one that was filled in");
+            return bad(Denial::ArchiveForm);
         }
         let mut about = false;
         for field in form.children().filter(|it| it.is("field", ns::DATA_FORMS)) {
@@ -79,7 +80,7 @@ impl Query {
                 self.ids = values.filter(|id| !id.is_empty()).collect();
                 self.ids.dedup();
                 if self.ids.len() > IDS {
-                    return bad("no more than 250 ids at a time");
+                    return bad(Denial::ArchiveIds);
                 }
                 continue;
             }
@@ -88,7 +89,7 @@ impl Query {
                 ("FORM_TYPE", value) => about = value.as_deref() == Some(ns::MAM),
                 ("with", Some(jid)) => match Jid::parse(&jid) {
                     Ok(jid) => self.with = Some(jid),
-                    Err(_) => return bad("`with` is no JID"),
+                    Err(_) => return bad(Denial::ArchiveWith),
                 },
                 ("start", Some(time)) => self.since = Some(date(&time)?),
                 ("end", Some(time)) => self.until = Some(date(&time)?),
@@ -97,14 +98,14 @@ impl Query {
                 ("with" | "start" | "end", None) => {}
                 // §4.1.6
                 _ => {
-                    let text = "the archive cannot be searched by this field";
+                    let text = Denial::ArchiveUnsearched;
                     return Err((Condition::FeatureNotImplemented, text));
                 }
             }
         }
         match about {
             true => Ok(()),
-            false => bad("the form is not of this archive: its FORM_TYPE is another"),
+            false => bad(Denial::ArchiveFormOther),
         }
     }
 
@@ -112,17 +113,17 @@ impl Query {
         let text = |name| set.child(name, ns::RSM).map(|it| it.text().into_owned());
         if let Some(max) = text("max") {
             let Ok(max) = max.trim().parse::<usize>() else {
-                return Err((Condition::BadRequest, "`max` is no number"));
+                return Err((Condition::BadRequest, Denial::ArchiveMax));
             };
             self.max = max.min(PAGE_MAX);
         }
         if set.child("index", ns::RSM).is_some() {
-            let text = "pages are asked for by id, not by index";
+            let text = Denial::ArchiveIndex;
             return Err((Condition::FeatureNotImplemented, text));
         }
         self.start = match (text("after"), text("before")) {
             (Some(_), Some(_)) => {
-                let text = "a page is before or after a message, not both";
+                let text = Denial::ArchiveSides;
                 return Err((Condition::BadRequest, text));
             }
             (Some(after), None) if !after.is_empty() => Start::After(after),
@@ -136,10 +137,7 @@ impl Query {
 
 fn date(text: &str) -> Result<i64, Refusal> {
     let text = from_stamp(text.trim());
-    text.ok_or((
-        Condition::BadRequest,
-        "a time is not of the form of XEP-0082",
-    ))
+    text.ok_or((Condition::BadRequest, Denial::ArchiveTime))
 }
 
 /// The fields there are (§4.1.6); none is required.

@@ -4,6 +4,7 @@
 //! internet, unless the operator trusts the host (`attachments.trusted`). Each redirection is
 //! judged anew. Size is bounded by what is announced and by what comes.
 
+use crate::host::words::{Notice, Phrase, Said};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +44,7 @@ impl Files {
         &self,
         shared: &Arc<Shared>,
         link: &Blob<'_>,
-    ) -> Result<Blob<'static>, String> {
+    ) -> Result<Blob<'static>, Said> {
         let fetched = self.fetch(&link.url, shared.limits().attachment).await?;
         let name = match link.name.as_ref() {
             "" => fetched.name,
@@ -60,7 +61,7 @@ impl Files {
         };
         let url = kept.map_err(|fault| {
             tracing::warn!(%fault, "a file that was fetched cannot be kept");
-            "this gateway cannot keep it now"
+            Notice::FileNotKept
         })?;
         Ok(Blob {
             name: name.into(),
@@ -71,18 +72,18 @@ impl Files {
     }
 
     /// Fetches a file of at most `most` bytes; what is wrong, in words for the user.
-    pub(crate) async fn fetch(&self, url: &str, most: u64) -> Result<Fetched, String> {
+    pub(crate) async fn fetch(&self, url: &str, most: u64) -> Result<Fetched, Said> {
         if !self.settings().fetch {
-            return Err("this gateway fetches no files".to_owned());
+            return Err(Notice::FilesNotFetched.into());
         }
         match tokio::time::timeout(PATIENCE, self.follow(url, most)).await {
             Ok(fetched) => fetched,
-            Err(_) => Err("its server is too slow".to_owned()),
+            Err(_) => Err(Notice::FileServerSlow.into()),
         }
     }
 
-    async fn follow(&self, url: &str, most: u64) -> Result<Fetched, String> {
-        let mut target = Target::parse(url).ok_or("its link cannot be followed")?;
+    async fn follow(&self, url: &str, most: u64) -> Result<Fetched, Said> {
+        let mut target = Target::parse(url).ok_or(Notice::FileLink)?;
         let name = target.file_name();
         for _ in 0..=REDIRECTIONS {
             let answer = self.ask(&target).await?;
@@ -95,38 +96,38 @@ impl Files {
             let location = location.and_then(|it| it.to_str().ok());
             target = location
                 .and_then(|location| target.redirected(location))
-                .ok_or("its server redirects to nowhere")?;
+                .ok_or(Notice::FileNowhere)?;
         }
-        Err("its server redirects too often".to_owned())
+        Err(Notice::FileOften.into())
     }
 
-    async fn ask(&self, target: &Target) -> Result<http::Answer, String> {
+    async fn ask(&self, target: &Target) -> Result<http::Answer, Said> {
         let trusted = self.settings().trusts(target);
         if !target.tls && !trusted {
-            return Err("its link is not https".to_owned());
+            return Err(Notice::FileElsewhere.into());
         }
         let reach = if trusted { Reach::Any } else { Reach::Public };
         let request = Request::get("/")
             .header(USER_AGENT, "isthmus")
             .body(Empty::<Bytes>::new())
-            .map_err(|_| "its link cannot be followed")?;
+            .map_err(|_| Notice::FileLink)?;
         let answer = http::send(self.dial(), target, reach, request).await;
         answer.map_err(|fault| match fault.kind() {
-            io::ErrorKind::PermissionDenied => "its server is not on the public internet".into(),
-            io::ErrorKind::NotFound => "its server does not exist".into(),
+            io::ErrorKind::PermissionDenied => Notice::FilePrivate.into(),
+            io::ErrorKind::NotFound => Notice::FileServerNone.into(),
             _ => {
                 tracing::debug!(%fault, host = target.host, "a file cannot be fetched");
-                "its server cannot be reached".into()
+                Notice::FileServerUnreached.into()
             }
         })
     }
 
     /// Media type and bytes of an answer.
-    async fn read(&self, mut answer: http::Answer, most: u64) -> Result<(String, Vec<u8>), String> {
-        let too_large = || format!("it is larger than {most} bytes");
+    async fn read(&self, mut answer: http::Answer, most: u64) -> Result<(String, Vec<u8>), Said> {
+        let too_large = || Notice::FileLarge.with(&[&most.to_string()]);
         let response = &mut answer.response;
         if response.status() != StatusCode::OK {
-            return Err(format!("its server answers {}", response.status().as_u16()));
+            return Err(Notice::FileServerAnswers.with(&[response.status().as_str()]));
         }
         let header = |name| response.headers().get(name)?.to_str().ok();
         let mime = header(CONTENT_TYPE).and_then(|it| it.split(';').next());
@@ -135,7 +136,7 @@ impl Files {
             .trim()
             .to_ascii_lowercase();
         if !self.settings().takes(&mime) {
-            return Err(format!("files of type {mime} are not taken here"));
+            return Err(Notice::FileType.with(&[&mime]));
         }
         let announced = header(CONTENT_LENGTH).and_then(|it| it.parse::<u64>().ok());
         if announced.is_some_and(|size| size > most) {
@@ -143,7 +144,7 @@ impl Files {
         }
         let mut bytes = Vec::new();
         while let Some(frame) = response.body_mut().frame().await {
-            let frame = frame.map_err(|_| "its server breaks off")?;
+            let frame = frame.map_err(|_| Notice::FileServerBreaks)?;
             if let Ok(data) = frame.into_data() {
                 if (bytes.len() + data.len()) as u64 > most {
                     return Err(too_large());

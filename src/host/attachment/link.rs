@@ -6,6 +6,7 @@
 use isthmus_gateway::Blob;
 
 use crate::host::chat::body_of;
+use crate::host::words::{Lang, Notice, Said};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 
@@ -51,8 +52,8 @@ pub(crate) fn without_link<'t>(text: &'t str, url: &str) -> &'t str {
 }
 
 /// What a user is told of a file that goes out as a link.
-pub(crate) fn unfetched(url: &str, why: &str) -> String {
-    format!("Your file could not be sent as such: {why}. Its link was sent: {url}")
+pub(crate) fn unfetched(url: &str, why: &Said, lang: Lang) -> String {
+    lang.tell(Notice::FileNotSent, &[why.within(lang), url])
 }
 
 fn blob(url: &str, about: Option<(&Element, &'static str)>) -> Blob<'static> {

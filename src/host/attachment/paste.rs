@@ -11,6 +11,7 @@ use super::share::Shown;
 use crate::host::asker::Asker;
 use crate::host::courier::{Writer, id_of, own_blob};
 use crate::host::shared::Shared;
+use crate::host::words::Notice;
 
 /// Of the first line, in characters.
 const LONGEST: usize = 120;
@@ -50,14 +51,26 @@ impl Files {
             url: token.clone().into(),
         };
         let shown = self
-            .share(&kept, asker, server, of, &[blob], patience)
+            .share(
+                &kept,
+                asker,
+                server,
+                of,
+                (&[blob], shared.language()),
+                patience,
+            )
             .await;
         let url = match shown.into_iter().next() {
             Some(Shown::Link(blob, _)) => blob.url.into_owned(),
             // What types of files are carried is about others' files.
             _ => self.own_url(id_of(&token)?, name)?,
         };
-        Some(format!("{first} [{lines} lines: {url}]"))
+        let lines = lines.to_string();
+        Some(
+            shared
+                .language()
+                .tell(Notice::Paste, &[&first, &lines, &url]),
+        )
     }
 
     /// Keeps a text as a file at our own server; its URL. `None`: it cannot be kept.

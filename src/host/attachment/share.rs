@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Files;
 use crate::host::asker::Asker;
 use crate::host::courier::{Attachments, id_of};
+use crate::host::words::{Lang, Notice};
 
 /// Uploads that are remembered.
 const MOST: usize = 4096;
@@ -36,7 +37,7 @@ impl Files {
         asker: &Arc<Asker>,
         server: &str,
         of: &str,
-        blobs: &[Blob<'_>],
+        (blobs, lang): (&[Blob<'_>], Lang),
         patience: Duration,
     ) -> Vec<Shown> {
         let until = Instant::now() + patience;
@@ -47,12 +48,15 @@ impl Files {
                 let is_link = blob.url.starts_with("https://") || blob.url.starts_with("http://");
                 shown.push(match is_link {
                     true => Shown::Link(blob, None),
-                    false => Shown::Words(words(&blob)),
+                    false => Shown::Words(words(&blob, lang)),
                 });
                 continue;
             };
             let uploads = (asker, server, of);
-            shown.push(self.share_kept(kept, uploads, blob, id, until).await);
+            shown.push(
+                self.share_kept(kept, uploads, (blob, lang), id, until)
+                    .await,
+            );
         }
         shown
     }
@@ -61,12 +65,12 @@ impl Files {
         &self,
         kept: &Arc<Attachments>,
         (asker, server, of): (&Arc<Asker>, &str, &str),
-        mut blob: Blob<'static>,
+        (mut blob, lang): (Blob<'static>, Lang),
         id: String,
         until: Instant,
     ) -> Shown {
         if !self.settings().takes(&blob.mime) {
-            return Shown::Words(words(&blob));
+            return Shown::Words(words(&blob, lang));
         }
         let (store, file) = (Arc::clone(kept), id.clone());
         let read = tokio::task::spawn_blocking(move || {
@@ -74,7 +78,7 @@ impl Files {
             Ok::<_, std::io::Error>((about, bytes, store.sha256(&file)?))
         });
         let Ok(Ok((about, file, sum))) = read.await else {
-            return Shown::Words(words(&blob));
+            return Shown::Words(words(&blob, lang));
         };
         let key = (id.clone(), server.to_owned());
         let mut url = self.remembered(&key);
@@ -86,7 +90,7 @@ impl Files {
             }
         }
         let Some(url) = url.or_else(|| self.own_url(&id, &about.name)) else {
-            return Shown::Words(words(&blob));
+            return Shown::Words(words(&blob, lang));
         };
         blob.url = url.into();
         blob.size = Some(about.size);
@@ -124,22 +128,22 @@ impl Files {
 }
 
 /// A file that cannot be fetched, in words.
-pub(super) fn words(blob: &Blob<'_>) -> String {
+pub(super) fn words(blob: &Blob<'_>, lang: Lang) -> String {
     let size = match blob.size {
         None => String::new(),
-        Some(bytes @ 0..1024) => format!(", {bytes} bytes"),
+        Some(bytes @ 0..1024) => lang.tell(Notice::AttachmentSize, &[&bytes.to_string()]),
         Some(bytes @ 1024..1_048_576) => format!(", {} KiB", bytes / 1024),
         Some(bytes) => format!(", {} MiB", bytes / 1_048_576),
     };
     let name = match blob.name.as_ref() {
-        "" => "without a name",
+        "" => lang.say(Notice::AttachmentUnnamed),
         name => name,
     };
     let mime = match blob.mime.as_ref() {
-        "" => "of unknown type",
+        "" => lang.say(Notice::AttachmentUnknownType),
         mime => mime,
     };
-    format!("[attachment: {name}, {mime}{size} — the gateway keeps it; it cannot be fetched]")
+    lang.tell(Notice::AttachmentKept, &[name, mime, &size])
 }
 
 impl Files {

@@ -5,12 +5,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use isthmus_gateway::{Blob, Message};
 
+use crate::host::words::Lang;
 use crate::xmpp::ns;
 use crate::xmpp::write::Xml;
 
 /// Takes a message with files apart: the text, and each link for itself. Words for what has no link
 /// stand in the text.
-pub(crate) fn split<'m>(message: &Message<'m>) -> Vec<Message<'m>> {
+pub(crate) fn split<'m>(message: &Message<'m>, lang: Lang) -> Vec<Message<'m>> {
     let mut said = message.clone();
     let mut files = Vec::new();
     for blob in std::mem::take(&mut said.blobs) {
@@ -20,7 +21,7 @@ pub(crate) fn split<'m>(message: &Message<'m>) -> Vec<Message<'m>> {
         } else if is_link {
             said.blobs.push(blob);
         } else {
-            let words = super::share::words(&blob);
+            let words = super::share::words(&blob, lang);
             let body = said.body.to_mut();
             if !body.is_empty() {
                 body.push('\n');

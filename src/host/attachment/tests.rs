@@ -1,5 +1,6 @@
 //! Fetching, against servers on loopback that a test's own name service makes public or private.
 
+use crate::host::words::Lang;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -76,10 +77,12 @@ async fn no_dress_of_a_private_address_is_fetched_from() {
     ] {
         let url = format!("https://{host}:{port}/");
         let fault = files.fetch(&url, 100).await.expect_err(host);
+        let fault = fault.within(Lang::En);
         let refused = fault.contains("public internet") || fault.contains("does not exist");
         assert!(refused, "{host}: {fault}");
         let plain = format!("http://{host}:{port}/");
         let fault = files.fetch(&plain, 100).await.expect_err(host);
+        let fault = fault.within(Lang::En);
         assert!(fault.contains("https"), "{host}: {fault}");
     }
     assert_eq!(asked.load(Ordering::SeqCst), 0, "nothing was connected to");
@@ -91,6 +94,7 @@ async fn a_public_name_of_a_private_address_does_not_help() {
     let files = Files::over(settings(&[]), Arc::new(Resolved(here)));
     let url = format!("https://files.example:{port}/a");
     let fault = files.fetch(&url, 100).await.expect_err("it is private");
+    let fault = fault.within(Lang::En);
     assert!(fault.contains("public internet"), "{fault}");
     assert_eq!(asked.load(Ordering::SeqCst), 0);
 }
@@ -147,6 +151,7 @@ async fn each_redirection_is_judged_anew_and_there_are_few() {
         ("/round", "too often"),
     ] {
         let fault = fetch(path).await.expect_err(path);
+        let fault = fault.within(Lang::En);
         assert!(fault.contains(why), "{path}: {fault}");
     }
     assert_eq!(asked.load(Ordering::SeqCst), 0);
@@ -186,6 +191,7 @@ async fn what_is_too_large_announced_or_not_or_of_another_type_is_not_taken() {
         ("/none", "404"),
     ] {
         let fault = files.fetch(&url(path), 100).await.expect_err(path);
+        let fault = fault.within(Lang::En);
         assert!(fault.contains(why), "{path}: {fault}");
     }
     assert_eq!(
@@ -203,6 +209,7 @@ async fn what_is_too_large_announced_or_not_or_of_another_type_is_not_taken() {
         .fetch(&url("/exact"), 100)
         .await
         .expect_err("no picture");
+    let fault = fault.within(Lang::En);
     assert!(fault.contains("text/plain"), "{fault}");
     settings.fetch = false;
     let files = Files::over(settings, Arc::new(Resolved(here)));

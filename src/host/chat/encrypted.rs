@@ -6,17 +6,16 @@
 use isthmus_gateway::{Fault, FaultKind};
 
 use crate::host::attachment::is_encrypted;
+use crate::host::fault;
+use crate::host::words::{Denial, Phrase};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 
 /// Why a message cannot cross, if it is encrypted.
 pub(crate) fn refusal(stanza: &Element) -> Option<Fault> {
     let method = method(stanza)?;
-    let text = format!(
-        "this message is encrypted with {method}, which cannot cross to this network; \
-         nothing was sent. Please switch encryption off here."
-    );
-    Some(Fault::new(FaultKind::Encrypted, text))
+    let text = Denial::Encrypted.with(&[&method]);
+    Some(fault::of(FaultKind::Encrypted, text))
 }
 
 /// The name of the encryption a message is wrapped in, if it is.

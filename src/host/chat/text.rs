@@ -12,6 +12,7 @@ use std::ops::Range;
 use isthmus_gateway::{Caps, Outgoing, Place, Span, Style};
 use isthmus_kit::style::{Plain, parse};
 
+use crate::host::words::{Lang, Notice};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 
@@ -89,7 +90,7 @@ fn in_its_language<'s>(stanza: &'s Element, name: &str) -> Option<&'s Element> {
 }
 
 /// The text of a message; `None` if it has none. `room`: it is for a room.
-pub(crate) fn text_of(stanza: &Element, caps: &Caps, room: bool) -> Option<Text> {
+pub(crate) fn text_of(stanza: &Element, caps: &Caps, room: bool, lang: Lang) -> Option<Text> {
     let typed = body_of(stanza)
         .map(|body| body.text().to_string())
         .unwrap_or_default();
@@ -106,7 +107,7 @@ pub(crate) fn text_of(stanza: &Element, caps: &Caps, room: bool) -> Option<Text>
     if body.is_empty() {
         return None;
     }
-    let (body, style) = with_spoiler(stanza, body, style);
+    let (body, style) = with_spoiler(stanza, body, style, lang);
     Some(match body.strip_prefix("/me ") {
         Some(action) => Text {
             style: shifted(&style, -4),
@@ -271,15 +272,21 @@ fn links_of(stanza: &Element) -> Vec<String> {
     links
 }
 
-fn with_spoiler(stanza: &Element, body: String, style: Vec<Span>) -> (String, Vec<Span>) {
+fn with_spoiler(
+    stanza: &Element,
+    body: String,
+    style: Vec<Span>,
+    lang: Lang,
+) -> (String, Vec<Span>) {
     let Some(spoiler) = stanza.child("spoiler", ns::SPOILER) else {
         return (body, style);
     };
     let hint = spoiler.text();
     let prefix = match hint.trim() {
-        "" => "[spoiler] ".to_owned(),
-        hint => format!("[spoiler: {hint}] "),
+        "" => lang.say(Notice::Spoiler).to_owned(),
+        hint => lang.tell(Notice::SpoilerAbout, &[hint]),
     };
+    let prefix = format!("[{prefix}] ");
     let by = i64::try_from(prefix.len()).unwrap_or(0);
     (prefix + &body, shifted(&style, by))
 }
@@ -308,6 +315,7 @@ mod tests {
             &Element::parse(stanza.as_bytes()).expect("well-formed"),
             caps,
             true,
+            Lang::En,
         )
     }
 
@@ -332,7 +340,7 @@ mod tests {
     fn of_several_bodies_the_one_in_the_language_of_the_message_counts() {
         let body = |stanza: &str| {
             let stanza = Element::parse(stanza.as_bytes()).expect("well-formed");
-            let text = text_of(&stanza, &Caps::default(), false);
+            let text = text_of(&stanza, &Caps::default(), false, Lang::En);
             text.expect("a body").body
         };
         let two = "<body xml:lang='cs'>ahoj</body><body>hello</body>";

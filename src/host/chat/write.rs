@@ -13,6 +13,7 @@ use isthmus_kit::style::{markup, parse, render};
 use super::text::shifted;
 use crate::host::attachment::write_file;
 use crate::host::delay::write_delay;
+use crate::host::words::{Lang, Notice};
 use crate::xmpp::ns;
 use crate::xmpp::write::Xml;
 
@@ -290,15 +291,12 @@ pub(crate) fn write_state(xml: &mut Xml<'_>, on: bool) {
 
 /// Writes that a message is taken back by its author (XEP-0424 §4), with words for who cannot show
 /// that.
-pub(crate) fn write_retracted(xml: &mut Xml<'_>, id: &str) {
+pub(crate) fn write_retracted(xml: &mut Xml<'_>, id: &str, lang: Lang) {
     xml.start_ns("retract", ns::RETRACT).attr("id", id).end();
     xml.start_ns("fallback", ns::FALLBACK)
         .attr("for", ns::RETRACT)
         .end();
-    xml.text_element(
-        "body",
-        "/me took back a message that your client still shows",
-    );
+    xml.text_element("body", lang.say(Notice::TookBack));
     xml.leaf("store", ns::HINTS);
 }
 

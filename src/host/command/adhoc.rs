@@ -15,10 +15,10 @@ use tokio::time::Instant;
 use super::{Asker, Command, Page, Told, Work, named, table};
 use crate::host::desk::Desk;
 use crate::host::errand::{Answer, Done};
-use crate::host::fault::words;
+use crate::host::fault::{self, words};
 use crate::host::form;
 use crate::host::reply::Origin;
-use crate::host::words::{Lang, Text};
+use crate::host::words::{Said, Text};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
@@ -104,11 +104,11 @@ pub(super) enum Action {
 }
 
 /// An error of this protocol's own (§4.4).
-pub(super) fn bad(specific: &'static str, text: &'static str) -> Answer {
-    Answer::Specific(Condition::BadRequest, (specific, ns::COMMANDS), text)
+pub(super) fn bad(specific: &'static str, text: impl Into<Said>) -> Answer {
+    Answer::Specific(Condition::BadRequest, (specific, ns::COMMANDS), text.into())
 }
 
-fn action(request: &Element, lang: Lang) -> Result<Action, Answer> {
+fn action(request: &Element) -> Result<Action, Answer> {
     let session = request.attr("sessionid").map(str::to_owned);
     let form = request.child("x", ns::DATA_FORMS).cloned();
     let cancelled = form
@@ -126,9 +126,9 @@ fn action(request: &Element, lang: Lang) -> Result<Action, Answer> {
         ("prev", Some(session)) => Ok(Action::Prev { session }),
         ("execute", None) => Ok(Action::Begin),
         ("cancel" | "complete" | "next" | "prev", None) => {
-            Err(bad("bad-sessionid", lang.say(Text::NotBegun)))
+            Err(bad("bad-sessionid", Text::NotBegun))
         }
-        _ => Err(bad("malformed-action", lang.say(Text::NoSuchAction))),
+        _ => Err(bad("malformed-action", Text::NoSuchAction)),
     }
 }
 
@@ -225,7 +225,7 @@ impl Desk {
         self.errands.run(origin, async move {
             let asker = desk.in_language(asker).await;
             let done = desk.executed(&asker, get, &request).await;
-            done.unwrap_or_else(Done::with)
+            done.unwrap_or_else(Done::with).in_lang(asker.lang)
         });
     }
 
@@ -237,7 +237,7 @@ impl Desk {
     ) -> Result<Done, Answer> {
         let lang = asker.lang;
         if get {
-            return Err(Fault::new(FaultKind::BadRequest, lang.say(Text::OnlySet)).into());
+            return Err(fault::of(FaultKind::BadRequest, Text::OnlySet).into());
         }
         let node = request.attr("node").unwrap_or_default();
         let Some(command) = named(&*self.gateway, asker, node) else {
@@ -247,9 +247,9 @@ impl Desk {
                 true => (FaultKind::Forbidden, Text::NotAdmin),
                 false => (FaultKind::NoSuchTarget, Text::NoSuchCommand),
             };
-            return Err(Fault::new(kind, lang.say(text)).into());
+            return Err(fault::of(kind, text).into());
         };
-        let action = action(request, lang)?;
+        let action = action(request)?;
         if command.work.has_steps() {
             return self.stepped(&command, asker, action).await;
         }
@@ -262,13 +262,13 @@ impl Desk {
                 Ok(Done::with(Answer::Result(Some(over))))
             }
             Action::Prev { .. } | Action::Finish { next: true, .. } => {
-                Err(bad("bad-action", lang.say(Text::NoMorePages)))
+                Err(bad("bad-action", Text::NoMorePages))
             }
             Action::Finish { session, form, .. } => {
                 close(&session)?;
                 match form {
                     Some(form) => self.finish(&command, asker, session, &form).await,
-                    None => Err(bad("bad-payload", lang.say(Text::FormMissing))),
+                    None => Err(bad("bad-payload", Text::FormMissing)),
                 }
             }
         }
@@ -291,7 +291,13 @@ impl Desk {
         };
         let stage = answer(command, &session, "executing")
             .with_child(actions)
-            .with_child(form::ask(title, &page.words, page.about, &page.fields));
+            .with_child(form::ask(
+                title,
+                &page.words,
+                page.about,
+                &page.fields,
+                asker.lang,
+            ));
         Ok(Done::with(Answer::Result(Some(stage))))
     }
 
@@ -306,7 +312,7 @@ impl Desk {
         if let Ok(page) = &page
             && !form::is_of(filled, page.about)
         {
-            return Err(bad("bad-payload", asker.lang.say(Text::BadForm)));
+            return Err(bad("bad-payload", Text::BadForm));
         }
         let told = match page {
             Ok(page) => self.run(command, asker, &page, filled).await,
@@ -315,7 +321,7 @@ impl Desk {
         let mut stage = answer(command, &session, "completed");
         let (kind, text) = match &told {
             Ok(told) => ("info", told.text.as_str()),
-            Err(fault) => ("error", words(fault)),
+            Err(fault) => ("error", words(fault, asker.lang)),
         };
         if !text.is_empty() {
             let note = Element::new("note", ns::COMMANDS).with_attr("type", kind);
@@ -346,7 +352,7 @@ impl Desk {
         filled: &Element,
     ) -> Result<Told, Fault> {
         let answers = form::answers(filled);
-        form::check(&page.fields, &answers, None, asker.lang)?;
+        let answers = form::checked(&page.fields, &answers, asker.lang)?;
         command.work.run(self, asker, answers).await
     }
 }

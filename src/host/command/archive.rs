@@ -9,8 +9,9 @@ use super::{Asked, Asker, Command, Ended, Page, Told, Work};
 use crate::host::archive;
 use crate::host::delay::stamp;
 use crate::host::desk::{Desk, store_fault};
+use crate::host::fault;
 use crate::host::form::Answers;
-use crate::host::words::{Lang, Text};
+use crate::host::words::{Denial, Lang, Text};
 use crate::store::Row;
 use crate::store::archives::{COUNTED, Kept, Stretch};
 use crate::xmpp::element::Element;
@@ -26,17 +27,19 @@ pub(super) fn commands(lang: Lang) -> [Command; 2] {
     let asking = Work::Asking(what, export);
     let deleting = Work::Asking(which, delete);
     [
-        Command::new("archive-export", show, "archive show", asking).more(" ADDRESS"),
-        Command::new("archive-delete", forget, "archive delete", deleting).more(" true ADDRESS"),
+        Command::new("archive-export", show, "archive show", asking)
+            .more(lang.say(Text::MoreAddress)),
+        Command::new("archive-delete", forget, "archive delete", deleting)
+            .more(lang.say(Text::MoreYesAddress)),
     ]
 }
 
-const COLUMNS: [(&str, &str); 5] = [
-    ("id", "Number"),
-    ("at", "When"),
-    ("with", "With"),
-    ("from", "From"),
-    ("text", "Text"),
+const COLUMNS: [(&str, Text); 5] = [
+    ("id", Text::ColumnNumber),
+    ("at", Text::ColumnWhen),
+    ("with", Text::ColumnWith),
+    ("from", Text::ColumnFrom),
+    ("text", Text::ColumnText),
 ];
 
 fn asks(fields: Vec<Field>) -> Asked {
@@ -67,21 +70,21 @@ fn which(_: &Arc<Desk>, asker: &Asker) -> Asked {
 async fn named(desk: &Desk, user: &BareJid, answers: &Answers) -> Result<Vec<Kept>, Fault> {
     let with = answers.get("with").map(|with| with.trim());
     let with = with.filter(|with| !with.is_empty());
-    let bad = |_| Fault::new(FaultKind::BadRequest, "that is no address");
+    let bad = |_| fault::of(FaultKind::BadRequest, Denial::AddressNoJid);
     let with = with.map(BareJid::parse).transpose().map_err(bad)?;
     let (store, domain) = (&desk.shared.store, desk.outbox.domain());
     let peer = with.as_ref().map(BareJid::as_str);
     let kept = store.archives(user.as_str(), domain, peer).await;
     let kept = kept.map_err(|fault| store_fault(&fault))?;
     if kept.is_empty() && with.is_some() {
-        let text = "you have no archive of that address";
-        return Err(Fault::new(FaultKind::NoSuchTarget, text));
+        let text = Text::ArchiveNone;
+        return Err(fault::of(FaultKind::NoSuchTarget, text));
     }
     Ok(kept)
 }
 
 fn export(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
-    let (desk, user) = (Arc::clone(desk), asker.user.clone());
+    let (desk, user, lang) = (Arc::clone(desk), asker.user.clone(), asker.lang);
     Box::pin(async move {
         let kept = named(&desk, &user, &answers).await?;
         let one = answers
@@ -90,40 +93,44 @@ fn export(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
         match kept.first().filter(|_| one) {
             Some(kept) => {
                 let after = answers.get("after").and_then(|it| it.trim().parse().ok());
-                page(&desk, kept, after.unwrap_or(0)).await
+                page(&desk, kept, after.unwrap_or(0), lang).await
             }
-            None => overview(&desk, &kept).await,
+            None => overview(&desk, &kept, lang).await,
         }
     })
 }
 
 /// Which archives there are, and how large they are.
-async fn overview(desk: &Desk, all: &[Kept]) -> Result<Told, Fault> {
+async fn overview(desk: &Desk, all: &[Kept], lang: Lang) -> Result<Told, Fault> {
     let mut rows = Vec::new();
     for kept in all.iter().take(SHOWN) {
         let count = desk.shared.store.count(kept.id, Stretch::ALL).await;
         let count = count.map_err(|fault| store_fault(&fault))?;
         if count > 0 {
             let count = match count > COUNTED {
-                true => format!("more than {COUNTED}"),
+                true => lang.tell(Text::ArchiveMoreThan, &[&COUNTED.to_string()]),
                 false => count.to_string(),
             };
             rows.push(vec![kept.peer.clone(), count]);
         }
     }
-    let mut text = format!("{} archives", rows.len());
-    if all.len() > SHOWN {
-        text.push_str("; there are more");
-    }
+    let count = rows.len().to_string();
+    let text = match all.len() > SHOWN {
+        true => lang.tell(Text::ArchivesFirst, &[&count]),
+        false => lang.tell(Text::Archives, &[&count]),
+    };
     Ok(Told {
         text,
-        columns: vec![("with", "With"), ("messages", "Messages")],
+        columns: vec![
+            ("with", lang.say(Text::ColumnWith)),
+            ("messages", lang.say(Text::ColumnMessages)),
+        ],
         rows,
         ..Told::default()
     })
 }
 
-async fn page(desk: &Desk, kept: &Kept, after: i64) -> Result<Told, Fault> {
+async fn page(desk: &Desk, kept: &Kept, after: i64, lang: Lang) -> Result<Told, Fault> {
     let stretch = Stretch {
         after,
         ..Stretch::ALL
@@ -132,13 +139,13 @@ async fn page(desk: &Desk, kept: &Kept, after: i64) -> Result<Told, Fault> {
     let rows = rows.await.map_err(|fault| store_fault(&fault))?;
     let text = match rows.last() {
         Some(last) if rows.len() == SHOWN => {
-            format!("for more ask for what is behind {}", last.number)
+            lang.tell(Text::ArchiveGoesOn, &[&last.number.to_string()])
         }
-        _ => format!("{} messages; this is the end", rows.len()),
+        _ => lang.tell(Text::ArchiveEnd, &[&rows.len().to_string()]),
     };
     Ok(Told {
         text,
-        columns: COLUMNS.to_vec(),
+        columns: COLUMNS.map(|(name, text)| (name, lang.say(text))).to_vec(),
         rows: rows.iter().map(|row| line(kept, row)).collect(),
         ..Told::default()
     })
@@ -161,22 +168,15 @@ fn line(kept: &Kept, row: &Row) -> Vec<String> {
 }
 
 fn delete(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
-    let (desk, user) = (Arc::clone(desk), asker.user.clone());
+    let (desk, user, lang) = (Arc::clone(desk), asker.user.clone(), asker.lang);
     Box::pin(async move {
-        let sure = answers.get("sure").map(|sure| sure.trim());
-        if !matches!(sure, Some("1" | "true")) {
-            let text = "nothing was deleted: you did not say yes".to_owned();
-            return Ok(Told {
-                text,
-                ..Told::default()
-            });
+        if answers.get("sure").map(String::as_str) != Some("true") {
+            return Ok(Told::words(lang.say(Text::ArchiveKept)));
         }
         let kept = named(&desk, &user, &answers).await?;
         let gone = archive::erase(&desk.shared, &kept).await;
         let gone = gone.map_err(|fault| store_fault(&fault))?;
-        Ok(Told {
-            text: format!("{gone} messages were deleted"),
-            ..Told::default()
-        })
+        let gone = gone.to_string();
+        Ok(Told::words(lang.tell(Text::ArchiveGone, &[&gone])))
     })
 }

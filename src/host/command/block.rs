@@ -11,15 +11,17 @@ use isthmus_gateway::{Fault, FaultKind, Field, FieldKind, Kind, Parsed};
 
 use super::{Asked, Asker, Command, Ended, Page, Told, Work};
 use crate::host::desk::Desk;
+use crate::host::fault;
 use crate::host::form::Answers;
-use crate::host::words::{Lang, Text};
+use crate::host::words::{Label, Lang, Text};
 use crate::xmpp::escape::{escape, unescape};
 use crate::xmpp::jid::BareJid;
 
 /// The commands.
 pub(super) fn commands(lang: Lang) -> [Command; 3] {
     let asks = |node, text, run| {
-        Command::new(node, lang.say(text), node, Work::Asking(whom, run)).more(" ADDRESS")
+        Command::new(node, lang.say(text), node, Work::Asking(whom, run))
+            .more(lang.say(Text::MoreAddress))
     };
     [
         asks("block", Text::Block, |desk, asker, answers| {
@@ -52,7 +54,7 @@ fn change(desk: &Arc<Desk>, asker: &Asker, answers: &Answers, on: bool) -> Ended
     Box::pin(async move {
         let local = desk.person(&typed.unwrap_or_default())?;
         let (user, lang) = (&asker.user, asker.lang);
-        let changed = desk.set_blocked(user, &local, on, lang).await?;
+        let changed = desk.set_blocked(user, &local, on).await?;
         if on {
             desk.hub.hide(user, &local);
         }
@@ -79,7 +81,7 @@ fn list(desk: &Arc<Desk>, asker: &Asker) -> Ended {
         let count = rows.len().to_string();
         Ok(Told {
             text: asker.lang.tell(Text::BlockCount, &[&count]),
-            columns: vec![("address", "Address")],
+            columns: vec![("address", asker.lang.say(Label::Address))],
             rows,
             ..Told::default()
         })
@@ -89,10 +91,9 @@ fn list(desk: &Arc<Desk>, asker: &Asker) -> Ended {
 impl Desk {
     /// The localpart of somebody, from his JID here or his address on the network.
     fn person(&self, typed: &str) -> Result<String, Fault> {
-        let bad = |text: String| Fault::new(FaultKind::BadAddress, text);
+        let bad = || fault::bare(FaultKind::BadAddress);
         let domain = self.outbox.domain();
-        let jid =
-            |local: &str| BareJid::new(Some(local), domain).map_err(|fault| bad(fault.to_string()));
+        let jid = |local: &str| BareJid::new(Some(local), domain).map_err(|_| bad());
         let ours = BareJid::parse(typed).ok();
         let ours = ours.filter(|jid| jid.domain() == domain);
         let ours = match ours {
@@ -104,20 +105,20 @@ impl Desk {
             Parsed::Canonical(address) => address,
             Parsed::Moved(proper) => match self.parsed(&proper)? {
                 Parsed::Canonical(address) => address,
-                Parsed::Moved(_) => return Err(bad(String::new())),
+                Parsed::Moved(_) => return Err(bad()),
             },
         };
         if !matches!(address.kind, Kind::Contact | Kind::Room | Kind::Group) {
-            return Err(bad(String::new()));
+            return Err(bad());
         }
         let local = self.gateway.format(&address);
-        let local = local.map_err(|fault| bad(fault.to_string()))?;
+        let local = local.map_err(fault::address)?;
         let proper = jid(&escape(&local))?;
         Ok(proper.local().unwrap_or_default().to_owned())
     }
 
     fn parsed(&self, local: &str) -> Result<Parsed, Fault> {
         let parsed = self.gateway.parse(local, "");
-        parsed.map_err(|fault| Fault::new(FaultKind::BadAddress, fault.text))
+        parsed.map_err(fault::address)
     }
 }

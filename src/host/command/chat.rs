@@ -12,12 +12,11 @@ use isthmus_gateway::{Fault, Field, FieldKind, Kind};
 use super::settings::{self, Word};
 use super::{Asker, Command, Told, Work, table};
 use crate::host::desk::{Desk, registers};
-use crate::host::domain::NOBODY_READS;
 use crate::host::errand::{Answer, Done};
 use crate::host::fault::words;
 use crate::host::form::{self, Answers};
 use crate::host::reply::Origin;
-use crate::host::words::Text;
+use crate::host::words::{Denial, Text};
 use crate::xmpp::stanza::Condition;
 
 /// What a message calls for.
@@ -43,7 +42,10 @@ impl Desk {
         self.errands.run(origin.clone(), async move {
             let asker = desk.in_language(asker).await;
             let done = desk.said(&asker, &body, call).await;
-            done.unwrap_or_else(|fault| Done::with(desk.words(words(&fault).to_owned())))
+            done.unwrap_or_else(|fault| {
+                Done::with(desk.words(words(&fault, asker.lang).to_owned()))
+            })
+            .in_lang(asker.lang)
         });
         true
     }
@@ -86,7 +88,7 @@ impl Desk {
             Call::Help => Ok(Done::with(self.words(self.help(asker)))),
             Call::Nothing => Ok(Done::with(Answer::Error(
                 Condition::ServiceUnavailable,
-                NOBODY_READS,
+                Denial::NobodyReads.into(),
             ))),
             Call::Setting(word) => {
                 let text = self.settle(asker, word).await?;
@@ -120,7 +122,10 @@ impl Desk {
         let mut help = lang.tell(Text::HelpIntro, &[&name]);
         let prompt = &self.gateway.manifest().prompt;
         if itself && !prompt.is_empty() {
-            help.push_str(&format!(" {}", lang.tell(Text::HelpAddresses, &[prompt])));
+            help.push_str(&format!(
+                " {}",
+                lang.tell(Text::HelpAddresses, &[lang.pick(prompt)])
+            ));
         }
         let mut lines = vec![lang.say(Text::HelpHelp).to_owned()];
         for command in table(&*self.gateway, asker.at.kind, asker.admin, lang) {
@@ -147,7 +152,7 @@ impl Desk {
     ) -> Result<Told, Fault> {
         let page = command.work.questions(self, asker).await?;
         let answers = in_order(&page.fields, &rest);
-        form::check(&page.fields, &answers, None, asker.lang)?;
+        let answers = form::checked(&page.fields, &answers, asker.lang)?;
         command.work.run(self, asker, answers).await
     }
 }

@@ -16,10 +16,11 @@ use super::{Asked, Asker, Command, Ended, Page, Told, Work};
 use crate::host::attachment::Files;
 use crate::host::delay::stamp;
 use crate::host::desk::{Desk, store_fault};
+use crate::host::fault;
 use crate::host::form::Answers;
 use crate::host::setting::{Kept, fields};
 use crate::host::shared::now_ms;
-use crate::host::words::{Lang, Text};
+use crate::host::words::{Lang, Phrase, Text};
 use crate::store::archives::Stretch;
 use crate::store::contacts::{Item, Standing};
 use crate::xmpp::jid::BareJid;
@@ -66,11 +67,10 @@ fn export(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
     let (desk, asker) = (Arc::clone(desk), asker.clone());
     Box::pin(async move {
         let document = desk.all_about(&asker.user).await?;
-        let text = serde_json::to_string_pretty(&document)
-            .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?;
+        let text = serde_json::to_string_pretty(&document).map_err(|error| fault::ours(&error))?;
         let lang = asker.lang;
         let file = answers.get("file").map(|file| file.trim());
-        if matches!(file, Some("1" | "true"))
+        if matches!(file, Some("true"))
             && let Some(files) = server(&desk)
         {
             let owner = (asker.user.as_str(), desk.outbox.domain());
@@ -82,7 +82,7 @@ fn export(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
                 owner,
             );
             let Some(url) = kept.await else {
-                return Err(Fault::new(FaultKind::Full, lang.say(Text::ExportNoFile)));
+                return Err(fault::of(FaultKind::Full, Text::ExportNoFile));
             };
             return Ok(Told {
                 text: lang.tell(Text::ExportAt, &[&url]),
@@ -96,8 +96,8 @@ fn export(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
         let number: usize = number.unwrap_or(1);
         let count = pages.len().to_string();
         let Some(lines) = number.checked_sub(1).and_then(|at| pages.get(at)) else {
-            let text = lang.tell(Text::ExportNoPage, &[&count]);
-            return Err(Fault::new(FaultKind::NoSuchTarget, text));
+            let text = Text::ExportNoPage.with(&[&count]);
+            return Err(fault::of(FaultKind::NoSuchTarget, text));
         };
         let number = number.to_string();
         Ok(Told {

@@ -27,6 +27,7 @@ use isthmus_gateway::{Address, Fault, FaultKind, Field, Gateway, Kind, Later};
 use super::desk::{Desk, registers};
 use super::form::Answers;
 use super::words::{Lang, Text};
+use crate::host::fault;
 use crate::xmpp::jid::BareJid;
 
 pub(crate) use self::adhoc::Sessions;
@@ -111,9 +112,7 @@ impl Work {
     async fn run(self, desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Result<Told, Fault> {
         match self {
             Self::Asking(_, run) | Self::Plain(run) => run(desk, asker, answers).await,
-            Self::Register | Self::Offered => {
-                Err(Fault::new(FaultKind::Internal, "a dialog has steps"))
-            }
+            Self::Register | Self::Offered => Err(fault::bare(FaultKind::Internal)),
         }
     }
 
@@ -175,7 +174,8 @@ pub(crate) fn table(gateway: &dyn Gateway, kind: Kind, admin: bool, lang: Lang) 
     let itself = kind == Kind::Gateway;
     if kind == Kind::Contact && gateway.manifest().caps.lookup {
         // A session answers it; without one nobody can be asked.
-        let run: Run = |_, _, _| Box::pin(async { Err(Fault::new(FaultKind::NetworkDown, "")) });
+        let run: Run =
+            |_, _, _| Box::pin(async { Err(crate::host::fault::bare(FaultKind::NetworkDown)) });
         let name = lang.say(Text::Whois);
         table.push(Command::new("whois", name, "whois", Work::Plain(run)));
     }

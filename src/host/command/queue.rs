@@ -6,9 +6,10 @@ use isthmus_gateway::{Address, Fault, FaultKind, Field, FieldKind, Later};
 
 use super::{Asked, Asker, Command, Ended, Page, Told, Work};
 use crate::host::desk::{Desk, store_fault};
+use crate::host::fault;
 use crate::host::form::Answers;
 use crate::host::shared::now_ms;
-use crate::host::words::{Lang, Text};
+use crate::host::words::{Lang, Phrase, Said, Text};
 use crate::store::jobs::{CopyState, OpenJob, Recall};
 use crate::xmpp::escape::escape;
 use crate::xmpp::jid::BareJid;
@@ -32,17 +33,17 @@ pub(super) fn commands(lang: Lang) -> [Command; 2] {
             "queue cancel",
             Work::Asking(which, cancel),
         )
-        .more(" NUMBER"),
+        .more(lang.say(Text::MoreNumber)),
     ]
 }
 
-const COLUMNS: [(&str, &str); 6] = [
-    ("id", "Number"),
-    ("to", "To"),
-    ("state", "State"),
-    ("attempts", "Attempts"),
-    ("next", "Next attempt"),
-    ("why", "Why"),
+const COLUMNS: [(&str, Text); 6] = [
+    ("id", Text::ColumnNumber),
+    ("to", Text::ColumnTo),
+    ("state", Text::ColumnState),
+    ("attempts", Text::ColumnAttempts),
+    ("next", Text::ColumnNext),
+    ("why", Text::ColumnWhy),
 ];
 
 fn jobs(desk: &Arc<Desk>, user: &BareJid) -> Later<Result<Vec<OpenJob>, Fault>> {
@@ -72,7 +73,7 @@ fn list(desk: &Arc<Desk>, asker: &Asker) -> Ended {
         }
         Ok(Told {
             text,
-            columns: COLUMNS.to_vec(),
+            columns: COLUMNS.map(|(name, text)| (name, lang.say(text))).to_vec(),
             rows: jobs.iter().map(|job| row(&desk, job, now, lang)).collect(),
             ..Told::default()
         })
@@ -172,10 +173,10 @@ fn cancel(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
     let courier = desk.courier.clone();
     Box::pin(async move {
         let Some((id, recalled)) = recalled else {
-            let text = lang.say(Text::QueueNumbers);
-            return Err(Fault::new(FaultKind::NotExpressible, text));
+            let text = Text::QueueNumbers;
+            return Err(fault::of(FaultKind::NotExpressible, text));
         };
-        let fault = |kind, text| Err(Fault::new(kind, text));
+        let fault = |kind, text: Said| Err(fault::of(kind, text));
         match recalled.await.map_err(|fault| store_fault(&fault))? {
             Recall::Done(job) => {
                 if let Some(courier) = courier {
@@ -184,12 +185,12 @@ fn cancel(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
                 Ok(Told::words(lang.tell(Text::QueueTaken, &[&id.to_string()])))
             }
             Recall::TooLate => {
-                let text = lang.tell(Text::QueueTooLate, &[&id.to_string()]);
+                let text = Text::QueueTooLate.with(&[&id.to_string()]);
                 fault(FaultKind::NotExpressible, text)
             }
             Recall::Unknown => fault(
                 FaultKind::NoSuchTarget,
-                lang.tell(Text::QueueNoSuch, &[&id.to_string()]),
+                Text::QueueNoSuch.with(&[&id.to_string()]),
             ),
         }
     })

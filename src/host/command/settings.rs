@@ -7,8 +7,9 @@ use isthmus_gateway::{Address, Fault, FaultKind, Field, Gateway, Kind};
 
 use super::{Answers, Asked, Asker, Command, Ended, Page, Told, Work};
 use crate::host::desk::Desk;
+use crate::host::fault;
 use crate::host::setting::{fields, veil};
-use crate::host::words::{Lang, Text};
+use crate::host::words::{Lang, Phrase, Text};
 
 /// The node of the command.
 pub(super) const NODE: &str = "configure";
@@ -97,22 +98,22 @@ impl Desk {
         let known = |key: &str| {
             let found = all.iter().find(|(field, _)| field.name == key);
             found.ok_or_else(|| {
-                let text = lang.tell(Text::NoSuchSetting, &[key]);
-                Fault::new(FaultKind::NoSuchTarget, text)
+                let text = Text::NoSuchSetting.with(&[key]);
+                fault::of(FaultKind::NoSuchTarget, text)
             })
         };
         match word {
             Word::What => Ok(lang.say(Text::WhichSetting).to_owned()),
             Word::All => {
-                let lines = all
-                    .iter()
-                    .map(|(field, set)| format!("{}: {}", line(field, *set, *lang), field.label));
+                let lines = all.iter().map(|(field, set)| {
+                    format!("{}: {}", line(field, *set, *lang), lang.pick(&field.label))
+                });
                 Ok(lines.collect::<Vec<_>>().join("\n"))
             }
             Word::Get(key) => known(&key).map(|(field, set)| line(field, *set, *lang)),
             Word::Unset(key) => {
                 known(&key)?;
-                self.unset(user, at, &key, *lang).await?;
+                self.unset(user, at, &key).await?;
                 Ok(lang.tell(Text::ToDefault, &[&key]))
             }
             Word::Set(key, value) => {

@@ -15,7 +15,7 @@ use crate::host::desk::Desk;
 use crate::host::errand::{Answer, Done};
 use crate::host::fault::words;
 use crate::host::form;
-use crate::host::words::Text;
+use crate::host::words::{Lang, Text};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 
@@ -40,12 +40,12 @@ impl Desk {
     async fn open_steps(&self, command: &Command, asker: &Asker) -> Result<Done, Answer> {
         let session = format!("{:016x}", self.shared.next_session());
         match self.first_step(asker, &command.node).await? {
-            Outcome::Over { text, .. } => Ok(over(command, &session, &text)),
+            Outcome::Over { text, .. } => Ok(over(command, &session, asker.lang.pick(&text))),
             Outcome::Next(first) => {
                 let steps = Steps::new(session, asker, &command.node, first);
                 self.keep_steps(&asker.user, Way::Command, Some(&steps))
                     .await?;
-                Ok(asks(command, &steps, None))
+                Ok(asks(command, &steps, None, asker.lang))
             }
         }
     }
@@ -61,8 +61,7 @@ impl Desk {
         let steps = steps.filter(|steps| {
             steps.session == session && steps.belongs_to(asker) && steps.node == command.node
         });
-        let over = asker.lang.say(Text::DialogOver);
-        steps.ok_or_else(|| bad("bad-sessionid", over))
+        steps.ok_or_else(|| bad("bad-sessionid", Text::DialogOver))
     }
 
     async fn next_step(
@@ -74,10 +73,10 @@ impl Desk {
     ) -> Result<Done, Answer> {
         let mut steps = self.session(command, asker, session).await?;
         let Some(filled) = filled else {
-            return Err(bad("bad-payload", asker.lang.say(Text::FormMissing)));
+            return Err(bad("bad-payload", Text::FormMissing));
         };
         if !form::is_of(&filled, None) {
-            return Err(bad("bad-payload", asker.lang.say(Text::BadForm)));
+            return Err(bad("bad-payload", Text::BadForm));
         }
         let given = form::answers(&filled);
         let user = &asker.user;
@@ -85,11 +84,11 @@ impl Desk {
             Ok(Outcome::Next(next)) => {
                 steps.ask(next)?;
                 self.keep_steps(user, Way::Command, Some(&steps)).await?;
-                Ok(asks(command, &steps, None))
+                Ok(asks(command, &steps, None, asker.lang))
             }
             Ok(Outcome::Over { text, fresh }) => {
                 self.keep_steps(user, Way::Command, None).await?;
-                let done = over(command, session, &text);
+                let done = over(command, session, asker.lang.pick(&text));
                 if !fresh {
                     return Ok(done);
                 }
@@ -97,7 +96,7 @@ impl Desk {
                 let (hub, user) = (Arc::clone(&self.hub), user.clone());
                 Ok(done.then(move |_| hub.welcome(&user)))
             }
-            Err(fault) => Ok(asks(command, &steps, Some(&fault))),
+            Err(fault) => Ok(asks(command, &steps, Some(&fault), asker.lang)),
         }
     }
 
@@ -109,12 +108,12 @@ impl Desk {
     ) -> Result<Done, Answer> {
         let mut steps = self.session(command, asker, session).await?;
         if steps.asked.len() < 2 {
-            return Err(bad("bad-action", asker.lang.say(Text::FirstPage)));
+            return Err(bad("bad-action", Text::FirstPage));
         }
         steps.asked.pop();
         self.keep_steps(&asker.user, Way::Command, Some(&steps))
             .await?;
-        Ok(asks(command, &steps, None))
+        Ok(asks(command, &steps, None, asker.lang))
     }
 
     async fn cancel_steps(
@@ -137,7 +136,7 @@ fn over(command: &Command, session: &str, text: &str) -> Done {
 }
 
 /// The open question, with why the last answer was not accepted.
-fn asks(command: &Command, steps: &Steps, fault: Option<&Fault>) -> Done {
+fn asks(command: &Command, steps: &Steps, fault: Option<&Fault>, lang: Lang) -> Done {
     let open = steps.open();
     let mut actions = Element::new("actions", ns::COMMANDS).with_attr("execute", "next");
     if steps.asked.len() > 1 {
@@ -146,9 +145,9 @@ fn asks(command: &Command, steps: &Steps, fault: Option<&Fault>) -> Done {
     actions = actions.with_child(Element::new("next", ns::COMMANDS));
     let mut stage = answer(command, &steps.session, "executing").with_child(actions);
     if let Some(fault) = fault {
-        stage = stage.with_child(note("error", words(fault)));
+        stage = stage.with_child(note("error", words(fault, lang)));
     }
-    let form = form::ask(&open.title, "", None, &open.fields);
+    let form = form::ask(lang.pick(&open.title), "", None, &open.fields, lang);
     Done::with(Answer::Result(Some(stage.with_child(form))))
 }
 

@@ -9,7 +9,7 @@ use super::Asker;
 use crate::host::contact::{Outcome, Steps, Way};
 use crate::host::desk::Desk;
 use crate::host::errand::Done;
-use crate::host::fault::words;
+use crate::host::fault::{self, words};
 use crate::host::form::{self, Answers};
 use crate::host::words::{Lang, Text};
 
@@ -57,8 +57,8 @@ impl Desk {
                 Ok(Done::with(self.words(asker.lang.pick(&text).to_owned())))
             }
             Outcome::Next(_) => {
-                let text = asker.lang.say(Text::AsksMore);
-                Err(Fault::new(FaultKind::Unsupported, text))
+                let text = Text::AsksMore;
+                Err(fault::of(FaultKind::Unsupported, text))
             }
         }
     }
@@ -142,7 +142,7 @@ impl Desk {
 
     fn again(&self, steps: &Steps, fault: &Fault, lang: Lang) -> Done {
         let question = question(steps, lang);
-        Done::with(self.words(format!("{}\n{question}", words(fault))))
+        Done::with(self.words(format!("{}\n{question}", words(fault, lang))))
     }
 }
 

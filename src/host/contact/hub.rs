@@ -27,6 +27,7 @@ use crate::host::domain::Domain;
 use crate::host::post::head;
 use crate::host::reply::error_of;
 use crate::host::shared::Shared;
+use crate::host::words::{Denial, Phrase, Said};
 use crate::host::{caps, disco, fault};
 use crate::store::contacts::{Contact, Standing};
 use crate::xmpp::element::Element;
@@ -95,7 +96,7 @@ impl Hub {
     }
 
     /// What a localpart names, or what is wrong with it, in words.
-    pub(super) fn address(&self, local: &str) -> Result<Address, String> {
+    pub(super) fn address(&self, local: &str) -> Result<Address, Said> {
         if local.is_empty() {
             return Ok(Address::new(Kind::Gateway, "", ""));
         }
@@ -103,12 +104,10 @@ impl Hub {
             Ok(Parsed::Canonical(address)) => Ok(address),
             Ok(Parsed::Moved(proper)) => {
                 let domain = self.outbox.domain();
-                Err(format!(
-                    "the proper address is {}@{domain}",
-                    escape(&proper)
-                ))
+                let proper = format!("{}@{domain}", escape(&proper));
+                Err(Denial::AddressIs.with(&[&proper]))
             }
-            Err(fault) => Err(fault.text.into()),
+            Err(fault) => Err(Said::theirs(fault.text)),
         }
     }
 
@@ -298,7 +297,10 @@ impl Hub {
                 let (name, from) = (StanzaName::Presence, Sender::default());
                 let head = head(name, from, &full, Some("error"), None);
                 batch.stanza(Class::Presence, head, |xml| {
-                    write_error(xml, &error_of(condition, kind, fault::words(fault)));
+                    write_error(
+                        xml,
+                        &error_of(condition, kind, fault::said(fault, self.shared.language())),
+                    );
                 });
             });
         }

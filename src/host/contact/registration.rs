@@ -18,8 +18,10 @@ use crate::host::command::Asker;
 use crate::host::courier::line_name;
 use crate::host::desk::{Desk, asked, store_fault};
 use crate::host::errand::{Answer, Done};
+use crate::host::fault;
 use crate::host::form::{self, Answers};
 use crate::host::reply::Origin;
+use crate::host::words::{Denial, Label, Lang, Phrase};
 use crate::secret::Secret;
 use crate::store::{Store, StoreFault};
 use crate::xmpp::element::Element;
@@ -63,18 +65,18 @@ impl Desk {
             let asker = desk.in_language(asker).await;
             let user = asker.user.clone();
             let done = match query {
-                None => desk.shown(&user).await.map(Done::with),
+                None => desk.shown(&user, asker.lang).await.map(Done::with),
                 Some(query) if query.child("remove", ns::REGISTER).is_some() => {
                     desk.removed(&user, &query).await
                 }
                 Some(query) => desk.registered(&asker, &query).await,
             };
-            done.unwrap_or_else(Done::with)
+            done.unwrap_or_else(Done::with).in_lang(asker.lang)
         });
     }
 
     /// What there is to answer, and what was (§3.1).
-    async fn shown(&self, user: &BareJid) -> Result<Answer, Fault> {
+    async fn shown(&self, user: &BareJid, lang: Lang) -> Result<Answer, Fault> {
         let account = self.account(user).await?;
         let fields = self.fields(account.as_ref());
         let mut query = Element::new("query", ns::REGISTER);
@@ -82,7 +84,7 @@ impl Desk {
             query = query.with_child(Element::new("registered", ns::REGISTER));
         }
         let name = self.name();
-        let words = format!("What {name} is to know of you.");
+        let words = lang.tell(Label::Registration, &[&name]);
         let instructions = Element::new("instructions", ns::REGISTER).with_text(&words);
         query = query.with_child(instructions);
         for field in &fields {
@@ -91,7 +93,7 @@ impl Desk {
                 query = query.with_child(Element::new(legacy, ns::REGISTER).with_text(shown));
             }
         }
-        let form = form::ask(&name, &words, Some(ns::REGISTER), &fields);
+        let form = form::ask(&name, &words, Some(ns::REGISTER), &fields, lang);
         Ok(Answer::Result(Some(query.with_child(form))))
     }
 
@@ -123,12 +125,8 @@ impl Desk {
         let steps = Steps::new(String::new(), asker, REGISTER, first);
         match self.step(asker, &steps, &given).await? {
             Outcome::Next(_) => {
-                let text = format!(
-                    "this network asks more than a form can: please use the command \
-                     \u{201c}register\u{201d} of {domain}, or write \u{201c}register\u{201d} to it",
-                    domain = self.outbox.domain()
-                );
-                Err(Fault::new(FaultKind::Unsupported, text))
+                let text = Denial::DialogMore.with(&[self.outbox.domain()]);
+                Err(fault::of(FaultKind::Unsupported, text))
             }
             Outcome::Over { fresh, .. } => {
                 let done = Done::with(Answer::Result(None));
@@ -152,8 +150,7 @@ impl Desk {
         let before = self.account(user).await?;
         let fresh = before.is_none();
         let account = account.or_else(|| before.clone()).unwrap_or_default();
-        let sealed = serde_json::to_string(&account)
-            .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?;
+        let sealed = serde_json::to_string(&account).map_err(|error| fault::ours(&error))?;
         let user_number = self.shared.user_number(user);
         let added = self.shared.store.user_add(user.as_str(), user_number);
         added.await.map_err(|fault| store_fault(&fault))?;
@@ -165,12 +162,12 @@ impl Desk {
     /// Removes the registration of a bare JID (§3.2).
     async fn removed(&self, user: &BareJid, query: &Element) -> Result<Done, Fault> {
         if query.children().count() != 1 {
-            let text = "who removes a registration says nothing else";
-            return Err(Fault::new(FaultKind::BadRequest, text));
+            let text = Denial::RemovalAlone;
+            return Err(fault::of(FaultKind::BadRequest, text));
         }
         if self.account(user).await?.is_none() {
-            let text = "you are not registered with this gateway";
-            return Err(Fault::new(FaultKind::NotRegistered, text));
+            let text = Denial::NotRegistered;
+            return Err(fault::of(FaultKind::NotRegistered, text));
         }
         self.erase(user).await?;
         // XEP-0100 §4.3.1

@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::command::Asker;
 use crate::host::desk::{Desk, asked, store_fault};
+use crate::host::fault;
 use crate::host::form::{self, Answers};
 use crate::host::shared::now_ms;
+use crate::host::words::Denial;
 use crate::secret::Secret;
 use crate::xmpp::jid::BareJid;
 
@@ -98,8 +100,8 @@ impl Steps {
     /// A network that never stops asking.
     pub(crate) fn ask(&mut self, next: Dialog) -> Result<(), Fault> {
         if self.asked.len() >= MOST {
-            let text = "the network asks without end";
-            return Err(Fault::new(FaultKind::Internal, text));
+            let text = Denial::DialogEndless;
+            return Err(fault::of(FaultKind::Internal, text));
         }
         self.asked.push(next);
         self.given.clear();
@@ -215,8 +217,7 @@ impl Desk {
                     until: now_ms() + LIFE,
                     ..steps.clone()
                 };
-                serde_json::to_string(&steps)
-                    .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?
+                serde_json::to_string(&steps).map_err(|error| fault::ours(&error))?
             }
         };
         let (store, domain) = (&self.shared.store, self.outbox.domain());

@@ -7,13 +7,14 @@ use isthmus_gateway::Kind;
 
 use super::device::Device;
 use super::hub::{Hub, condition};
+use crate::host::words::{Denial, Said};
 use crate::store::contacts::Standing;
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::{BareJid, Jid};
 
 /// What is said to who asks for a subscription that there is not.
-const NO_PRESENCE: &str = "a room is entered, it has no presence of its own";
-const TOO_MANY: &str = "you have too many contacts here";
+const NO_PRESENCE: Denial = Denial::NotForRoomService;
+const TOO_MANY: Denial = Denial::ContactsFull;
 
 /// Errors after which nobody is there to be told anything (RFC 6120 §8.3.3). Others, such as the
 /// `service-unavailable` of a user who blocks a contact (XEP-0191 §3.3), change nothing.
@@ -43,7 +44,7 @@ impl Hub {
                 return self.deny(local, user, NO_PRESENCE);
             }
             Ok(address) => address,
-            Err(words) => return self.deny(local, user, &words),
+            Err(words) => return self.deny(local, user, words),
         };
         let mut book = self.book();
         let Some(entry) = book.add(user, local, self.fresh(local, &address)) else {
@@ -70,7 +71,9 @@ impl Hub {
         self.watch(user, entry.network.as_deref());
     }
 
-    fn deny(&self, local: &str, user: &BareJid, words: &str) {
+    fn deny(&self, local: &str, user: &BareJid, words: impl Into<Said>) {
+        let words = words.into();
+        let words = words.within(self.shared.language());
         self.say_with(local, user, Some("unsubscribed"), |xml| {
             xml.text_element("status", words);
         });

@@ -12,6 +12,7 @@ use isthmus_gateway::{Blob, Job, Message, Outgoing};
 use super::told::Sender;
 use super::{CourierHost, own_blob};
 use crate::host::attachment::{Shown, file_of, unfetched, without_link};
+use crate::host::words::Said;
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::{BareJid, Jid};
 
@@ -41,7 +42,14 @@ impl CourierHost {
             own_blob(&self.shared, &blob.url, user.as_str(), self.outbox.domain()).await;
         }
         let shown = files
-            .share(&kept, &self.asker, user.domain(), of, &blobs, PATIENCE)
+            .share(
+                &kept,
+                &self.asker,
+                user.domain(),
+                of,
+                (&blobs, self.shared.language()),
+                PATIENCE,
+            )
             .await;
         for shown in shown {
             match shown {
@@ -104,11 +112,11 @@ impl CourierHost {
         }
     }
 
-    fn tell_unfetched(&self, sender: Option<&Sender>, job: u64, url: &str, why: &str) {
+    fn tell_unfetched(&self, sender: Option<&Sender>, job: u64, url: &str, why: &Said) {
         let Some(sender) = sender else {
             return;
         };
-        let text = unfetched(url, why);
+        let text = unfetched(url, why, sender.origin.lang);
         let id = format!("unfetched-{job}");
         sender.origin.tell(&self.outbox, &id, |xml| {
             xml.text_element("body", &text);

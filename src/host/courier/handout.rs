@@ -11,6 +11,8 @@ use super::files::is_link;
 use super::told::Sender;
 use super::uplink::HostUplink;
 use crate::host::contact::account_of;
+use crate::host::fault;
+use crate::host::words::Denial;
 use crate::queue::Courier;
 use crate::store::Later;
 use crate::store::jobs::{CopyState, OpenJob};
@@ -63,10 +65,10 @@ impl Courier for Handout {
                         if !host.given_up(JobId(job.id), to.into()).await {
                             continue;
                         }
-                        let fault = Fault::new(FaultKind::TimedOut, "");
+                        let fault = fault::bare(FaultKind::TimedOut);
                         State::Retry { after: 0, fault }
                     }
-                    (CopyState::Queued, true) => State::Failed(Fault::new(FaultKind::Expired, "")),
+                    (CopyState::Queued, true) => State::Failed(fault::bare(FaultKind::Expired)),
                     (CopyState::Begun, _) => State::Unknown,
                     _ => continue,
                 };
@@ -100,13 +102,9 @@ impl CourierHost {
     async fn job_of(&self, open: OpenJob) -> Result<Job<'static>, Fault> {
         let unreadable = |error: serde_json::Error| {
             tracing::error!(%error, job = open.id, "a kept message cannot be read");
-            Fault::new(
-                FaultKind::Internal,
-                "the kept message cannot be read any more",
-            )
+            fault::of(FaultKind::Internal, Denial::KeptUnreadable)
         };
-        let user = BareJid::parse(&open.user)
-            .map_err(|fault| Fault::new(FaultKind::Internal, fault.to_string()))?;
+        let user = BareJid::parse(&open.user).map_err(|error| fault::ours(&error))?;
         let to = open
             .copies
             .iter()

@@ -9,8 +9,10 @@ use super::told::Sender;
 use super::uplink::HostUplink;
 use crate::host::archive::{Filing, copy_of};
 use crate::host::chat::{self, Act, Corrections, asks_receipt, is_kept, text_of};
+use crate::host::fault;
 use crate::host::reply::Origin;
 use crate::host::shared::now_ms;
+use crate::host::words::{Denial, Lang};
 use crate::store::jobs::{CopyState, NewJob, OpenJob, Recall};
 use crate::xmpp::element::Element;
 use crate::xmpp::escape::escape;
@@ -46,11 +48,11 @@ impl CourierHost {
             return origin.fault(&self.outbox, &fault);
         }
         if !matches!(to.kind, Kind::Contact | Kind::Group) {
-            let text = "nobody reads messages here; write to an address of the network";
-            return origin.fault(&self.outbox, &Fault::new(FaultKind::Unsupported, text));
+            let text = Denial::NobodyReads;
+            return origin.fault(&self.outbox, &fault::of(FaultKind::Unsupported, text));
         }
         let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else {
-            return origin.fault(&self.outbox, &Fault::new(FaultKind::Full, ""));
+            return origin.fault(&self.outbox, &fault::bare(FaultKind::Full));
         };
         let host = Arc::clone(self);
         let peer = self.address_of(&to);
@@ -110,8 +112,8 @@ impl CourierHost {
         let act = Act::of(stanza, false);
         if let Act::React { .. } = &act {
             // XEP-0444 §3.3: refused in words, never swallowed.
-            let text = "this network has no reactions";
-            let fault = Fault::new(FaultKind::NotExpressible, text);
+            let text = Denial::NoReactions;
+            let fault = fault::of(FaultKind::NotExpressible, text);
             return Box::pin(async move { Err(fault) });
         }
         if let Act::Retract { id } = &act {
@@ -122,7 +124,8 @@ impl CourierHost {
                 if let Ok(Recall::Done(job)) = recalled {
                     host.recalled(job).await;
                 }
-                recall_outcome(recalled, "taken back").map(Work::TakenBack)
+                recall_outcome(recalled, (Denial::TakenBack, Denial::TakenBackNone))
+                    .map(Work::TakenBack)
             });
         }
         match act {
@@ -134,7 +137,7 @@ impl CourierHost {
             Act::Say { reply: Some(reply) } => self.answer(origin, user, to, stanza, &reply.id),
             act => {
                 let caps = &self.gateway.manifest().caps;
-                let Some(mut message) = message_of(&to, stanza, caps) else {
+                let Some(mut message) = message_of(&to, stanza, caps, origin.lang) else {
                     return Box::pin(async { Ok(Work::Nothing) });
                 };
                 if matches!(act, Act::Say { .. }) {
@@ -189,7 +192,7 @@ impl CourierHost {
             let key = keys.await.ok().and_then(|keys| keys.into_iter().next());
             let mut caps = host.gateway.manifest().caps.clone();
             caps.reply &= key.is_some();
-            let Some(mut message) = message_of(&to, &stanza, &caps) else {
+            let Some(mut message) = message_of(&to, &stanza, &caps, origin.lang) else {
                 return Ok(Work::Nothing);
             };
             host.take_link(&user, &stanza, &mut message);
@@ -213,7 +216,7 @@ impl CourierHost {
         id: &str,
     ) -> isthmus_gateway::Later<Result<Work, Fault>> {
         let caps = &self.gateway.manifest().caps;
-        let Some(mut message) = message_of(&to, stanza, caps) else {
+        let Some(mut message) = message_of(&to, stanza, caps, origin.lang) else {
             return Box::pin(async { Ok(Work::Nothing) });
         };
         let (store, domain) = (&self.shared.store, self.outbox.domain());
@@ -227,7 +230,8 @@ impl CourierHost {
         Box::pin(async move {
             let changed = changed.await;
             if !matches!(changed, Ok(Recall::TooLate)) || form == Corrections::Refuse {
-                return recall_outcome(changed, "changed").map(|_| Work::Changed);
+                return recall_outcome(changed, (Denial::Changed, Denial::ChangedNone))
+                    .map(|_| Work::Changed);
             }
             let said = chat::typed(&message.body, message.action);
             message.body = chat::correction_told(None, &said, form).into();
@@ -273,8 +277,8 @@ impl CourierHost {
                     some = true;
                     self.recalled(id).await;
                     if let Ok(sender) = serde_json::from_slice::<Sender>(&job.origin) {
-                        let text = "you have removed your registration; this was not sent";
-                        let fault = Fault::new(FaultKind::NotRegistered, text);
+                        let text = Denial::RegistrationRemoved;
+                        let fault = fault::of(FaultKind::NotRegistered, text);
                         sender.origin.fault(&self.outbox, &fault);
                     }
                 }
@@ -307,7 +311,7 @@ impl CourierHost {
             peer_kept: None,
         };
         let Some(courier) = self.gateway.courier() else {
-            return Err(Fault::new(FaultKind::Internal, ""));
+            return Err(fault::bare(FaultKind::Internal));
         };
         courier.preview(&job)?;
         let receipt = asks_receipt(stanza);
@@ -332,8 +336,13 @@ impl CourierHost {
 }
 
 /// What a message says to an address; `None`: nothing.
-fn message_of(to: &Address, stanza: &Element, caps: &Caps) -> Option<Outgoing<'static>> {
-    let text = text_of(stanza, caps, false);
+fn message_of(
+    to: &Address,
+    stanza: &Element,
+    caps: &Caps,
+    lang: Lang,
+) -> Option<Outgoing<'static>> {
+    let text = text_of(stanza, caps, false, lang);
     let alone = || chat::subject_of(stanza).map(|_| chat::Text::default());
     let place = Place::Contact(to.id.clone().into());
     let mut message = text.or_else(alone)?.into_message(stanza, place);
@@ -348,30 +357,21 @@ fn failed(error: serde_json::Error) -> isthmus_gateway::Later<Result<Work, Fault
 }
 
 fn internal(error: &serde_json::Error) -> Fault {
-    Fault::new(FaultKind::Internal, error.to_string())
+    fault::ours(error)
 }
 
 fn store_fault(fault: &crate::store::StoreFault) -> Fault {
     tracing::error!(%fault, "a message could not be kept; its sender is told");
-    Fault::new(
-        FaultKind::Full,
-        "the gateway cannot store messages now; please try again later",
-    )
+    fault::of(FaultKind::Full, Denial::StoreFull)
 }
 
 fn recall_outcome(
     recall: Result<Recall, crate::store::StoreFault>,
-    done: &str,
+    (late, unknown): (Denial, Denial),
 ) -> Result<u64, Fault> {
     match recall.map_err(|fault| store_fault(&fault))? {
         Recall::Done(job) => Ok(job),
-        Recall::TooLate => {
-            let text = format!("the message is on its way already: it cannot be {done} any more");
-            Err(Fault::new(FaultKind::NotExpressible, text))
-        }
-        Recall::Unknown => {
-            let text = format!("no message of that id waits here: nothing was {done}");
-            Err(Fault::new(FaultKind::NoSuchTarget, text))
-        }
+        Recall::TooLate => Err(fault::of(FaultKind::NotExpressible, late)),
+        Recall::Unknown => Err(fault::of(FaultKind::NoSuchTarget, unknown)),
     }
 }

@@ -3,8 +3,9 @@
 use isthmus_gateway::{Fault, State};
 use serde::{Deserialize, Serialize};
 
-use crate::host::fault::{told as fault_told, words};
+use crate::host::fault::{said, told as fault_told};
 use crate::host::reply::{Origin, error_of};
+use crate::host::words::{Denial, Lang};
 use crate::store::jobs::{CopyState, Told};
 use crate::xmpp::jid::Jid;
 use crate::xmpp::ns;
@@ -59,15 +60,15 @@ pub(super) fn tell(
         }
         State::Failed(fault) => {
             let (condition, kind) = fault_told(fault.kind);
-            let text = failure(fault);
+            let text = failure(fault, sender.origin.lang);
             Some((
                 Told::Failed,
-                error(&sender.origin, domain, condition, kind, &text)?,
+                error(&sender.origin, domain, condition, kind, (&text.0, &text.1))?,
             ))
         }
         State::Unknown => {
-            let text = "the message was handed over and no answer came: whether it arrives is not \
-                        known";
+            let lang = sender.origin.lang;
+            let text = (lang.tag(), lang.say(Denial::UnknownOutcome));
             let (condition, kind) = (Condition::RemoteServerTimeout, ErrorType::Wait);
             Some((
                 Told::Unknown,
@@ -77,11 +78,17 @@ pub(super) fn tell(
     }
 }
 
-fn failure(fault: &Fault) -> String {
-    match fault.parts_sent {
-        0 => words(fault).to_owned(),
-        parts => format!("{} ({parts} parts had been sent)", words(fault)),
-    }
+/// What is said of a failure, behind its language.
+fn failure(fault: &Fault, lang: Lang) -> (String, String) {
+    let (tag, words) = said(fault, lang);
+    let text = match fault.parts_sent {
+        0 => words.to_owned(),
+        parts => {
+            let lang = Lang::of(tag).unwrap_or(lang);
+            lang.tell(Denial::WithParts, &[words, &parts.to_string()])
+        }
+    };
+    (tag.to_owned(), text)
 }
 
 /// That a message has arrived (XEP-0184 §5.3), and was read (XEP-0333 §4.2): one stanza, as what is
@@ -120,7 +127,7 @@ fn error(
     domain: &str,
     condition: Condition,
     kind: ErrorType,
-    text: &str,
+    text: (&str, &str),
 ) -> Option<Vec<u8>> {
     let head = Head {
         domain,

@@ -281,7 +281,7 @@ impl CourierHost {
             .map_err(|error| Refusal::Unwanted(error.to_string()))?;
         let returns = returns(&delivery, message.auto)?;
         let mut rows = Vec::new();
-        for (part, message) in split(&message).iter().enumerate() {
+        for (part, message) in split(&message, self.shared.language()).iter().enumerate() {
             let dedup = match part {
                 0 => delivery.dedup.clone(),
                 _ => format!("{} file {part}", delivery.dedup),
@@ -473,7 +473,7 @@ impl Words {
         let mut due = now;
         let mut why = String::new();
         if let State::Retry { after, fault } = &state {
-            why = words(fault).to_owned();
+            why = words(fault, sender.origin.lang).to_owned();
             let wait = i64::try_from(*after)
                 .unwrap_or(i64::MAX)
                 .max(self.tuning.wait(job.attempt));

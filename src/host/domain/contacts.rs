@@ -41,7 +41,7 @@ impl Domain {
                 inbox.notify(|notices| notices.contacts = true);
                 self.spawn(outbox, &key, inbox, names, generation);
             }
-            Woken::Not(why) => tracing::debug!(%user, network, why, "no session for contacts"),
+            Woken::Not(why) => tracing::debug!(%user, network, ?why, "no session for contacts"),
         }
     }
 

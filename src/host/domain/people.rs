@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::Domain;
 use crate::host::shared::now_ms;
+use crate::host::words::Said;
 use crate::xmpp::jid::BareJid;
 
 /// The name under which the time of a user's last log-in is kept: milliseconds since 1970.
@@ -48,11 +49,11 @@ impl Domain {
     }
 
     /// Ends the sessions of a user, with parting words; he may open others. False: he has none.
-    pub(crate) fn end_sessions(&self, user: &BareJid, words: &str) -> bool {
+    pub(crate) fn end_sessions(&self, user: &BareJid, words: &Said) -> bool {
         let mut any = false;
         for (key, inbox) in self.table().live() {
             if key.user == *user {
-                inbox.notify(|notices| notices.ended = Some(words.into()));
+                inbox.notify(|notices| notices.ended = Some(words.clone()));
                 any = true;
             }
         }

@@ -3,18 +3,21 @@
 
 use std::sync::Arc;
 
-use isthmus_gateway::{Address, Fault, FaultKind, Kind, Parsed};
+use isthmus_gateway::{Address, FaultKind, Kind, Parsed};
 
-use super::{Domain, NOBODY_READS};
+use super::Domain;
 use crate::component::Outbox;
 use crate::host::chat;
 use crate::host::contact::read_in;
 use crate::host::desk::Desk;
+use crate::host::disco;
+use crate::host::fault;
 use crate::host::reply::Origin;
 use crate::host::router::{Addressee, Route, route};
+use crate::host::search;
 use crate::host::service;
 use crate::host::table::{Key, Offer, Want};
-use crate::host::{disco, search};
+use crate::host::words::{Denial, Said};
 use crate::xmpp::escape::{escape, unescape};
 use crate::xmpp::jid::{BareJid, Jid};
 use crate::xmpp::ns;
@@ -31,9 +34,9 @@ impl Domain {
         };
         let to = match Jid::parse(&to) {
             Ok(to) => to,
-            Err(fault) => {
-                if let Some(origin) = Origin::of(&stanza) {
-                    origin.error(outbox, Condition::JidMalformed, &fault.to_string());
+            Err(_) => {
+                if let Some(origin) = Origin::of(&stanza, self.shared.language()) {
+                    origin.error(outbox, Condition::JidMalformed, Denial::AddressNoJid);
                 }
                 return;
             }
@@ -55,8 +58,8 @@ impl Domain {
         let user = from.bare();
         if asks && !self.access().admits(&user) {
             if let Some(origin) = self.origin_of(&stanza, &to) {
-                let text = "the operator of this gateway does not admit you";
-                origin.fault(outbox, &Fault::new(FaultKind::NotAllowed, text));
+                let text = Denial::NotAdmitted;
+                origin.fault(outbox, &fault::of(FaultKind::NotAllowed, text));
             }
             return;
         }
@@ -125,8 +128,8 @@ impl Domain {
                 _ => self.answer(outbox, &stanza, &user, &local),
             },
             Route::BadRequest => {
-                if let Some(origin) = Origin::of(&stanza) {
-                    origin.error(outbox, Condition::BadRequest, "no such type of stanza");
+                if let Some(origin) = Origin::of(&stanza, self.shared.language()) {
+                    origin.error(outbox, Condition::BadRequest, Denial::NoType);
                 }
             }
         }
@@ -197,12 +200,15 @@ impl Domain {
 
     /// Hands a message to the store-and-forward face.
     fn send(&self, outbox: &Outbox, stanza: &Stanza, user: BareJid, local: &str) {
-        let (Some(origin), Some(courier)) = (Origin::of(stanza), self.courier.get()) else {
+        let (Some(origin), Some(courier)) = (
+            Origin::of(stanza, self.shared.language()),
+            self.courier.get(),
+        ) else {
             return;
         };
         let element = match stanza.element() {
             Ok(element) => element,
-            Err(fault) => return origin.error(outbox, fault.condition(), &fault.to_string()),
+            Err(fault) => return origin.error(outbox, fault.condition(), Denial::StanzaMalformed),
         };
         let origin = origin.saying_at(&*self.gateway, local, &element);
         let to = match self.gateway.parse(local, "") {
@@ -211,7 +217,9 @@ impl Domain {
                 let proper = format!("{}@{}", escape(&proper), outbox.domain());
                 return origin.moved(outbox, &proper);
             }
-            Err(fault) => return origin.error(outbox, Condition::JidMalformed, &fault.text),
+            Err(fault) => {
+                return origin.error(outbox, Condition::JidMalformed, Said::theirs(fault.text));
+            }
         };
         courier.message(origin, user, to, element);
     }
@@ -221,13 +229,13 @@ impl Domain {
             && let Some(to) = stanza.to().and_then(|to| Jid::parse(&to).ok())
             && let Some(origin) = self.origin_of(&stanza, &to)
         {
-            origin.fault(outbox, &Fault::new(FaultKind::Full, text));
+            origin.fault(outbox, &fault::of(FaultKind::Full, text));
         }
     }
 
     /// Where the answer to a stanza goes that nobody has read yet.
     fn origin_of(&self, stanza: &Stanza, to: &Jid) -> Option<Origin> {
-        let origin = Origin::of(stanza)?;
+        let origin = Origin::of(stanza, self.shared.language())?;
         if stanza.kind() != StanzaKind::Message {
             return Some(origin);
         }
@@ -250,16 +258,16 @@ impl Domain {
 
     /// Answers what needs no session.
     fn answer(&self, outbox: &Outbox, stanza: &Stanza, user: &BareJid, local: &str) {
-        let Some(origin) = Origin::of(stanza) else {
+        let Some(origin) = Origin::of(stanza, self.shared.language()) else {
             return;
         };
         let Some(to) = self.address(local) else {
-            let text = "this address does not follow the network's form";
+            let text = Denial::AddressBad;
             return origin.error(outbox, Condition::JidMalformed, text);
         };
         let element = match stanza.element() {
             Ok(element) => element,
-            Err(fault) => return origin.error(outbox, fault.condition(), &fault.to_string()),
+            Err(fault) => return origin.error(outbox, fault.condition(), Denial::StanzaMalformed),
         };
         let desk = self
             .desk
@@ -277,13 +285,13 @@ impl Domain {
             let chats = stanza.kind_attr().as_deref() != Some("groupchat");
             let desk = desk.filter(|_| chats && to.kind == Kind::Gateway);
             if !desk.is_some_and(|desk| desk.chat(&origin, asker(desk), &body.text())) {
-                origin.error(outbox, Condition::ServiceUnavailable, NOBODY_READS);
+                origin.error(outbox, Condition::ServiceUnavailable, Denial::NobodyReads);
             }
             return;
         }
         let mut payloads = element.children();
         let (Some(payload), None) = (payloads.next(), payloads.next()) else {
-            let text = "an iq request has exactly one payload";
+            let text = Denial::IqPayload;
             return origin.error(outbox, Condition::BadRequest, text);
         };
         let get = stanza.kind_attr().as_deref() == Some("get");

@@ -7,6 +7,7 @@ use super::{Image, Portrait};
 use crate::component::{Class, Outbox};
 use crate::host::post::head;
 use crate::host::reply::Origin;
+use crate::host::words::Denial;
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
@@ -27,7 +28,7 @@ pub(crate) fn answer(outbox: &Outbox, origin: &Origin, payload: &Element, portra
         .avatar()
         .filter(|image| wanted.is_none_or(|id| id == image.hash));
     let (Some(image), Some(node @ (ns::AVATAR_DATA | ns::AVATAR_METADATA))) = (avatar, node) else {
-        let text = "there is no such picture";
+        let text = Denial::NoPicture;
         return origin.error(outbox, Condition::ItemNotFound, text);
     };
     origin.result(outbox, |xml| {

@@ -68,8 +68,9 @@ impl Room {
         if self.said_by(&of, self.id_of(base, by)) {
             let (id, nick) = (self.fresh_id(), resource_from_nick(by));
             let room = self.jid(base);
+            let lang = base.lang(None);
             let content = |xml: &mut Xml<'_>| {
-                chat::write_retracted(xml, &of);
+                chat::write_retracted(xml, &of, lang);
                 write_id(xml, &id, &room);
             };
             self.bury(base, &of, &id, None);

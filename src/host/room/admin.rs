@@ -4,13 +4,15 @@
 //! What is plainly wrong is refused before anything is asked of the network; whether the user's
 //! rank suffices is the network's to say.
 
-use isthmus_gateway::{Affiliation, Command, Fault, FaultKind, Kind, Parsed, Rank, Ranks, Role};
+use isthmus_gateway::{Affiliation, Command, FaultKind, Kind, Parsed, Rank, Ranks, Role};
 
 use super::occupants::Occupant;
 use super::presence::Standing;
 use super::{Phase, Room};
+use crate::host::fault;
 use crate::host::reply::Origin;
 use crate::host::session::{Base, Pending};
+use crate::host::words::{Denial, Phrase, Said};
 use crate::xmpp::element::Element;
 use crate::xmpp::escape::unescape;
 use crate::xmpp::jid::Jid;
@@ -21,7 +23,7 @@ use crate::xmpp::stanza::Condition;
 const MOST: usize = 32;
 
 /// Why an item is refused without asking the network.
-type Refusal = (Condition, String);
+type Refusal = (Condition, Said);
 
 /// What an item wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,18 +73,18 @@ impl Room {
     /// Takes a `muc#admin` set.
     pub(crate) fn administer(&mut self, base: &mut Base, origin: Origin, query: &Element) {
         if self.phase != Phase::Inside {
-            return origin.fault(&base.outbox, &Fault::new(FaultKind::NotJoined, ""));
+            return origin.fault(&base.outbox, &fault::bare(FaultKind::NotJoined));
         }
         let items = items(query);
         if items.is_empty() || items.len() > MOST {
-            let text = format!("1 to {MOST} items a request, please");
-            return origin.error(&base.outbox, Condition::BadRequest, &text);
+            let text = Denial::ItemCount.with(&[&MOST.to_string()]);
+            return origin.error(&base.outbox, Condition::BadRequest, text);
         }
         let acts: Result<Vec<_>, Refusal> =
             items.into_iter().map(|item| self.act(base, item)).collect();
         let acts = match acts {
             Ok(acts) => acts,
-            Err((condition, text)) => return origin.error(&base.outbox, condition, &text),
+            Err((condition, text)) => return origin.error(&base.outbox, condition, text),
         };
         let batch = base.begin_batch(origin, acts.len());
         for (command, whom) in acts {
@@ -94,8 +96,8 @@ impl Room {
     /// The command for an item, and the name of whom it is about.
     fn act(&self, base: &Base, item: &Element) -> Result<(Command<'static>, String), Refusal> {
         let Some(wish) = Wish::of(item) else {
-            let text = "an item gives either a role or an affiliation";
-            return Err((Condition::BadRequest, text.to_owned()));
+            let text = Denial::ItemRoleOrAffiliation;
+            return Err((Condition::BadRequest, text.into()));
         };
         let reason = item
             .child("reason", ns::MUC_ADMIN)
@@ -115,7 +117,7 @@ impl Room {
                 return Ok((ban(&whom, false), whom));
             }
             (Whom::Elsewhere(whom), _) => {
-                let text = format!("{whom} is not in this room");
+                let text = Denial::NotHere.with(&[&whom]);
                 return Err((Condition::ItemNotFound, text));
             }
         };
@@ -130,7 +132,7 @@ impl Room {
             Wish::Affiliation(Affiliation::Outcast) => ban(&name, true),
             _ => {
                 let Some(set) = wanted(wish, &base.facts.ranks) else {
-                    let text = "this network has no such rank".to_owned();
+                    let text = Denial::NoRank.into();
                     return Err((Condition::NotAllowed, text));
                 };
                 Command::Rank {
@@ -158,7 +160,7 @@ impl Room {
             // §9.1
             return match wish {
                 Wish::Affiliation(Affiliation::Outcast) => {
-                    let text = "you cannot ban yourself".to_owned();
+                    let text = Denial::BanYourself.into();
                     Err((Condition::Conflict, text))
                 }
                 _ => Ok(()),
@@ -168,12 +170,12 @@ impl Room {
         let me = self.my_standing(base);
         let me = me.filter(|me| me.role == Role::Moderator);
         if me.is_some_and(|me| me.affiliation < theirs.affiliation) {
-            let text = format!("{name} stands above you here");
+            let text = Denial::Stands.with(&[name]);
             return Err((Condition::NotAllowed, text));
         }
         let silenced = standing(Ranks::default()).role == Role::Visitor;
         if wish == Wish::Role(Role::Visitor) && !silenced {
-            let text = "in a room that is not moderated everybody may speak".to_owned();
+            let text = Denial::UnmoderatedRoom.into();
             return Err((Condition::NotAllowed, text));
         }
         Ok(())
@@ -184,12 +186,12 @@ impl Room {
         let nick = match (item.attr("nick"), item.attr("jid"), wish) {
             (Some(nick), ..) => nick.to_owned(),
             (None, Some(_), Wish::Role(_)) => {
-                let text = "a role is given by nickname".to_owned();
+                let text = Denial::ItemRoleByNick.into();
                 return Err((Condition::BadRequest, text));
             }
             (None, Some(jid), _) => person(base, jid)?,
             (None, None, _) => {
-                let text = "whom? name a nickname or an address of this network".to_owned();
+                let text = Denial::ItemAddressOrNick.into();
                 return Err((Condition::BadRequest, text));
             }
         };
@@ -200,9 +202,10 @@ impl Room {
 
 /// The name on this network behind an address: a contact, an occupant, or a pattern of names.
 pub(crate) fn person(base: &Base, jid: &str) -> Result<String, Refusal> {
-    let jid = Jid::parse(jid).map_err(|fault| (Condition::JidMalformed, fault.to_string()))?;
+    let jid =
+        Jid::parse(jid).map_err(|_| (Condition::JidMalformed, Denial::AddressNoJid.into()))?;
     let unknown = || {
-        let text = format!("{jid} is nobody on this network");
+        let text = Denial::NobodyOnNetwork.with(&[jid.as_str()]);
         Err((Condition::ItemNotFound, text))
     };
     if jid.domain() != base.outbox.domain() {
@@ -218,7 +221,7 @@ pub(crate) fn person(base: &Base, jid: &str) -> Result<String, Refusal> {
             }
         }
         Ok(_) => unknown(),
-        Err(fault) => Err((Condition::JidMalformed, fault.text.into())),
+        Err(fault) => Err((Condition::JidMalformed, Said::theirs(fault.text))),
     }
 }
 

@@ -1,16 +1,15 @@
 //! A room's configuration (XEP-0045 §10.2, `muc#owner`): what holds for the foreign room, as a
 //! form, and back. Rooms are neither made nor destroyed here: they are the network's.
 
-use isthmus_gateway::{
-    Address, Affiliation, Command, Fault, FaultKind, Field, FieldKind, RoomFlags,
-};
+use isthmus_gateway::{Address, Affiliation, Command, FaultKind, Field, FieldKind, RoomFlags};
 
 use super::{Phase, Room};
+use crate::host::fault;
 use crate::host::form::{self, Answers};
 use crate::host::reply::Origin;
 use crate::host::session::{Base, Pending};
 use crate::host::setting;
-use crate::host::words::{Lang, Text};
+use crate::host::words::{Denial, Label, Lang, Phrase, Said, Text};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
@@ -33,10 +32,10 @@ impl Room {
     /// who runs it; what the user has set of it is his own (`setting`).
     pub(crate) fn show_config(&self, base: &Base, origin: &Origin, at: &Address, lang: Lang) {
         if self.phase != Phase::Inside {
-            return origin.fault(&base.outbox, &Fault::new(FaultKind::NotJoined, ""));
+            return origin.fault(&base.outbox, &fault::bare(FaultKind::NotJoined));
         }
         let form = match self.may_configure(base) {
-            true => config_form(&self.name, self.flags),
+            true => config_form(&self.name, self.flags, lang),
             false => empty_form(&self.name),
         };
         let note = Field::new("isthmus#yours", lang.say(Text::YoursHere), FieldKind::Note);
@@ -54,7 +53,7 @@ impl Room {
         if !fields.is_empty() {
             fields.insert(0, note);
         }
-        let form = form::with(form, &fields);
+        let form = form::with(form, &fields, lang);
         origin.result(&base.outbox, |xml| {
             xml.start_ns("query", ns::MUC_OWNER);
             xml.element(&form).end();
@@ -70,11 +69,11 @@ impl Room {
         query: &Element,
     ) {
         if query.child("destroy", ns::MUC_OWNER).is_some() {
-            let text = "this room is the network's, and cannot be destroyed from here";
+            let text = Denial::RoomNotYours;
             return origin.error(&base.outbox, Condition::NotAllowed, text);
         }
         if self.phase != Phase::Inside {
-            return origin.fault(&base.outbox, &Fault::new(FaultKind::NotJoined, ""));
+            return origin.fault(&base.outbox, &fault::bare(FaultKind::NotJoined));
         }
         let answers = match submitted(query) {
             Ok(Some(answers)) => answers,
@@ -89,12 +88,12 @@ impl Room {
         let wanted = wanted(self.flags, &answers);
         let (flags, password) = match wanted {
             Ok(wanted) => wanted,
-            Err(text) => return origin.error(&base.outbox, Condition::NotAcceptable, &text),
+            Err(text) => return origin.error(&base.outbox, Condition::NotAcceptable, text),
         };
         let changes = password.is_some() || flags != self.flags;
         let speaks = answers.keys().any(|name| name.starts_with("muc#"));
         if (changes || speaks) && !self.may_configure(base) {
-            let text = "only who runs the room may configure it";
+            let text = Denial::RoomConfigured;
             return origin.error(&base.outbox, Condition::Forbidden, text);
         }
         let sets = fields.iter().any(|field| answers.contains_key(&field.name));
@@ -125,19 +124,19 @@ impl Room {
 }
 
 /// The answers of a form that was submitted; `None`: it was cancelled.
-fn submitted(query: &Element) -> Result<Option<Answers>, &'static str> {
+fn submitted(query: &Element) -> Result<Option<Answers>, Denial> {
     let Some(form) = query.child("x", ns::DATA_FORMS) else {
-        return Err("a form is missing");
+        return Err(Denial::FormMissing);
     };
     match form.attr("type") {
         Some("cancel") => return Ok(None),
         Some("submit") => {}
-        _ => return Err("a form is submitted or cancelled"),
+        _ => return Err(Denial::FormNotSubmitted),
     }
     let answers = form::answers(form);
     let about = answers.get("FORM_TYPE").map(String::as_str);
     match about.is_some_and(|about| about != ns::MUC_ROOMCONFIG) {
-        true => Err("this is not the form of a room's configuration"),
+        true => Err(Denial::FormAnother),
         false => Ok(Some(answers)),
     }
 }
@@ -155,13 +154,13 @@ fn empty_form(name: &str) -> Element {
         .with_child(about)
 }
 
-fn config_form(name: &str, flags: RoomFlags) -> Element {
+fn config_form(name: &str, flags: RoomFlags, lang: Lang) -> Element {
     let text = |name: &str, text: &str| Element::new(name, ns::DATA_FORMS).with_text(text);
-    let field = |kind: &str, var: &str, label: &str| {
+    let field = |kind: &str, var: &str, label: Label| {
         Element::new("field", ns::DATA_FORMS)
             .with_attr("type", kind)
             .with_attr("var", var)
-            .with_attr("label", label)
+            .with_attr("label", lang.say(label))
     };
     let flag = |var, label, on| {
         let value = if on { "1" } else { "0" };
@@ -175,26 +174,18 @@ fn config_form(name: &str, flags: RoomFlags) -> Element {
                 .with_attr("min", "0")
                 .with_attr("max", &MOST_OCCUPANTS.to_string()),
         );
-    let limit = field("text-single", MAX_USERS, "Most occupants (0: no limit)");
+    let limit = field("text-single", MAX_USERS, Label::MaxUsers);
     empty_form(name)
-        .with_child(flag(
-            MODERATED,
-            "Only who has a voice may speak",
-            flags.moderated,
-        ))
-        .with_child(flag(
-            MEMBERS_ONLY,
-            "Only the invited may enter",
-            flags.members_only,
-        ))
-        .with_child(flag(PUBLIC, "Shown in lists of rooms", !flags.hidden))
+        .with_child(flag(MODERATED, Label::Moderated, flags.moderated))
+        .with_child(flag(MEMBERS_ONLY, Label::MembersOnly, flags.members_only))
+        .with_child(flag(PUBLIC, Label::Public, !flags.hidden))
         .with_child(flag(
             CHANGE_SUBJECT,
-            "Everybody may change the subject",
+            Label::SubjectFree,
             !flags.subject_locked,
         ))
-        .with_child(flag(PROTECTED, "A password is needed", flags.password))
-        .with_child(field("text-private", SECRET, "Password"))
+        .with_child(flag(PROTECTED, Label::PasswordNeeded, flags.password))
+        .with_child(field("text-private", SECRET, Label::Password))
         .with_child(
             limit
                 .with_child(number)
@@ -203,12 +194,12 @@ fn config_form(name: &str, flags: RoomFlags) -> Element {
 }
 
 /// What shall hold, and the password if there is to be another. What the form leaves out stays.
-fn wanted(now: RoomFlags, answers: &Answers) -> Result<(RoomFlags, Option<String>), String> {
+fn wanted(now: RoomFlags, answers: &Answers) -> Result<(RoomFlags, Option<String>), Said> {
     let flag = |var: &str, now: bool| match answers.get(var).map(|it| it.trim()) {
         None => Ok(now),
         Some("1" | "true") => Ok(true),
         Some("0" | "false") => Ok(false),
-        Some(_) => Err(format!("{var} is neither yes nor no")),
+        Some(_) => Err(Denial::ValueYesNo.with(&[var])),
     };
     let limit = match answers.get(MAX_USERS).map(|it| it.trim()) {
         None => now.limit,
@@ -217,7 +208,7 @@ fn wanted(now: RoomFlags, answers: &Answers) -> Result<(RoomFlags, Option<String
             .parse()
             .ok()
             .filter(|&limit| limit <= MOST_OCCUPANTS)
-            .ok_or_else(|| format!("{MAX_USERS} is a number from 0 to {MOST_OCCUPANTS}"))?,
+            .ok_or_else(|| Denial::ValueNumber.with(&[MAX_USERS, &MOST_OCCUPANTS.to_string()]))?,
     };
     let flags = RoomFlags {
         moderated: flag(MODERATED, now.moderated)?,
@@ -229,10 +220,10 @@ fn wanted(now: RoomFlags, answers: &Answers) -> Result<(RoomFlags, Option<String
     };
     let secret = answers.get(SECRET).filter(|secret| !secret.is_empty());
     if secret.is_some_and(|it| it.len() > LONGEST_PASSWORD || it.chars().any(char::is_control)) {
-        return Err("the password is too long or holds control characters".to_owned());
+        return Err(Denial::PasswordBad.into());
     }
     if flags.password && !now.password && secret.is_none() {
-        return Err("which password?".to_owned());
+        return Err(Denial::PasswordWhich.into());
     }
     let secret = secret.filter(|_| flags.password).cloned();
     Ok((flags, secret))
@@ -242,7 +233,7 @@ fn wanted(now: RoomFlags, answers: &Answers) -> Result<(RoomFlags, Option<String
 mod tests {
     use super::*;
 
-    fn asked(answers: &[(&str, &str)]) -> Result<(RoomFlags, Option<String>), String> {
+    fn asked(answers: &[(&str, &str)]) -> Result<(RoomFlags, Option<String>), Said> {
         let pair = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
         wanted(RoomFlags::default(), &answers.iter().map(pair).collect())
     }

@@ -147,6 +147,7 @@ impl Room {
                 let details = Details {
                     id: Some(face),
                     about: table.about(occupant.id),
+                    lang: resource.lang,
                     ..Details::default()
                 };
                 presence::available(batch, local, nick, &resource.jid, standing, details);

@@ -8,6 +8,7 @@ use super::{Archive, Cursor, HistoryWish, Phase, Resource, Room, code};
 use crate::component::Mark;
 use crate::host::reply::Origin;
 use crate::host::session::{Base, Pending};
+use crate::host::words::Lang;
 use crate::store::Conversation;
 
 /// What an entrance asks for.
@@ -19,6 +20,8 @@ pub(crate) struct Entrance {
     pub(crate) nick: String,
     /// The id of the stanza.
     pub(crate) id: Option<String>,
+    /// In which language it is answered.
+    pub(crate) lang: Lang,
     /// The room's password.
     pub(crate) password: Option<String>,
     /// What it wants to see of the past.
@@ -33,6 +36,7 @@ impl Room {
             jid,
             nick,
             id,
+            lang,
             password,
             history,
         } = entrance;
@@ -43,6 +47,7 @@ impl Room {
             jid,
             wished: nick,
             entrance: id,
+            lang,
             history,
             seen: None,
             again: before.is_some_and(|it| it.again || it.cursor != Cursor::Waiting),
@@ -159,9 +164,10 @@ impl Room {
             jid,
             wished,
             entrance,
+            lang,
             ..
         } = resource;
-        let origin = Origin::entrance(&jid, &self.local, &wished, entrance);
+        let origin = Origin::entrance(&jid, &self.local, &wished, (entrance, lang));
         base.answer_fault(&origin, fault);
     }
 

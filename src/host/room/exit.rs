@@ -183,7 +183,7 @@ impl Room {
                 Why::Dismissed | Why::Closed => FaultKind::MembersOnly,
                 Why::Parted | Why::Quit | Why::Split => FaultKind::NetworkDown,
             };
-            let fault = Fault::new(kind, text.unwrap_or_default().to_owned());
+            let fault = Fault::new(kind, text.unwrap_or_default());
             for resource in std::mem::take(&mut self.resources) {
                 self.turn_away(base, resource, &fault);
             }

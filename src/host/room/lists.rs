@@ -4,14 +4,16 @@
 //! are the bans of the network, each by the address of its nickname or pattern; where the gateway
 //! has no address for a pattern it stands as a nickname. Either form lifts the ban again.
 
-use isthmus_gateway::{Affiliation, Command, Fault, FaultKind, Kind, Role};
+use isthmus_gateway::{Affiliation, Command, FaultKind, Kind, Role};
 
 use super::admin::{Wish, items};
 use super::presence::{Standing, affiliation_name, role_name};
 use super::{Phase, Room};
+use crate::host::fault;
 use crate::host::names::NickId;
 use crate::host::reply::Origin;
 use crate::host::session::{Base, Pending};
+use crate::host::words::Denial;
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::resource_from_nick;
 use crate::xmpp::ns;
@@ -85,7 +87,7 @@ impl Room {
     /// Takes a `muc#admin` get.
     pub(crate) fn list(&mut self, base: &mut Base, origin: Origin, query: &Element) {
         if self.phase != Phase::Inside {
-            return origin.fault(&base.outbox, &Fault::new(FaultKind::NotJoined, ""));
+            return origin.fault(&base.outbox, &fault::bare(FaultKind::NotJoined));
         }
         let items = items(query);
         let wish = match items[..] {
@@ -93,14 +95,14 @@ impl Room {
             _ => None,
         };
         let Some(wish) = wish else {
-            let text = "one role or one affiliation, please";
+            let text = Denial::ItemOne;
             return origin.error(&base.outbox, Condition::BadRequest, text);
         };
         if self
             .my_standing(base)
             .is_none_or(|me| me.role != Role::Moderator)
         {
-            let text = "only who runs the room may see its lists";
+            let text = Denial::ListsForRunners;
             return origin.error(&base.outbox, Condition::Forbidden, text);
         }
         match wish {
@@ -113,7 +115,7 @@ impl Room {
                 base.issue(Command::Bans { room }, pending);
             }
             Wish::Affiliation(Affiliation::None) | Wish::Role(Role::None) => {
-                let text = "nobody keeps a list of who is nothing";
+                let text = Denial::ListOfNothing;
                 origin.error(&base.outbox, Condition::BadRequest, text);
             }
             wish => self.list_occupants(base, &origin, wish),

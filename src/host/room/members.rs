@@ -65,6 +65,7 @@ impl Room {
             codes,
             id: Some(face.id),
             about: face.about.as_deref(),
+            lang: base.lang(None),
             ..Details::default()
         };
         let passed = |resource: &&Resource| resource.cursor.has_passed(occupant.id);

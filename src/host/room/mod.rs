@@ -57,6 +57,7 @@ use crate::component::Mark;
 use crate::host::ids::Ids;
 use crate::host::names::{Names, NickId};
 use crate::host::picture::Portrait;
+use crate::host::words::Lang;
 use crate::store::{Conversation, ConversationId};
 
 /// Whether one of that kind can be entered.
@@ -88,6 +89,8 @@ pub(crate) struct Resource {
     pub(crate) wished: String,
     /// The id of its entrance, for an error, until it is in.
     pub(crate) entrance: Option<String>,
+    /// In which language it is answered.
+    pub(crate) lang: Lang,
     /// What it wants to see of the past.
     pub(crate) history: HistoryWish,
     /// The archive's row up to which it has been shown what was said; `None`: nothing yet.

@@ -7,6 +7,7 @@ use crate::component::{Batch, Class, Mark};
 use crate::host::names::{About, Source};
 use crate::host::post::head;
 use crate::host::session::Base;
+use crate::host::words::{Denial, Lang, Notice};
 use crate::xmpp::jid::resource_from_nick;
 use crate::xmpp::ns;
 use crate::xmpp::write::{Sender, StanzaName, Xml};
@@ -110,6 +111,8 @@ pub(crate) struct Details<'a> {
     pub(crate) id: Option<OccupantId>,
     /// What the network tells of the occupant.
     pub(crate) about: Option<&'a About>,
+    /// The language of what is said of him.
+    pub(crate) lang: Lang,
     /// It cannot be derived anew when the stream breaks, as who gets it is no longer here: it is
     /// kept and sent again like a message.
     pub(crate) kept: bool,
@@ -134,7 +137,7 @@ pub(crate) fn turn_stranger_out(base: &Base, local: &str, nick: &str, to: &str) 
     let identity = Identity::new(&base.shared.occupant_key, &room);
     let details = Details {
         codes: &[code::SELF, code::KICKED, code::TECHNICAL],
-        reason: Some("you are not in this room; please join it"),
+        reason: Some(base.lang(None).say(Denial::NotInRoomJoin)),
         id: Some(identity.of(&Source::Nick(nick))),
         // Not kept: sent again after a cut it could meet him inside.
         ..Details::default()
@@ -206,14 +209,14 @@ fn write(
             id.write(xml);
         }
         if let Some(about) = about {
-            write_hats(xml, about);
+            write_hats(xml, about, details.lang);
             about.portrait.write_update(xml);
         }
     })
 }
 
 /// XEP-0317 §3.1: what the network tells of an occupant beyond role and affiliation.
-fn write_hats(xml: &mut Xml<'_>, about: &About) {
+fn write_hats(xml: &mut Xml<'_>, about: &About, lang: Lang) {
     if about.account.is_none() && !about.bot && !about.operator {
         return;
     }
@@ -223,13 +226,13 @@ fn write_hats(xml: &mut Xml<'_>, about: &About) {
         xml.attr("uri", &format!("{HATS}{name}")).end();
     };
     if about.operator {
-        hat("operator", "network operator");
+        hat("operator", lang.say(Notice::Operator));
     }
     if about.bot {
-        hat("bot", "bot");
+        hat("bot", lang.say(Notice::Bot));
     }
     if let Some(account) = &about.account {
-        hat("account", &format!("logged in as {account}"));
+        hat("account", &lang.tell(Notice::Account, &[account]));
     }
     xml.end();
 }

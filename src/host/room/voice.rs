@@ -5,17 +5,24 @@ use isthmus_gateway::{Command, Ranks, Role};
 use super::Room;
 use super::admin::{Wish, wanted};
 use crate::host::session::Base;
+use crate::host::words::{Label, Lang};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 
 /// The form that asks what to do with a request. `inside`: he is in the room and asks for a voice.
-pub(crate) fn form(inside: bool, nick: &str, jid: Option<&str>, reason: Option<&str>) -> Element {
+pub(crate) fn form(
+    inside: bool,
+    nick: &str,
+    jid: Option<&str>,
+    reason: Option<&str>,
+    lang: Lang,
+) -> Element {
     let text = |name: &str, text: &str| Element::new(name, ns::DATA_FORMS).with_text(text);
-    let field = |kind: &str, var: &str, label: &str, value: &str| {
+    let field = |kind: &str, var: &str, label: Label, value: &str| {
         Element::new("field", ns::DATA_FORMS)
             .with_attr("type", kind)
             .with_attr("var", var)
-            .with_attr("label", label)
+            .with_attr("label", lang.say(label))
             .with_child(text("value", value))
     };
     let about = |about: &str| {
@@ -25,8 +32,8 @@ pub(crate) fn form(inside: bool, nick: &str, jid: Option<&str>, reason: Option<&
             .with_child(text("value", about))
     };
     let title = match inside {
-        true => format!("{nick} asks for a voice"),
-        false => format!("{nick} asks to be let in"),
+        true => lang.tell(Label::AsksVoice, &[nick]),
+        false => lang.tell(Label::AsksEntrance, &[nick]),
     };
     let form = Element::new("x", ns::DATA_FORMS)
         .with_attr("type", "form")
@@ -41,28 +48,23 @@ pub(crate) fn form(inside: bool, nick: &str, jid: Option<&str>, reason: Option<&
             .with_child(field(
                 "text-single",
                 "muc#register_roomnick",
-                "Nickname",
+                Label::Nickname,
                 nick,
             ))
-            .with_child(field("boolean", "muc#register_allow", "Let him in?", "0"));
+            .with_child(field("boolean", "muc#register_allow", Label::LetIn, "0"));
     }
     let form = form.with_child(about(ns::MUC_REQUEST)).with_child(field(
         "text-single",
         "muc#role",
-        "Role",
+        Label::Role,
         "participant",
     ));
     let form = match jid {
-        Some(jid) => form.with_child(field("jid-single", "muc#jid", "Address", jid)),
+        Some(jid) => form.with_child(field("jid-single", "muc#jid", Label::Address, jid)),
         None => form,
     };
-    form.with_child(field("text-single", "muc#roomnick", "Nickname", nick))
-        .with_child(field(
-            "boolean",
-            "muc#request_allow",
-            "Give him a voice?",
-            "0",
-        ))
+    form.with_child(field("text-single", "muc#roomnick", Label::Nickname, nick))
+        .with_child(field("boolean", "muc#request_allow", Label::GiveVoice, "0"))
 }
 
 impl Room {

@@ -11,7 +11,9 @@ use super::files::whole;
 use super::{Link, Pending, Sent, Session};
 use crate::component::Outbox;
 use crate::host::chat::{self, Act, Answer, Corrections, Own};
+use crate::host::fault;
 use crate::host::reply::Origin;
+use crate::host::words::{Denial, Phrase, Said};
 use crate::store::archives::Stretch;
 use crate::store::{Known, Later, Store, StoreFault};
 use crate::xmpp::element::Element;
@@ -101,15 +103,16 @@ impl Session {
             Act::Say { .. } => self.say(asked, None),
             Act::Correct { .. } if !caps.edit => self.correct(asked, None),
             Act::Retract { .. } if !caps.retract => {
-                let text = "this network cannot take messages back: what was said stays";
-                let fault = Fault::new(FaultKind::Unsupported, text);
+                let text = Denial::NoTakingBack;
+                let fault = fault::of(FaultKind::Unsupported, text);
                 asked.origin.fault(&self.base.outbox, &fault);
             }
             Act::React { with, .. } if refused(caps, with).is_some() => {
                 // XEP-0444 §3.3: refused in words, never swallowed.
-                let text = refused(caps, with).unwrap_or_default();
-                let fault = Fault::new(FaultKind::NotExpressible, text);
-                asked.origin.fault(&self.base.outbox, &fault);
+                if let Some(text) = refused(caps, with) {
+                    let fault = fault::of(FaultKind::NotExpressible, text);
+                    asked.origin.fault(&self.base.outbox, &fault);
+                }
             }
             // XEP-0333 §4, XEP-0184 §5.3: nobody waits for an answer to these.
             Act::Displayed { .. } if !caps.read => {}
@@ -182,7 +185,7 @@ impl Session {
             (What::Act(Act::Displayed { .. } | Act::Received { .. }), None) => {}
             (What::Act(Act::Retract { .. }), Some(_)) if !mine => {
                 // XEP-0424 §5: only its author takes a message back.
-                let text = "this message is not yours";
+                let text = Denial::NotYours;
                 asked
                     .origin
                     .error(&self.base.outbox, Condition::Forbidden, text);
@@ -209,7 +212,7 @@ impl Session {
                     .issue(Command::Retract { to, key, reason }, pending);
             }
             (_, None) => {
-                let text = "the message that this is about is not known to the network";
+                let text = Denial::UnknownMessage;
                 asked
                     .origin
                     .error(&self.base.outbox, Condition::ItemNotFound, text);
@@ -244,7 +247,7 @@ impl Session {
         // Where the network cannot be told what is answered, the words have to tell it.
         caps.reply &= answered.is_some();
         let (caps, room) = (&caps, asked.room.is_some());
-        let text = chat::text_of(&asked.stanza, caps, room);
+        let text = chat::text_of(&asked.stanza, caps, room, asked.origin.lang);
         // A subject alone is something, too.
         let alone = || {
             let subject = chat::subject_of(&asked.stanza).filter(|_| !room);
@@ -319,7 +322,9 @@ impl Session {
     /// Changes a message: `known` if the network can and knows it, in words otherwise.
     fn correct(&mut self, asked: Asked, known: Option<Known>) {
         let caps = self.base.caps_at(&asked.to);
-        let Some(text) = chat::text_of(&asked.stanza, caps, asked.room.is_some()) else {
+        let Some(text) =
+            chat::text_of(&asked.stanza, caps, asked.room.is_some(), asked.origin.lang)
+        else {
             return;
         };
         let What::Act(Act::Correct { id }) = &asked.what else {
@@ -347,8 +352,8 @@ impl Session {
         }
         let form = self.base.shared.corrections();
         if form == Corrections::Refuse {
-            let text = "this network cannot change what was said";
-            let fault = Fault::new(FaultKind::Unsupported, text);
+            let text = Denial::NoChanges;
+            let fault = fault::of(FaultKind::Unsupported, text);
             return asked.origin.fault(&self.base.outbox, &fault);
         }
         let told = chat::correction_told(old.as_deref(), &said, form);
@@ -449,20 +454,15 @@ fn addressed(body: &str, nick: &str) -> String {
 }
 
 /// Why reactions are refused, in words for a person.
-fn refused(caps: &Caps, with: &[String]) -> Option<String> {
+fn refused(caps: &Caps, with: &[String]) -> Option<Said> {
     if !caps.react {
-        return Some("this network has no reactions".to_owned());
+        return Some(Denial::NoReactions.into());
     }
     let most = usize::try_from(caps.react_max).unwrap_or(usize::MAX);
     if most > 0 && with.len() > most {
-        return Some(format!("no more than {most} reactions to a message here"));
+        return Some(Denial::ReactionsMost.with(&[&most.to_string()]));
     }
     let allowed = |it: &String| caps.react_with.is_empty() || caps.react_with.contains(it);
     let all = with.iter().all(allowed);
-    (!all).then(|| {
-        format!(
-            "only these reactions are allowed: {}",
-            caps.react_with.join(" ")
-        )
-    })
+    (!all).then(|| Denial::OnlyReactions.with(&[&caps.react_with.join(" ")]))
 }

@@ -13,6 +13,7 @@ use crate::component::Outbox;
 use crate::host::contact::Hub;
 use crate::host::desk::Desk;
 use crate::host::disco;
+use crate::host::fault;
 use crate::host::ids::Ids;
 use crate::host::names::Names;
 use crate::host::reply::Origin;
@@ -346,10 +347,7 @@ impl Base {
         let address = Address::new(kind, id, &*self.network);
         match self.gateway.format(&address) {
             Ok(local) => Ok(prepared(&escape(&local), self.outbox.domain())),
-            Err(fault) => Err(Fault::new(
-                isthmus_gateway::FaultKind::BadAddress,
-                fault.to_string(),
-            )),
+            Err(fault) => Err(fault::address(fault)),
         }
     }
 
@@ -368,8 +366,9 @@ impl Base {
     pub(crate) fn lang(&self, asked: Option<&str>) -> Lang {
         let set = self.settings.as_deref();
         let set = set.and_then(|set| set.gateway.get(setting::LANGUAGE));
-        let tags = asked.into_iter().chain(set.map(String::as_str));
-        tags.filter_map(Lang::of).next().unwrap_or_default()
+        let mut tags = asked.into_iter().chain(set.map(String::as_str));
+        let spoken = tags.find_map(Lang::of);
+        spoken.unwrap_or_else(|| self.shared.language())
     }
 
     /// Whether what is said in a room is kept.

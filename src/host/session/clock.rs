@@ -1,8 +1,9 @@
 //! What time does to a session: deadlines of commands, rooms that are left, the session's end.
 
+use crate::host::fault;
 use std::time::Instant;
 
-use isthmus_gateway::{Fault, FaultKind};
+use isthmus_gateway::FaultKind;
 
 use super::{AFTER_ROOMS, LINGER, Link, Session};
 
@@ -10,7 +11,7 @@ impl Session {
     /// Lets time pass.
     pub(crate) fn tick(&mut self) {
         for tag in self.base.overdue() {
-            self.ended(tag, Err(Fault::new(FaultKind::TimedOut, "")));
+            self.ended(tag, Err(fault::bare(FaultKind::TimedOut)));
         }
         self.rooms.tidy(&mut self.base);
         self.tidy_listing();

@@ -7,6 +7,7 @@ use isthmus_gateway::{Caps, Command, Fault, FaultKind, Kind, Picture, Place};
 
 use super::{Link, Pending, Session};
 use crate::host::contact::Mood;
+use crate::host::fault;
 
 /// What the session does for contacts.
 #[derive(Debug, Default)]
@@ -134,7 +135,7 @@ impl Session {
         }
         self.watching.on.remove(contact);
         if let Ok(local) = self.base.local(Kind::Contact, contact) {
-            let words = crate::host::fault::words(fault);
+            let words = fault::words(fault, self.base.lang(None));
             self.base.hub.refused(&self.base.user, &local, words);
         }
     }

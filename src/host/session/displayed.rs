@@ -27,7 +27,9 @@ impl Session {
 
     /// The user's PubSub service tells what his clients have shown him.
     pub(super) fn read_here(&mut self, stanza: &Stanza) {
-        let (Some(origin), Ok(event)) = (Origin::of(stanza), stanza.element()) else {
+        let (Some(origin), Ok(event)) =
+            (Origin::of(stanza, self.base.lang(None)), stanza.element())
+        else {
             return;
         };
         for (local, id) in read_in(&event, self.base.outbox.domain()) {

@@ -100,7 +100,10 @@ impl Session {
                 let user = self.base.user.to_string();
                 let by = stanza_id(&self.base, &id);
                 filing(&self.base, &user, &peer).bury(&about, &by, self.base.now_ms);
-                do_in_his_name(&self.base, &deed, |xml| chat::write_retracted(xml, of));
+                let lang = self.base.lang(None);
+                do_in_his_name(&self.base, &deed, |xml| {
+                    chat::write_retracted(xml, of, lang)
+                });
             }
             Private::Reacted(_, _, with) => do_in_his_name(&self.base, &deed, |xml| {
                 chat::write_reactions(xml, of, with.iter().map(AsRef::as_ref));

@@ -10,8 +10,10 @@ use super::{Base, Link, Pending, Session};
 use crate::component::Class;
 use crate::host::archive::copy_of;
 use crate::host::chat;
+use crate::host::fault;
 use crate::host::post::head;
 use crate::host::room::{Ban, Echo, Phase, Room, Subject, answer_bans};
+use crate::host::words::Said;
 use crate::xmpp::ns;
 use crate::xmpp::write::{Sender, StanzaName};
 
@@ -576,18 +578,17 @@ impl Session {
     }
 
     /// A fault of the host's own for everything that is open.
-    pub(crate) fn abandon(&mut self, text: &str) {
+    pub(crate) fn abandon(&mut self, text: &Said) {
+        let fault = || fault::of(FaultKind::NetworkDown, text.clone());
         self.show_at_once();
         if self.fetching.is_busy() {
-            let fault = Fault::new(FaultKind::NetworkDown, text);
-            self.fetching.refuse(&self.base.outbox, &fault);
+            self.fetching.refuse(&self.base.outbox, &fault());
         }
         if let Some(waiting) = self.waiting.take() {
-            let fault = Fault::new(FaultKind::NetworkDown, text);
-            waiting.refuse(&self.base.outbox, &fault);
+            waiting.refuse(&self.base.outbox, &fault());
         }
         for tag in self.base.all_open() {
-            self.ended(tag, Err(Fault::new(FaultKind::NetworkDown, text)));
+            self.ended(tag, Err(fault()));
         }
     }
 }

@@ -26,7 +26,9 @@ use crate::component::Outbox;
 use crate::host::attachment::{Shown, file_of, split, unfetched, without_link};
 use crate::host::chat::{self, Act};
 use crate::host::courier::{id_of, own_blob};
+use crate::host::fault;
 use crate::host::room::Phase;
+use crate::host::words::{Denial, Notice, Said};
 use crate::store::{Known, Later};
 
 /// For the files of one message, either way.
@@ -43,7 +45,7 @@ const PART: char = '\u{1f}';
 /// What a message of the user's has become.
 enum Ready {
     /// Its file was fetched, or why it could not be.
-    Fetched(Result<Blob<'static>, String>, String),
+    Fetched(Result<Blob<'static>, Said>, String),
     /// Its text is a file, and this is said in its place; `None`: it is said itself.
     Pasted(Option<String>),
 }
@@ -133,8 +135,8 @@ impl Session {
         if many < MOST_BEHIND {
             fetch.behind.push_back(asked);
         } else {
-            let text = "too many messages wait for a file; please send again later";
-            let fault = Fault::new(FaultKind::Full, text);
+            let text = Denial::FilesWait;
+            let fault = fault::of(FaultKind::Full, text);
             asked.origin.fault(&self.base.outbox, &fault);
         }
         None
@@ -159,8 +161,8 @@ impl Session {
         };
         let link = blob.url.to_string();
         if self.fetching.open.len() >= MOST {
-            let why = "too many of your files are fetched at this moment";
-            self.say_linked(asked, answered, text, &link, why);
+            let why = Notice::FilesMost.into();
+            self.say_linked(asked, answered, text, &link, &why);
             return None;
         }
         let shared = Arc::clone(&self.base.shared);
@@ -173,7 +175,7 @@ impl Session {
                 Ok(kept)
             };
             let fetched = tokio::time::timeout(PATIENCE, fetch).await;
-            let fetched = fetched.unwrap_or_else(|_| Err("its server is too slow".to_owned()));
+            let fetched = fetched.unwrap_or_else(|_| Err(Notice::FileServerSlow.into()));
             Ready::Fetched(fetched, link)
         });
         self.fetching.open.push(Fetch {
@@ -279,11 +281,11 @@ impl Session {
         answered: Option<Known>,
         text: chat::Text,
         link: &str,
-        why: &str,
+        why: &Said,
     ) {
         let origin = asked.origin.clone();
         self.say_text(asked, answered, text, Vec::new());
-        whisper(&mut self.base, &origin, &unfetched(link, why));
+        whisper(&mut self.base, &origin, &unfetched(link, why, origin.lang));
     }
 
     /// Whose files these are: the user, and the gateway.
@@ -385,11 +387,12 @@ impl Session {
         let (server, blobs) = (self.base.user.domain().to_owned(), message.blobs.clone());
         let blobs: Vec<_> = blobs.into_iter().map(Blob::into_owned).collect();
         let (user, domain) = self.owner();
+        let lang = self.base.lang(None);
         let shown = Box::pin(async move {
             for blob in &blobs {
                 own_blob(&shared, &blob.url, &user, &domain).await;
             }
-            let share = files.share(&attachments, &asker, &server, &of, &blobs, PATIENCE);
+            let share = files.share(&attachments, &asker, &server, &of, (&blobs, lang), PATIENCE);
             share.await
         });
         self.showing.open.push(Show {
@@ -462,7 +465,7 @@ impl Session {
         if let Some(files) = self.base.shared.files() {
             files.give_links(&mut message);
         }
-        let mut parts = split(&message);
+        let mut parts = split(&message, self.base.lang(None));
         let Some(Key(key)) = &message.key else {
             return parts;
         };

@@ -190,8 +190,9 @@ impl Session {
                 let peer = private_peer(base, nick);
                 let (user, now) = (base.user.to_string(), base.now_ms);
                 filing(base, &user, &peer).bury(&first, &fresh, now);
+                let lang = base.lang(None);
                 tell_and_file(base, &way, &peer, (&fresh, now), |xml| {
-                    chat::write_retracted(xml, &first);
+                    chat::write_retracted(xml, &first, lang);
                     write_id(xml, &fresh, &peer);
                 });
             }

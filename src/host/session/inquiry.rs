@@ -13,11 +13,13 @@ use super::{Base, Pending, Session};
 use crate::component::Class;
 use crate::host::card::Card;
 use crate::host::delay::{from_stamp, stamp};
+use crate::host::fault;
 use crate::host::picture::Portrait;
 use crate::host::ping;
 use crate::host::post::head;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
+use crate::host::words::{Denial, Phrase};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
@@ -81,7 +83,7 @@ impl Inquiry {
                 ping::occupant(&base.outbox, &self.origin, Some((true, true)), false);
             }
             Form::Version | Form::Time | Form::VCard(..) if cannot => {
-                let text = "nothing here understands this";
+                let text = Denial::NotUnderstood;
                 let condition = Condition::ServiceUnavailable;
                 self.origin.error(&base.outbox, condition, text);
             }
@@ -149,9 +151,9 @@ impl Inquiry {
                     xml.end();
                 }),
                 None => {
-                    let text = format!("the answer is a time only for people: {answer}");
+                    let text = Denial::TimeForPeople.with(&[answer]);
                     let condition = Condition::NotAcceptable;
-                    self.origin.error(&outbox, condition, &text);
+                    self.origin.error(&outbox, condition, text);
                 }
             },
             Form::Words(before) => {
@@ -287,8 +289,8 @@ impl Session {
     /// The same, in a word of the network's own; an empty one is who he is.
     pub(super) fn inquire_what(&mut self, origin: Origin, nick: String, what: String, form: Form) {
         if self.many_inquiries() {
-            let text = "too many questions at a time; please wait for the answers";
-            return origin.fault(&self.base.outbox, &Fault::new(FaultKind::TooFast, text));
+            let text = Denial::TooManyQuestions;
+            return origin.fault(&self.base.outbox, &fault::of(FaultKind::TooFast, text));
         }
         let (contact, found) = (nick.into(), Vec::new());
         let command = match what.is_empty() {

@@ -11,6 +11,7 @@ use crate::host::form;
 use crate::host::post::head;
 use crate::host::reply::Origin;
 use crate::host::room::{is_room, person, voice};
+use crate::host::words::{Denial, Phrase};
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::Jid;
 use crate::xmpp::ns;
@@ -45,7 +46,7 @@ impl Session {
             }
         }
         if stanza.child("body", ns::COMPONENT).is_some() {
-            let text = "this is a room: join it with a nickname, then send groupchat messages";
+            let text = Denial::RoomFirst;
             origin.error(&self.base.outbox, Condition::NotAcceptable, text);
         }
     }
@@ -60,8 +61,8 @@ impl Session {
         let to = invite.attr("to").unwrap_or_default();
         let jid = match Jid::parse(to) {
             Ok(jid) => jid,
-            Err(fault) => {
-                return origin.error(&base.outbox, Condition::JidMalformed, &fault.to_string());
+            Err(_) => {
+                return origin.error(&base.outbox, Condition::JidMalformed, Denial::AddressNoJid);
             }
         };
         let reason = invite.child("reason", ns::MUC_USER);
@@ -69,7 +70,7 @@ impl Session {
         if jid.domain() == base.outbox.domain() {
             let contact = match person(base, to) {
                 Ok(contact) => contact.into(),
-                Err((condition, text)) => return origin.error(&base.outbox, condition, &text),
+                Err((condition, text)) => return origin.error(&base.outbox, condition, text),
             };
             let command = Command::Invite {
                 room: room.name.clone().into(),
@@ -143,7 +144,7 @@ impl Session {
         };
         let room = x.attr("jid").and_then(|jid| Jid::parse(jid).ok());
         let Some(room) = room else {
-            let text = "an invitation names a room";
+            let text = Denial::InvitationNamesRoom;
             origin.error(&self.base.outbox, Condition::BadRequest, text);
             return true;
         };
@@ -207,8 +208,8 @@ impl Session {
                 self.base.issue(command, Pending::Quiet(origin.clone()));
             }
             None => {
-                let text = format!("{nick} is not in this room, or needs no voice");
-                origin.error(&self.base.outbox, Condition::ItemNotFound, &text);
+                let text = Denial::NotHereOrVoiced.with(&[nick]);
+                origin.error(&self.base.outbox, Condition::ItemNotFound, text);
             }
         }
     }
@@ -251,7 +252,7 @@ impl Session {
             return;
         }
         let inside = room.occupants.find(&who.nick, &base.facts.fold).is_some();
-        let form = voice::form(inside, &who.nick, jid.as_deref(), reason);
+        let form = voice::form(inside, &who.nick, jid.as_deref(), reason, base.lang(None));
         let from = Sender {
             local: Some(&room.local),
             resource: None,

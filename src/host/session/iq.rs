@@ -11,6 +11,7 @@ use crate::host::card::Card;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
 use crate::host::rsm::Paging;
+use crate::host::words::Denial;
 use crate::host::words::{Lang, Text};
 use crate::host::{disco, ping, search, service};
 use crate::xmpp::element::Element;
@@ -27,7 +28,7 @@ impl Session {
         };
         let mut payloads = incoming.stanza.children();
         let (Some(payload), None) = (payloads.next(), payloads.next()) else {
-            let text = "an iq request has exactly one payload";
+            let text = Denial::IqPayload;
             return origin.error(&self.base.outbox, Condition::BadRequest, text);
         };
         let get = incoming.kind.as_deref() == Some("get");
@@ -130,18 +131,18 @@ impl Session {
         let id = request.attr("id").unwrap_or_default().to_owned();
         let refuse = |condition, text| origin.error(&self.base.outbox, condition, text);
         if id.is_empty() || request.child("retract", ns::RETRACT).is_none() {
-            let text = "a moderation names a message and takes it back";
+            let text = Denial::ModerationWhat;
             return refuse(Condition::BadRequest, text);
         }
         let Some(room) = self.rooms.find(&self.base, &incoming.to.id) else {
-            return refuse(Condition::Forbidden, "only an occupant may do this");
+            return refuse(Condition::Forbidden, Denial::OccupantDoes);
         };
         if !room.has_entered(&incoming.from) {
-            return refuse(Condition::Forbidden, "only an occupant may do this");
+            return refuse(Condition::Forbidden, Denial::OccupantDoes);
         }
         let to = Place::Room(room.name.clone().into());
         if !self.base.caps_at(&to).moderate {
-            let text = "this network cannot take back what somebody else said";
+            let text = Denial::NoTakingBackOthers;
             return refuse(Condition::FeatureNotImplemented, text);
         }
         let reason = request.child("reason", ns::MODERATE);
@@ -161,7 +162,7 @@ impl Session {
     fn govern(&mut self, origin: Origin, incoming: &Incoming, get: bool, query: &Element) {
         let room = self.rooms.find(&self.base, &incoming.to.id);
         let Some(room) = room.filter(|room| room.has_entered(&incoming.from)) else {
-            let text = "only an occupant may do this";
+            let text = Denial::OccupantDoes;
             return origin.error(&self.base.outbox, Condition::Forbidden, text);
         };
         let lang = self.base.lang(incoming.stanza.attr("xml:lang"));
@@ -184,7 +185,7 @@ impl Session {
             return self.list_rooms(origin, query);
         }
         let Some(paging) = Paging::of(query) else {
-            let text = "this page makes no sense";
+            let text = Denial::PageSenseless;
             return origin.error(&outbox, Condition::BadRequest, text);
         };
         let entered = {
@@ -192,7 +193,7 @@ impl Session {
             room.is_some_and(|room| room.has_entered(&incoming.from))
         };
         if is_room(kind) && full && !entered {
-            let text = "only an occupant may ask about an occupant";
+            let text = Denial::OccupantAsks;
             return origin.error(&outbox, Condition::BadRequest, text);
         }
         let domain = outbox.domain();

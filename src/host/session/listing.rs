@@ -12,6 +12,7 @@ use super::{Pending, Session};
 use crate::host::reply::Origin;
 use crate::host::rsm::Paging;
 use crate::host::search::{self, Listed, Refusal, Search};
+use crate::host::words::Denial;
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
@@ -49,7 +50,7 @@ impl Session {
     /// Takes disco#items of the service.
     pub(super) fn list_rooms(&mut self, origin: Origin, query: &Element) {
         let Some(paging) = Paging::of(query) else {
-            let text = "this page makes no sense";
+            let text = Denial::PageSenseless;
             return origin.error(&self.base.outbox, Condition::BadRequest, text);
         };
         let search = None;
@@ -67,7 +68,7 @@ impl Session {
             Err(refusal) => return refuse(&self.base.outbox, &origin, refusal),
         };
         let Some(paging) = Paging::of(payload) else {
-            let refusal = Refusal::Value("this page makes no sense");
+            let refusal = Refusal::Value(Denial::PageSenseless);
             return refuse(&self.base.outbox, &origin, refusal);
         };
         self.list(Wish {
@@ -159,7 +160,7 @@ impl Session {
         };
         let found = search.of_list(rooms);
         let Some(page) = paging.range(&found, jid_of) else {
-            let text = "there is no such page";
+            let text = Denial::NoPage;
             return origin.error(outbox, Condition::ItemNotFound, text);
         };
         origin.result(outbox, |xml| {
@@ -204,7 +205,7 @@ pub(super) fn answer_page<T>(
     name: impl Fn(&T) -> String,
 ) {
     let Some(page) = paging.range(list, &jid) else {
-        let text = "there is no such page";
+        let text = Denial::NoPage;
         return origin.error(outbox, Condition::ItemNotFound, text);
     };
     origin.result(outbox, |xml| {

@@ -1,14 +1,16 @@
 //! Messages of the user: to a room, to somebody in it, to a contact, to the network.
 
-use isthmus_gateway::{Caps, Command, Fault, FaultKind, Kind, Place};
+use isthmus_gateway::{Caps, Command, FaultKind, Kind, Place};
 
 use super::acts::{Asked, What};
 use super::heard::private_peer;
 use super::stanzas::Incoming;
 use super::{Link, Pending, Session};
 use crate::host::chat::{self, Act, body_of, text_of};
+use crate::host::fault;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
+use crate::host::words::{Denial, Phrase};
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 
@@ -40,13 +42,13 @@ impl Session {
             }
             (Kind::Room | Kind::Group, Some("groupchat"), true) => {
                 // XEP-0045 §7.5
-                let text = "a groupchat message goes to the room, not to an occupant";
+                let text = Denial::GroupchatToRoom;
                 origin.error(&self.base.outbox, Condition::BadRequest, text);
             }
             (Kind::Room | Kind::Group, _, true) => self.occupant_message(origin, incoming),
             (Kind::Room, _, false) => self.room_message(&origin, &incoming),
             (Kind::Contact, Some("groupchat"), _) => {
-                let text = "this is a person, not a room";
+                let text = Denial::Person;
                 origin.error(&self.base.outbox, Condition::ServiceUnavailable, text);
             }
             (Kind::Contact | Kind::Group, ..) => self.contact_message(origin, incoming),
@@ -55,7 +57,7 @@ impl Session {
                 origin.error(
                     &self.base.outbox,
                     Condition::ServiceUnavailable,
-                    "nobody reads this",
+                    Denial::NobodyReads,
                 );
             }
         }
@@ -122,8 +124,8 @@ impl Session {
         }
         let (name, key) = (room.name.clone(), room.key.clone());
         let Some(occupant) = room.occupants.find(&nick, &self.base.facts.fold) else {
-            let text = format!("{nick} is not in this room");
-            return origin.error(&self.base.outbox, Condition::ItemNotFound, &text);
+            let text = Denial::NotHere.with(&[&nick]);
+            return origin.error(&self.base.outbox, Condition::ItemNotFound, text);
         };
         let nick = self.base.names.lock().shared_name(occupant.id).to_string();
         if self.direct_invite(&origin, &incoming, &nick) {
@@ -151,7 +153,7 @@ impl Session {
         if self.typed(&origin, &mut incoming, None) {
             return;
         }
-        let Some(text) = text_of(&incoming.stanza, &Caps::default(), false) else {
+        let Some(text) = text_of(&incoming.stanza, &Caps::default(), false, origin.lang) else {
             return;
         };
         self.private = true;
@@ -177,7 +179,7 @@ impl Session {
             return;
         }
         if self.base.link == Link::Over {
-            let fault = Fault::new(FaultKind::NetworkDown, "");
+            let fault = fault::bare(FaultKind::NetworkDown);
             return origin.fault(&self.base.outbox, &fault);
         }
         let peer = match &to {
@@ -228,9 +230,5 @@ impl Session {
 
 pub(super) fn not_inside(outbox: &crate::component::Outbox, origin: &Origin) {
     // XEP-0045 §7.4
-    origin.error(
-        outbox,
-        Condition::NotAcceptable,
-        "you are not in this room; please join it",
-    );
+    origin.error(outbox, Condition::NotAcceptable, Denial::NotInRoomJoin);
 }

@@ -45,6 +45,7 @@ use isthmus_gateway::Settings;
 use crate::component::Mark;
 use crate::host::chat::{Peers, Recent, Typing};
 use crate::host::room::{Rooms, code};
+use crate::host::words::Said;
 
 /// How long a session without rooms is kept after the user last did something, for answers to
 /// private messages.
@@ -143,7 +144,8 @@ impl Session {
     }
 
     /// Everybody is told that it ends (XEP-0045 §17.3, status 332 for a shutdown).
-    pub(crate) fn farewell(&mut self, shutdown: bool, text: &str) {
+    pub(crate) fn farewell(&mut self, shutdown: bool, text: &Said) {
+        let text = text.within(self.base.lang(None));
         let code = if shutdown {
             code::SHUTDOWN
         } else {

@@ -1,10 +1,12 @@
 //! Presence of the user: entering, leaving, another nickname (XEP-0045 §7.2, §7.14, §7.6).
 
-use isthmus_gateway::{Command, Fault, FaultKind};
+use isthmus_gateway::{Command, FaultKind};
 
 use super::stanzas::Incoming;
 use super::{Link, Pending, Session};
+use crate::host::fault;
 use crate::host::room::{Entrance, HistoryWish, is_room, turn_stranger_out};
+use crate::host::words::{Denial, Phrase};
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 
@@ -39,14 +41,11 @@ impl Session {
             return;
         }
         if !incoming.from.contains('/') {
-            return refuse(Condition::JidMalformed, "only a full JID can be in a room");
+            return refuse(Condition::JidMalformed, Denial::FullJidNeeded);
         }
         let Some(nick) = incoming.resource.clone().filter(|nick| !nick.is_empty()) else {
             // XEP-0045 §7.2.1
-            return refuse(
-                Condition::JidMalformed,
-                "a nickname is needed: room@service/nickname",
-            );
+            return refuse(Condition::JidMalformed, Denial::NicknameNeeded);
         };
         self.shows(&incoming);
         let entrance = incoming.stanza.child("x", ns::MUC);
@@ -82,21 +81,21 @@ impl Session {
         };
         if self.base.link == Link::Over {
             // This session is about to end, and will not be on the network again.
-            return origin.fault(&self.base.outbox, &Fault::new(FaultKind::NetworkDown, ""));
+            return origin.fault(&self.base.outbox, &fault::bare(FaultKind::NetworkDown));
         }
         let name = &incoming.to.id;
         if !self.rooms.has(&self.base, name) {
             let most = self.base.shared.limits().rooms_per_user;
             if self.rooms.len() >= most {
-                let text = format!("you are in {most} rooms already; please leave one first");
-                return origin.fault(&self.base.outbox, &Fault::new(FaultKind::Full, text));
+                let text = Denial::RoomsMost.with(&[&most.to_string()]);
+                return origin.fault(&self.base.outbox, &fault::of(FaultKind::Full, text));
             }
             if self
                 .rooms
                 .add(&self.base, name, Some(&incoming.local))
                 .is_none()
             {
-                return origin.error(&self.base.outbox, Condition::JidMalformed, "no such room");
+                return origin.error(&self.base.outbox, Condition::JidMalformed, Denial::NoRoom);
             }
             self.open_archive(name, &incoming.local);
         }
@@ -106,6 +105,7 @@ impl Session {
             jid,
             nick,
             id,
+            lang: origin.lang,
             password,
             history,
         };

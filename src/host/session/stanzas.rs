@@ -4,6 +4,7 @@ use isthmus_gateway::{Address, Kind, Parsed};
 
 use super::Session;
 use crate::host::reply::Origin;
+use crate::host::words::{Denial, Said};
 use crate::xmpp::element::Element;
 use crate::xmpp::escape::{escape, unescape};
 use crate::xmpp::jid::Jid;
@@ -58,8 +59,8 @@ impl Session {
     /// Reads a stanza; one that cannot be read is answered.
     fn read(&self, stanza: &Stanza) -> Option<Incoming> {
         let outbox = &self.base.outbox;
-        let origin = Origin::of(stanza);
-        let answer = |origin: Option<Origin>, condition, text: &str| {
+        let origin = Origin::of(stanza, self.base.lang(None));
+        let answer = |origin: Option<Origin>, condition, text: Said| {
             if let Some(origin) = origin {
                 origin.error(outbox, condition, text);
             }
@@ -67,11 +68,11 @@ impl Session {
         };
         let element = match stanza.element() {
             Ok(element) => element,
-            Err(fault) => return answer(origin, fault.condition(), &fault.to_string()),
+            Err(fault) => return answer(origin, fault.condition(), Denial::StanzaMalformed.into()),
         };
         let to = match Jid::parse(&stanza.to()?) {
             Ok(to) => to,
-            Err(fault) => return answer(origin, Condition::JidMalformed, &fault.to_string()),
+            Err(_) => return answer(origin, Condition::JidMalformed, Denial::AddressNoJid.into()),
         };
         let local = to.local().unwrap_or_default().to_owned();
         let gateway = &*self.base.gateway;
@@ -87,7 +88,11 @@ impl Session {
                 return None;
             }
             Err(fault) => {
-                return answer(origin.map(said), Condition::JidMalformed, &fault.text);
+                return answer(
+                    origin.map(said),
+                    Condition::JidMalformed,
+                    Said::theirs(fault.text),
+                );
             }
         };
         let mut address = address;

@@ -29,6 +29,7 @@ use crate::host::domain::{Domain, Place};
 use crate::host::inbox::Inbox;
 use crate::host::setting::{Kept, kept};
 use crate::host::shared::now_ms;
+use crate::host::words::{Denial, Notice, Said};
 use crate::store::{Later, StoreFault};
 
 /// Turns before other tasks get their share.
@@ -183,24 +184,23 @@ impl SessionTask {
             self.settings = Setting::Asked(asked(&self.session.base));
         }
         if notices.drain {
-            self.session
-                .abandon("the gateway is shutting down; please send again later");
-            self.session.farewell(true, "the gateway is shutting down");
+            self.session.abandon(&Denial::GatewayShuttingAgain.into());
+            self.session.farewell(true, &Notice::SessionShutting.into());
             self.place.close();
             self.close(Close::Drain);
         } else if notices.refused {
-            self.dismiss("this gateway does not serve you any more", Close::Refused);
+            self.dismiss(&Notice::SessionRefused.into(), Close::Refused);
         } else if notices.unregistered {
             self.session.forget_wanted();
-            self.dismiss("you have removed your registration", Close::Refused);
+            self.dismiss(&Notice::SessionUnregistered.into(), Close::Refused);
         } else if let Some(words) = notices.ended {
-            let text = words.clone().into();
+            let text = words.within(self.session.base.lang(None)).into();
             self.dismiss(&words, Close::Ended { text });
         }
     }
 
     /// Ends the session for a reason that its user is told.
-    fn dismiss(&mut self, text: &str, why: Close) {
+    fn dismiss(&mut self, text: &Said, why: Close) {
         self.session.abandon(text);
         self.session.farewell(false, text);
         self.place.close();
@@ -330,10 +330,9 @@ impl SessionTask {
             events: 0,
         };
         if network.poll(cx, now, credit, &mut counted).is_ready() {
-            self.session
-                .abandon("the connection to the network has ended");
-            self.session
-                .farewell(false, "the connection to the network has ended");
+            let text = &Denial::ConnectionOver.into();
+            self.session.abandon(text);
+            self.session.farewell(false, text);
             self.place.close();
             return None;
         }

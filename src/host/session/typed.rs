@@ -4,7 +4,7 @@
 //! letters. What begins with `/` is never said to anybody: a word that is no command is refused, to
 //! its sender only. `//text` says `/text`; `/me` is a message. To a person everything is text.
 
-use isthmus_gateway::{Command, Fault, FaultKind, Kind, Outgoing, Place};
+use isthmus_gateway::{Command, FaultKind, Kind, Outgoing, Place};
 
 use super::inquiry::{Form, whisper};
 use super::stanzas::Incoming;
@@ -12,32 +12,58 @@ use super::{Pending, Sent, Session};
 use crate::host::chat::body_of;
 use crate::host::fault;
 use crate::host::reply::Origin;
+use crate::host::words::{Denial, Lang, Notice, Phrase, Said, Usage};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 
-/// What is understood: the word, what belongs behind it, and whether it needs a room.
-const WORDS: &[(&str, &str, bool)] = &[
-    ("away", "[why]", false),
-    ("ban", "who [why]", true),
-    ("ctcp", "who question", false),
-    ("help", "", false),
-    ("invite", "who", true),
-    ("join", "room", false),
-    ("kick", "who [why]", true),
-    ("me", "does something", true),
-    ("mode", "[changes]", true),
-    ("msg", "who text", false),
-    ("nick", "name", false),
-    ("notice", "who text", false),
-    ("part", "[why]", true),
-    ("query", "who text", false),
-    ("quote", "line", false),
-    ("raw", "line", false),
-    ("topic", "[text]", true),
-    ("unban", "who", true),
-    ("whois", "who", false),
+/// A command.
+struct Word {
+    name: &'static str,
+    /// What belongs behind it, and how many words of it must be there.
+    usage: Option<(Usage, usize)>,
+    /// It needs a room.
+    inside: bool,
+}
+
+const fn word(name: &'static str, usage: Option<(Usage, usize)>, inside: bool) -> Word {
+    Word {
+        name,
+        usage,
+        inside,
+    }
+}
+
+/// What is understood.
+const WORDS: &[Word] = &[
+    word("away", Some((Usage::Why, 0)), false),
+    word("ban", Some((Usage::WhoWhy, 1)), true),
+    word("ctcp", Some((Usage::WhoQuestion, 2)), false),
+    word("help", None, false),
+    word("invite", Some((Usage::Who, 1)), true),
+    word("join", Some((Usage::Room, 1)), false),
+    word("kick", Some((Usage::WhoWhy, 1)), true),
+    word("me", Some((Usage::DoesSomething, 1)), true),
+    word("mode", Some((Usage::Changes, 0)), true),
+    word("msg", Some((Usage::WhoText, 2)), false),
+    word("nick", Some((Usage::Name, 1)), false),
+    word("notice", Some((Usage::WhoText, 2)), false),
+    word("part", Some((Usage::Why, 0)), true),
+    word("query", Some((Usage::WhoText, 2)), false),
+    word("quote", Some((Usage::Line, 1)), false),
+    word("raw", Some((Usage::Line, 1)), false),
+    word("topic", Some((Usage::Text, 0)), true),
+    word("unban", Some((Usage::Who, 1)), true),
+    word("whois", Some((Usage::Who, 1)), false),
 ];
+
+impl Word {
+    /// How it is written.
+    fn shown(&self, lang: Lang) -> String {
+        let usage = self.usage.map_or("", |(usage, _)| lang.say(usage));
+        format!("/{} {usage}", self.name).trim_end().to_owned()
+    }
+}
 
 /// What a text says.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,7 +94,7 @@ fn read(text: &str) -> Typed<'_> {
 /// network: its word in small letters, which lines of networks are not in.
 fn bare(text: &str) -> Option<(&str, &str)> {
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let known = WORDS.iter().any(|it| it.0 == word && !it.2);
+    let known = WORDS.iter().any(|it| it.name == word && !it.inside);
     // Several lines are lines of the network.
     let one = !rest.trim().contains(['\n', '\r']);
     (known && one).then(|| (word, rest.trim()))
@@ -84,7 +110,7 @@ struct Desk<'s> {
 }
 
 /// What is wrong with what was typed, in words.
-type Wrong = String;
+type Wrong = Said;
 
 impl Session {
     /// Takes what is typed in a room (by its folded name), or on the network's address. True: it
@@ -119,37 +145,34 @@ impl Session {
             room,
         };
         if let Err(wrong) = self.run(&desk, &word, rest) {
-            origin.error(&self.base.outbox, Condition::BadRequest, &wrong);
+            origin.error(&self.base.outbox, Condition::BadRequest, wrong);
         }
         true
     }
 
     fn run(&mut self, desk: &Desk<'_>, word: &str, rest: &str) -> Result<(), Wrong> {
-        let Some(&(word, usage, inside)) = WORDS.iter().find(|it| it.0 == word) else {
-            return Err(format!(
-                "there is no command /{word} here: nothing was sent. /help tells which there are; \
-                 begin with // to say something that begins with /"
-            ));
+        let Some(known) = WORDS.iter().find(|it| it.name == word) else {
+            return Err(Denial::TypedNone.with(&[word]));
         };
         if rest.contains(['\n', '\r']) && !matches!(word, "msg" | "query") {
-            return Err(format!("/{word} takes one line: nothing was sent"));
+            return Err(Denial::TypedOneLine.with(&[word]));
         }
-        if inside && desk.room.is_none() {
-            return Err(format!("/{word} is typed in a room"));
+        if known.inside && desk.room.is_none() {
+            return Err(Denial::TypedInRoom.with(&[word]));
         }
-        let needs = !usage.is_empty() && !usage.starts_with('[');
-        let many = usage.contains(" text") || usage.contains(" question");
         let (first, more) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
         let more = more.trim();
-        if (needs && first.is_empty()) || (many && more.is_empty()) {
-            return Err(format!("it is: /{word} {usage}"));
+        let there = usize::from(!first.is_empty()) + usize::from(!more.is_empty());
+        if let Some((usage, needs)) = known.usage
+            && there < needs
+        {
+            return Err(Denial::TypedIs.told(|lang| vec![word, lang.say(usage)]));
         }
         match word {
             "help" => {
-                let words = WORDS.iter().filter(|it| desk.room.is_some() || !it.2);
-                let words: Vec<String> = words
-                    .map(|(word, usage, _)| format!("/{word} {usage}").trim_end().to_owned())
-                    .collect();
+                let words = WORDS.iter();
+                let words = words.filter(|it| desk.room.is_some() || !it.inside);
+                let words: Vec<String> = words.map(|it| it.shown(desk.origin.lang)).collect();
                 whisper(&mut self.base, desk.origin, &words.join("\n"));
             }
             "whois" => {
@@ -254,7 +277,7 @@ impl Session {
     /// Only the client can enter a room: it is told where that is.
     fn points_to(&mut self, room: &str) -> Result<(), Wrong> {
         let known = self.base.local(Kind::Room, room);
-        known.map_err(|fault| fault::words(&fault).to_owned())?;
+        known.map_err(|fault| Said::theirs(fault.text))?;
         self.invited(room, "", None);
         Ok(())
     }
@@ -263,7 +286,7 @@ impl Session {
         let room = desk.room.and_then(|(key, _)| self.rooms.by_key(key));
         let text = room.map(|room| room.subject.text.clone());
         let text = text.filter(|text| !text.is_empty());
-        let text = text.unwrap_or_else(|| "there is no topic".to_owned());
+        let text = text.unwrap_or_else(|| desk.origin.lang.say(Notice::NoTopic).to_owned());
         whisper(&mut self.base, desk.origin, &text);
     }
 
@@ -278,8 +301,8 @@ impl Session {
 
     /// What is not to be sent because nobody is there to take it.
     pub(super) fn not_online(&self, origin: &Origin) {
-        let text = "the connection to the network is lost and being made again; not sent";
-        origin.fault(&self.base.outbox, &Fault::new(FaultKind::NetworkDown, text));
+        let text = Denial::ConnectionLost;
+        origin.fault(&self.base.outbox, &fault::of(FaultKind::NetworkDown, text));
     }
 }
 

@@ -18,6 +18,7 @@ use super::errand::{Answer, Done};
 use super::form::{self, Answers};
 use super::reply::Origin;
 use super::words::{Lang, Text};
+use crate::host::fault;
 use crate::secret::Secret;
 use crate::store::{Store, StoreFault};
 use crate::xmpp::jid::BareJid;
@@ -309,7 +310,7 @@ impl Desk {
                 }
             }
         };
-        self.change(user, at, change, lang).await
+        self.change(user, at, change).await
     }
 
     /// Takes settings that stood in a form about something more, and were checked; `origin` is
@@ -346,12 +347,11 @@ impl Desk {
         user: &BareJid,
         at: &Address,
         name: &str,
-        lang: Lang,
     ) -> Result<bool, Fault> {
         let forget = |values: &mut Values| {
             values.remove(name);
         };
-        Ok(!self.change(user, at, forget, lang).await?.is_empty())
+        Ok(!self.change(user, at, forget).await?.is_empty())
     }
 
     async fn change(
@@ -359,10 +359,9 @@ impl Desk {
         user: &BareJid,
         at: &Address,
         change: impl FnOnce(&mut Values),
-        lang: Lang,
     ) -> Result<Vec<String>, Fault> {
         let Some(place) = Place::of(&*self.gateway, at) else {
-            return Err(Fault::new(FaultKind::Unsupported, ""));
+            return Err(fault::bare(FaultKind::Unsupported));
         };
         let _alone = self.changes.lock().await;
         let mut kept = self.kept_settings(user).await?;
@@ -380,7 +379,7 @@ impl Desk {
         changed.sort_unstable();
         changed.dedup();
         kept.put(&place, after);
-        self.keep_settings(user, &kept, lang).await?;
+        self.keep_settings(user, &kept).await?;
         if let Some(domain) = self.domain.upgrade() {
             let network = match &place {
                 Place::Gateway => None,
@@ -397,19 +396,18 @@ impl Desk {
         user: &BareJid,
         local: &str,
         on: bool,
-        lang: Lang,
     ) -> Result<bool, Fault> {
         let _alone = self.changes.lock().await;
         let mut kept = self.kept_settings(user).await?;
         let changed = match on {
             true if kept.blocked.len() >= MOST_BLOCKED => {
-                return Err(Fault::new(FaultKind::Full, lang.say(Text::SettingsFull)));
+                return Err(fault::of(FaultKind::Full, Text::SettingsFull));
             }
             true => kept.blocked.insert(local.to_owned()),
             false => kept.blocked.remove(local),
         };
         if changed {
-            self.keep_settings(user, &kept, lang).await?;
+            self.keep_settings(user, &kept).await?;
             if let Some(domain) = self.domain.upgrade() {
                 domain.settings_changed(user, None);
             }
@@ -417,14 +415,13 @@ impl Desk {
         Ok(changed)
     }
 
-    async fn keep_settings(&self, user: &BareJid, kept: &Kept, lang: Lang) -> Result<(), Fault> {
+    async fn keep_settings(&self, user: &BareJid, kept: &Kept) -> Result<(), Fault> {
         let sealed = match *kept == Kept::default() {
             true => String::new(),
-            false => serde_json::to_string(kept)
-                .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?,
+            false => serde_json::to_string(kept).map_err(|error| fault::ours(&error))?,
         };
         if sealed.len() > MOST {
-            return Err(Fault::new(FaultKind::Full, lang.say(Text::SettingsFull)));
+            return Err(fault::of(FaultKind::Full, Text::SettingsFull));
         }
         let (store, domain) = (&self.shared.store, self.outbox.domain());
         let user_number = self.shared.user_number(user);
@@ -440,6 +437,6 @@ impl Desk {
 
     /// Forgets what a user has set. To be called by one task at a time, with `changes` held.
     pub(crate) async fn forget_settings(&self, user: &BareJid) -> Result<(), Fault> {
-        self.keep_settings(user, &Kept::default(), Lang::En).await
+        self.keep_settings(user, &Kept::default()).await
     }
 }

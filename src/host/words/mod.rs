@@ -1,16 +1,36 @@
-//! What the host says to people, in their language: one table of texts for each language.
+//! What the host says to people, in their language. Words of networks and gateways pass as they are.
 //!
-//! The language of an answer is that of the request (`xml:lang`), else what the user has set, else
-//! English. Words of networks and gateways pass as they are.
+//! The language of an answer is that of the request (`xml:lang`), else the one the user has set, else
+//! the one the operator has configured.
+//!
+//! # Where to add a text
+//!
+//! In the table of its area: [`Denial`] (why something is not done), [`Label`] (forms), [`Notice`]
+//! (told without being asked), [`Usage`] (typed commands), [`Text`] (commands; `en.rs` and `zh.rs`). Each entry has its words in
+//! every language beside each other and does not compile without; `{}` is a gap to be filled, in the
+//! same order everywhere. What errors and answers take is [`Said`], which is made of entries only,
+//! so that nothing is said in one language alone.
 
+mod denial;
 mod en;
+mod fault;
+mod label;
+mod notice;
+mod usage;
 mod zh;
 
 use isthmus_gateway::Words;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::denial::Denial;
+pub(crate) use self::label::Label;
+pub(crate) use self::notice::Notice;
+pub(crate) use self::usage::Usage;
 
 /// A language the host speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Lang {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lang {
     /// English.
     #[default]
     En,
@@ -40,36 +60,134 @@ impl Lang {
         }
     }
 
+    /// Whether it is the one that what was kept before there were several is in.
+    pub(crate) fn is_first(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What is said in this language, of what is said in each.
+    fn one_of<T>(self, en: T, zh: T) -> T {
+        match self {
+            Self::En => en,
+            Self::Zh => zh,
+        }
+    }
+
     /// What somebody else said, in this language if he said it in it.
     pub(crate) fn pick(self, words: &Words) -> &str {
         words.told_in(self.tag()).1
     }
 
     /// A text.
-    pub(crate) fn say(self, text: Text) -> &'static str {
-        match self {
-            Self::En => en::say(text),
-            Self::Zh => zh::say(text),
-        }
+    pub(crate) fn say(self, text: impl Phrase) -> &'static str {
+        text.say(self)
     }
 
     /// A text with something in the place of each `{}`, in order.
-    pub(crate) fn tell(self, text: Text, with: &[&str]) -> String {
-        let mut told = String::new();
-        let mut with = with.iter();
-        for (at, part) in self.say(text).split("{}").enumerate() {
-            if at > 0 {
-                told.push_str(with.next().unwrap_or(&""));
-            }
-            told.push_str(part);
-        }
-        told
+    pub(crate) fn tell(self, text: impl Phrase, with: &[&str]) -> String {
+        filled(text.say(self), with)
     }
 }
 
+fn filled(text: &str, with: &[&str]) -> String {
+    let mut told = String::new();
+    let mut with = with.iter();
+    for (at, part) in text.split("{}").enumerate() {
+        if at > 0 {
+            told.push_str(with.next().unwrap_or(&""));
+        }
+        told.push_str(part);
+    }
+    told
+}
+
+/// A text of a table.
+pub(crate) trait Phrase: Copy {
+    /// Its words in a language.
+    fn say(self, lang: Lang) -> &'static str;
+
+    /// With something in the place of each `{}`, in order.
+    fn with(self, with: &[&str]) -> Said {
+        self.told(|_| with.to_vec())
+    }
+
+    /// The same, where what stands there is said in the language, too.
+    fn told<'a>(self, with: impl Fn(Lang) -> Vec<&'a str>) -> Said {
+        let said = |lang: Lang| filled(self.say(lang), &with(lang));
+        let words = Words::new(Lang::En.tag(), said(Lang::En));
+        Said(words.and(Lang::Zh.tag(), said(Lang::Zh)))
+    }
+}
+
+/// What is said to somebody, in every language: an entry of a table with its gaps filled, or the
+/// words of a gateway. There is no other way to make one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Said(Words);
+
+impl Said {
+    /// What a gateway or its network says.
+    pub(crate) fn theirs(words: Words) -> Self {
+        Self(words)
+    }
+
+    /// The words in a language, or those for everybody; and their language.
+    pub(crate) fn told_in(&self, lang: Lang) -> (&str, &str) {
+        self.0.told_in(lang.tag())
+    }
+
+    /// The words in a language.
+    pub(crate) fn within(&self, lang: Lang) -> &str {
+        lang.pick(&self.0)
+    }
+}
+
+impl<T: Phrase> From<T> for Said {
+    fn from(text: T) -> Self {
+        text.with(&[])
+    }
+}
+
+impl From<Said> for Words {
+    fn from(said: Said) -> Self {
+        said.0
+    }
+}
+
+/// Declares the texts of one area: a name, and the words in each language.
 macro_rules! texts {
+    ($(#[$doc:meta])* $area:ident { $($name:ident: $en:literal / $zh:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum $area { $(#[doc = $en] $name,)* }
+
+        impl $crate::host::words::Phrase for $area {
+            fn say(self, lang: $crate::host::words::Lang) -> &'static str {
+                match self { $(Self::$name => lang.one_of($en, $zh),)* }
+            }
+        }
+
+        #[cfg(test)]
+        impl $area {
+            /// Every text of the area.
+            pub(super) const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+use texts;
+
+impl Phrase for Text {
+    fn say(self, lang: Lang) -> &'static str {
+        match lang {
+            Lang::En => en::say(self),
+            Lang::Zh => zh::say(self),
+        }
+    }
+}
+
+macro_rules! commands {
     ($($name:ident),* $(,)?) => {
-        /// What there is to say. Each language has a word for each: its table does not compile
+        /// What commands say. Each language has a word for each: its table does not compile
         /// without.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Text { $($name),* }
@@ -79,7 +197,7 @@ macro_rules! texts {
     };
 }
 
-texts![
+commands![
     AboutSettings,
     ActiveList,
     ActiveNum,
@@ -91,10 +209,18 @@ texts![
     Announcement,
     ArchiveAfter,
     ArchiveDelete,
+    ArchiveEnd,
+    ArchiveGoesOn,
+    ArchiveGone,
+    ArchiveKept,
+    ArchiveMoreThan,
+    ArchiveNone,
     ArchiveOf,
     ArchiveShow,
     ArchiveSure,
     ArchiveWith,
+    Archives,
+    ArchivesFirst,
     AsksMore,
     BadField,
     BadForm,
@@ -108,12 +234,23 @@ texts![
     Cancelled,
     Changed,
     ChangedNothing,
+    ColumnAttempts,
     ColumnContacts,
     ColumnDisabled,
+    ColumnFrom,
+    ColumnMessages,
     ColumnNetworks,
+    ColumnNext,
+    ColumnNumber,
     ColumnRegistered,
     ColumnResources,
     ColumnSessions,
+    ColumnState,
+    ColumnText,
+    ColumnTo,
+    ColumnWhen,
+    ColumnWhy,
+    ColumnWith,
     Commands,
     Configure,
     ConfigureNode,
@@ -164,6 +301,9 @@ texts![
     LastLogin,
     MaxHistory,
     Minutes,
+    MoreAddress,
+    MoreNumber,
+    MoreYesAddress,
     NeverSeen,
     NoJid,
     NoMorePages,
@@ -238,9 +378,8 @@ texts![
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_text_has_the_same_gaps_in_every_language_and_is_said_in_it() {
-        for &text in ALL {
+    fn walk<T: Phrase + std::fmt::Debug>(texts: &[T]) {
+        for &text in texts {
             let (en, zh) = (Lang::En.say(text), Lang::Zh.say(text));
             let gaps = |said: &str| said.matches("{}").count();
             assert_eq!(gaps(en), gaps(zh), "{text:?}");
@@ -250,6 +389,16 @@ mod tests {
             let said = !says || zh.chars().any(chinese);
             assert!(said, "{text:?} is not said in Chinese");
         }
+    }
+
+    #[test]
+    fn every_text_has_the_same_gaps_in_every_language_and_is_said_in_it() {
+        walk(ALL);
+        walk(Denial::ALL);
+        walk(Label::ALL);
+        walk(Notice::ALL);
+        walk(Usage::ALL);
+        walk(&isthmus_gateway::FaultKind::ALL);
     }
 
     #[test]

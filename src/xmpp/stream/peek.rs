@@ -111,6 +111,8 @@ pub struct OwnedPeek {
     pub type_: Option<String>,
     /// Its `id` attribute.
     pub id: Option<String>,
+    /// Its `xml:lang` attribute.
+    pub lang: Option<String>,
 }
 
 /// Where the attributes are in the bytes of the stanza.
@@ -121,6 +123,7 @@ pub(super) struct Peek {
     from: Range,
     type_: Range,
     id: Range,
+    lang: Range,
 }
 
 /// Start and end; no attribute value starts at 0.
@@ -160,6 +163,7 @@ impl Peek {
             from: none,
             type_: none,
             id: none,
+            lang: none,
         };
         match peek.read(bytes, content_is_default) {
             Some(()) => Ok(peek),
@@ -178,6 +182,7 @@ impl Peek {
             from: self.from.owned(bytes),
             type_: self.type_.owned(bytes),
             id: self.id.owned(bytes),
+            lang: self.lang.owned(bytes),
         }
     }
 
@@ -217,6 +222,7 @@ impl Peek {
                 b"from" => &mut self.from,
                 b"type" => &mut self.type_,
                 b"id" => &mut self.id,
+                b"xml:lang" => &mut self.lang,
                 b"xmlns" => {
                     let content = [ns::COMPONENT.as_bytes(), ns::CLIENT.as_bytes()];
                     let content = content.contains(&&bytes[open + 1..close]);

@@ -56,6 +56,7 @@ fn peek(kind: StanzaKind, type_: &str, to: &str) -> OwnedPeek {
         from: Some("u@h/r".into()),
         type_: Some(type_.into()),
         id: Some("7".into()),
+        lang: None,
     }
 }
 

@@ -10,7 +10,8 @@ use super::user::{users, which};
 use super::{Answers, Asked, Asker, Ended, Row, Told, Work, form, host, named};
 use crate::host::access::Rules;
 use crate::host::desk::{Desk, store_fault};
-use crate::host::words::Text;
+use crate::host::fault;
+use crate::host::words::{Phrase, Text};
 use crate::xmpp::jid::BareJid;
 
 pub(super) const COMMANDS: &[Row] = &[
@@ -96,19 +97,14 @@ impl List {
     }
 
     /// What is to be kept of a list as somebody wants it.
-    fn kept(
-        self,
-        desk: &Desk,
-        asker: &Asker,
-        wanted: &[BareJid],
-    ) -> Result<BTreeSet<String>, Fault> {
+    fn kept(self, desk: &Desk, wanted: &[BareJid]) -> Result<BTreeSet<String>, Fault> {
         let entries: BTreeSet<String> = wanted.iter().map(BareJid::to_string).collect();
         if !matches!(self, Self::Admin) {
             return Ok(entries);
         }
         if let Some(domain) = wanted.iter().find(|it| it.local().is_none()) {
-            let text = asker.lang.tell(Text::NoUser, &[domain.as_str()]);
-            return Err(Fault::new(FaultKind::NotExpressible, text));
+            let text = Text::NoUser.with(&[domain.as_str()]);
+            return Err(fault::of(FaultKind::NotExpressible, text));
         }
         let configured = host(desk)?.configured_admins();
         let missing: Vec<&str> = configured
@@ -116,8 +112,8 @@ impl List {
             .map(String::as_str)
             .collect();
         if !missing.is_empty() {
-            let text = asker.lang.tell(Text::AdminStays, &[&missing.join(", ")]);
-            return Err(Fault::new(FaultKind::NotAllowed, text));
+            let text = Text::AdminStays.with(&[&missing.join(", ")]);
+            return Err(fault::of(FaultKind::NotAllowed, text));
         }
         Ok(entries.difference(&configured).cloned().collect())
     }
@@ -129,8 +125,7 @@ async fn rule(desk: &Desk, change: impl FnOnce(&mut Rules)) -> Result<(), Fault>
     let _alone = desk.changes.lock().await;
     let mut rules = Rules::clone(&host.rules());
     change(&mut rules);
-    let kept = serde_json::to_vec(&rules)
-        .map_err(|error| Fault::new(FaultKind::Internal, error.to_string()))?;
+    let kept = serde_json::to_vec(&rules).map_err(|error| fault::ours(&error))?;
     let (store, domain) = (&desk.shared.store, desk.outbox.domain());
     store.keep("", domain, Rules::NAME, Some(kept));
     let synced = store.synced().await;
@@ -141,7 +136,7 @@ async fn rule(desk: &Desk, change: impl FnOnce(&mut Rules)) -> Result<(), Fault>
 
 fn bar(desk: &Arc<Desk>, asker: &Asker, answers: &Answers, bars: bool) -> Ended {
     let (desk, lang) = (Arc::clone(desk), asker.lang);
-    let users = users(answers, lang);
+    let users = users(answers);
     Box::pin(async move {
         let users = users?;
         rule(&desk, |rules| {
@@ -168,10 +163,10 @@ fn entries(desk: &Arc<Desk>, asker: &Asker, list: List) -> Asked {
 }
 
 fn edit(desk: &Arc<Desk>, asker: &Asker, answers: &Answers, list: List) -> Ended {
-    let (desk, asker, lang) = (Arc::clone(desk), asker.clone(), asker.lang);
+    let (desk, lang) = (Arc::clone(desk), asker.lang);
     let name = list.field().0;
     let wanted = answers.contains_key(name);
-    let wanted = wanted.then(|| named(answers, name, lang));
+    let wanted = wanted.then(|| named(answers, name));
     Box::pin(async move {
         let Some(wanted) = wanted else {
             // Nothing is wanted but to be told.
@@ -182,7 +177,7 @@ fn edit(desk: &Arc<Desk>, asker: &Asker, answers: &Answers, list: List) -> Ended
                 ..Told::default()
             });
         };
-        let kept = list.kept(&desk, &asker, &wanted?)?;
+        let kept = list.kept(&desk, &wanted?)?;
         rule(&desk, |rules| *list.of(rules) = kept).await?;
         Ok(Told::words(lang.say(Text::Done)))
     })

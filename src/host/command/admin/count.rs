@@ -10,7 +10,8 @@ use isthmus_gateway::{Fault, FaultKind, Field, FieldKind};
 use super::{Answers, Asked, Asker, Ended, Row, Told, Work, asks, host, text};
 use crate::host::desk::{Desk, store_fault};
 use crate::host::domain::Domain;
-use crate::host::words::Text;
+use crate::host::fault;
+use crate::host::words::{Phrase, Text};
 use crate::xmpp::jid::BareJid;
 
 /// Users listed at a time, unless fewer are asked for: a stanza bears them.
@@ -170,8 +171,8 @@ fn members(desk: &Arc<Desk>, asker: &Asker, answers: &Answers, group: Group) -> 
                 "max_items",
                 lang.say(Text::IsNoNumber),
             ];
-            let text = lang.tell(Text::BadField, &what);
-            return Err(Fault::new(FaultKind::NotExpressible, text));
+            let text = Text::BadField.with(&what);
+            return Err(fault::of(FaultKind::NotExpressible, text));
         };
         let host = host(&desk)?;
         let mut users = group.members(&desk, &host).await?;

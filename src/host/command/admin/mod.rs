@@ -18,7 +18,8 @@ use isthmus_gateway::{Fault, FaultKind, Field};
 use super::{Answers, Asked, Asker, Command, Ended, Page, Told, Work};
 use crate::host::desk::Desk;
 use crate::host::domain::Domain;
-use crate::host::words::{Lang, Text};
+use crate::host::fault;
+use crate::host::words::{Lang, Phrase, Text};
 use crate::xmpp::jid::BareJid;
 use crate::xmpp::ns;
 
@@ -51,7 +52,7 @@ impl Row {
 
 fn host(desk: &Desk) -> Result<Arc<Domain>, Fault> {
     let host = desk.domain.upgrade();
-    host.ok_or_else(|| Fault::new(FaultKind::Internal, ""))
+    host.ok_or_else(|| fault::bare(FaultKind::Internal))
 }
 
 fn form(fields: Vec<Field>) -> Page {
@@ -72,16 +73,16 @@ fn text<'a>(answers: &'a Answers, name: &str) -> &'a str {
 }
 
 /// The users that are named in a field, each on a line or behind a space.
-fn named(answers: &Answers, field: &str, lang: Lang) -> Result<Vec<BareJid>, Fault> {
+fn named(answers: &Answers, field: &str) -> Result<Vec<BareJid>, Fault> {
     let jids = text(answers, field).split_whitespace().map(|word| {
         BareJid::parse(word).map_err(|_| {
-            let text = lang.tell(Text::NoJid, &[field, word]);
-            Fault::new(FaultKind::NotExpressible, text)
+            let text = Text::NoJid.with(&[field, word]);
+            fault::of(FaultKind::NotExpressible, text)
         })
     });
     let jids: Vec<BareJid> = jids.collect::<Result<_, _>>()?;
     match jids.len() > ENTRIES {
-        true => Err(Fault::new(FaultKind::Full, lang.say(Text::SettingsFull))),
+        true => Err(fault::of(FaultKind::Full, Text::SettingsFull)),
         false => Ok(jids),
     }
 }

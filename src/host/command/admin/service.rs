@@ -12,9 +12,10 @@ use isthmus_gateway::{Fault, FaultKind, Field, FieldKind};
 use super::{Answers, Asked, Asker, Ended, Row, Told, Work, asks, host, text};
 use crate::component::Class;
 use crate::host::desk::Desk;
+use crate::host::fault;
 use crate::host::operate::Reloaded;
 use crate::host::post::head;
-use crate::host::words::{Lang, Text};
+use crate::host::words::{Lang, Phrase, Text};
 use crate::xmpp::write::{Sender, StanzaName};
 
 /// Delays before the end, in seconds, as the specification has them.
@@ -118,14 +119,14 @@ fn reload(desk: &Arc<Desk>, asker: &Asker, _: Answers) -> Ended {
     let (desk, asker) = (Arc::clone(desk), asker.clone());
     Box::pin(async move {
         let Some(program) = desk.shared.reload() else {
-            return Err(Fault::new(FaultKind::Unsupported, ""));
+            return Err(fault::bare(FaultKind::Unsupported));
         };
         tracing::info!(user = %asker.user, "asked to read the configuration again");
         match program.reload().await {
             Ok(reloaded) => Ok(told(reloaded, asker.lang)),
             Err(problems) => {
-                let text = asker.lang.tell(Text::NotReloaded, &[&problems.join("; ")]);
-                Err(Fault::new(FaultKind::NotExpressible, text))
+                let text = Text::NotReloaded.with(&[&problems.join("; ")]);
+                Err(fault::of(FaultKind::NotExpressible, text))
             }
         }
     })

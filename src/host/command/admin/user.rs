@@ -9,7 +9,8 @@ use super::{Answers, Asked, Asker, Ended, NAMED, Row, Told, Work, asks, form, ho
 use crate::host::delay::stamp;
 use crate::host::desk::{Desk, store_fault};
 use crate::host::domain::people::LAST_LOGIN;
-use crate::host::words::{Lang, Text};
+use crate::host::fault;
+use crate::host::words::{Lang, Notice, Phrase, Said, Text};
 use crate::xmpp::jid::BareJid;
 
 pub(super) const JIDS: &str = "accountjids";
@@ -76,17 +77,17 @@ fn who_is_there(desk: &Arc<Desk>, asker: &Asker) -> Asked {
 }
 
 /// The users that are named in the form, a hundred at most.
-pub(super) fn users(answers: &Answers, lang: Lang) -> Result<Vec<BareJid>, Fault> {
-    let users = named(answers, JIDS, lang)?;
+pub(super) fn users(answers: &Answers) -> Result<Vec<BareJid>, Fault> {
+    let users = named(answers, JIDS)?;
     match users.len() > NAMED {
-        true => Err(Fault::new(FaultKind::Full, lang.say(Text::SettingsFull))),
+        true => Err(fault::of(FaultKind::Full, Text::SettingsFull)),
         false => Ok(users),
     }
 }
 
 fn delete(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
     let (desk, lang) = (Arc::clone(desk), asker.lang);
-    let users = users(&answers, lang);
+    let users = users(&answers);
     Box::pin(async move {
         for user in users? {
             desk.erase(&user).await?;
@@ -98,11 +99,11 @@ fn delete(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
 
 fn end(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
     let (desk, lang) = (Arc::clone(desk), asker.lang);
-    let users = named(&answers, JIDS, lang);
+    let users = named(&answers, JIDS);
     Box::pin(async move {
         let host = host(&desk)?;
         for user in users? {
-            host.end_sessions(&user, "those who run this gateway have ended your session");
+            host.end_sessions(&user, &Notice::SessionEnded.into());
         }
         Ok(Told::words(lang.say(Text::Done)))
     })
@@ -110,12 +111,12 @@ fn end(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
 
 fn disconnect(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
     let (desk, lang) = (Arc::clone(desk), asker.lang);
-    let users = named(&answers, "jids", lang);
+    let users = named(&answers, "jids");
     let words = match text(&answers, "quit-message") {
         "" => lang.say(Text::QuitBy),
         words => words,
     };
-    let words = words.to_owned();
+    let words = Said::theirs(words.into());
     Box::pin(async move {
         let host = host(&desk)?;
         let users = users?;
@@ -128,13 +129,13 @@ fn disconnect(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
 /// The specification's fields as far as a gateway has them, and its own with `x-` (XEP-0068 §3.4).
 fn stats(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
     let (desk, lang) = (Arc::clone(desk), asker.lang);
-    let users = named(&answers, JID, lang);
+    let users = named(&answers, JID);
     Box::pin(async move {
         let (host, users) = (host(&desk)?, users?);
         let [user] = users.as_slice() else {
             let what = [lang.say(Text::WhichUser), JID, lang.say(Text::IsNotOfForm)];
-            let text = lang.tell(Text::BadField, &what);
-            return Err(Fault::new(FaultKind::NotExpressible, text));
+            let text = Text::BadField.with(&what);
+            return Err(fault::of(FaultKind::NotExpressible, text));
         };
         let yes = |is: bool| vec![if is { "1" } else { "0" }.to_owned()];
         let resources = desk.hub.resources(user).into_iter();
@@ -185,7 +186,7 @@ fn stats_in_words(values: &[(&str, Vec<String>)], lang: Lang) -> String {
 /// an empty value.
 fn last_login(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
     let (desk, lang) = (Arc::clone(desk), asker.lang);
-    let users = users(&answers, lang);
+    let users = users(&answers);
     Box::pin(async move {
         let (store, domain) = (desk.shared.store(), desk.outbox.domain());
         let (mut jids, mut times, mut words) = (Vec::new(), Vec::new(), Vec::new());
