@@ -80,7 +80,10 @@ impl Templates {
         check(localpart)?;
         let (name, network) = self.divide(localpart);
         if self.networks && network.is_empty() && !localpart.is_empty() {
-            return Err(AddressFault::new("write the network behind a %"));
+            return Err(AddressFault::new((
+                "write the network behind a %",
+                "请在 % 之后写明网络",
+            )));
         }
         let address = match (name, network) {
             ("", "") => Some(Address::new(Kind::Gateway, "", "")),
@@ -178,10 +181,13 @@ impl Template {
 
 fn check(text: &str) -> Result<(), AddressFault> {
     if text.len() > LONGEST {
-        return Err(AddressFault::new("this name is too long"));
+        return Err(AddressFault::new(("this name is too long", "此名称过长")));
     }
     if text.chars().any(char::is_control) {
-        return Err(AddressFault::new("a name cannot hold control characters"));
+        return Err(AddressFault::new((
+            "a name cannot hold control characters",
+            "名称不得含有控制字符",
+        )));
     }
     Ok(())
 }

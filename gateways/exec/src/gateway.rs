@@ -109,11 +109,19 @@ impl Exec {
         let now = Instant::now();
         let asked = self.hub.with(|machine| machine.call(method, params, now));
         Box::pin(async move {
-            let gone = || Fault::new(FaultKind::NetworkDown, "the gateway's program has ended");
+            let gone = || {
+                Fault::new(
+                    FaultKind::NetworkDown,
+                    ("the gateway's program has ended", "网关程序已结束"),
+                )
+            };
             let answer = asked?.await.map_err(|_| gone())?;
             let answer = answer.map_err(|error| fault(&error))?;
             serde_json::from_str(&answer).map_err(|_| {
-                let text = "the gateway's program answered nonsense";
+                let text = (
+                    "the gateway's program answered nonsense",
+                    "无法理解网关程序的答复",
+                );
                 Fault::new(FaultKind::Internal, text)
             })
         })

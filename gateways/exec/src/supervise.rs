@@ -108,7 +108,10 @@ impl Supervisor {
     /// No process comes after this one.
     fn tell_over(&self) {
         tracing::info!(plugin = self.launch.name, "plugin ended with the gateway");
-        let fault = Fault::new(FaultKind::NetworkDown, "this gateway ends");
+        let fault = Fault::new(
+            FaultKind::NetworkDown,
+            ("this gateway ends", "此网关正在结束"),
+        );
         let now = Instant::now();
         self.hub.quietly(|machine| machine.down(&fault, None, now));
     }

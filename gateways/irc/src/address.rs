@@ -4,7 +4,7 @@
 //! network `#channel` and `nick`. The host has unescaped and prepared the localpart
 //! (RFC 7622, XEP-0106) and compares names by the network's own case mapping.
 
-use isthmus_gateway::{Address, AddressFault, Kind, Parsed};
+use isthmus_gateway::{Address, AddressFault, Kind, Parsed, words};
 
 /// What a channel's name may begin with (RFC 2811 §2.1). A network's own CHANTYPES is not known
 /// before there is a connection, and an address must mean the same before and after.
@@ -43,8 +43,9 @@ pub fn parse(localpart: &str, fixed: Option<&str>) -> Result<Parsed, AddressFaul
         None => match localpart.rsplit_once('%') {
             Some((name, network)) => (Some(name), network),
             None if is_channel(localpart) => {
-                return Err(AddressFault::new(format!(
-                    "{localpart} on which network? write {localpart}%irc.example.org"
+                return Err(AddressFault::new(words!(
+                    "{localpart} on which network? write {localpart}%irc.example.org",
+                    "{localpart} 在哪个网络？请写作 {localpart}%irc.example.org"
                 )));
             }
             None => (None, localpart),
@@ -85,23 +86,28 @@ pub fn format(address: &Address, fixed: Option<&str>) -> Result<String, AddressF
             return Ok(address.network.clone());
         }
         Kind::Room if !is_channel(id) => {
-            return Err(AddressFault::new(format!(
-                "{id} is not the name of a channel"
+            return Err(AddressFault::new(words!(
+                "{id} is not the name of a channel",
+                "{id} 不是频道名称"
             )));
         }
         Kind::Contact if is_channel(id) => {
-            return Err(AddressFault::new(format!(
-                "{id} is a channel, not a nickname"
+            return Err(AddressFault::new(words!(
+                "{id} is a channel, not a nickname",
+                "{id} 是频道，不是昵称"
             )));
         }
         Kind::Room | Kind::Contact => check_name(id)?,
         Kind::Group | Kind::Pattern => {
-            return Err(AddressFault::new("IRC has no address for this"));
+            return Err(AddressFault::new((
+                "IRC has no address for this",
+                "IRC 没有此类地址",
+            )));
         }
     }
     match fixed {
         Some(fixed) if address.network != fixed => Err(other_network(fixed)),
-        Some(_) if id.is_empty() => Err(AddressFault::new("a nickname is missing")),
+        Some(_) if id.is_empty() => Err(AddressFault::new(("a nickname is missing", "缺少昵称"))),
         Some(fixed) => {
             check_network(fixed)?;
             Ok(id.to_owned())
@@ -146,7 +152,10 @@ fn of_uri(localpart: &str) -> Option<Result<Address, AddressFault>> {
 }
 
 fn other_network(fixed: &str) -> AddressFault {
-    AddressFault::new(format!("this gateway serves {fixed} only"))
+    AddressFault::new(words!(
+        "this gateway serves {fixed} only",
+        "此网关只服务于 {fixed}"
+    ))
 }
 
 /// RFC 2812 §2.3.1: what may stand in neither a channel's name nor a nickname, because it ends a
@@ -154,12 +163,16 @@ fn other_network(fixed: &str) -> AddressFault {
 fn check_name(name: &str) -> Result<(), AddressFault> {
     let bad = |c: char| matches!(c, '\0' | '\u{7}' | '\r' | '\n' | ' ' | ',');
     if name.contains(bad) {
-        return Err(AddressFault::new(
+        return Err(AddressFault::new((
             "an IRC name holds neither spaces nor commas",
-        ));
+            "IRC 名称不得含有空格或逗号",
+        )));
     }
     if name.starts_with(':') {
-        return Err(AddressFault::new("an IRC name does not begin with a colon"));
+        return Err(AddressFault::new((
+            "an IRC name does not begin with a colon",
+            "IRC 名称不得以冒号开头",
+        )));
     }
     Ok(())
 }
@@ -168,11 +181,15 @@ fn check_name(name: &str) -> Result<(), AddressFault> {
 fn check_network(network: &str) -> Result<(), AddressFault> {
     let good = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '%' | '/' | '@');
     if network.is_empty() {
-        return Err(AddressFault::new("the network is missing behind the %"));
+        return Err(AddressFault::new((
+            "the network is missing behind the %",
+            "% 之后缺少网络",
+        )));
     }
     if network.len() > 255 || !network.chars().all(good) || is_channel(network) {
-        return Err(AddressFault::new(format!(
-            "{network} is not the name of a network"
+        return Err(AddressFault::new(words!(
+            "{network} is not the name of a network",
+            "{network} 不是网络名称"
         )));
     }
     Ok(())

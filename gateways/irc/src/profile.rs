@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use isthmus_gateway::{Fault, FaultKind, User};
+use isthmus_gateway::{Fault, FaultKind, User, words};
 use isthmus_kit::settings::{HostPort, host_port};
 use isthmus_kit::{Reach, Trust};
 
@@ -165,13 +165,19 @@ impl Profile {
             Hosts::Listed(hosts) => hosts.iter().any(|host| host.eq_ignore_ascii_case(name)),
         };
         if !allowed {
-            let words = format!("this gateway does not serve {name}");
+            let words = words!(
+                "this gateway does not serve {name}",
+                "此网关不服务于 {name}"
+            );
             return Err(Fault::new(FaultKind::NotAllowed, words));
         }
         match host_port(name) {
             Some(host) => Ok(vec![host]),
             None => {
-                let words = format!("{name} is not the name of a server");
+                let words = words!(
+                    "{name} is not the name of a server",
+                    "{name} 不是服务器名称"
+                );
                 Err(Fault::new(FaultKind::NoSuchNetwork, words))
             }
         }

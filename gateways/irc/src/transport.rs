@@ -404,7 +404,10 @@ impl Session for IrcSession {
                     };
                     if let Some(words) = about.listed.poll_leave(cx) {
                         self.leave(cx, &mut stream, &words, sink);
-                        let reason = Fault::new(FaultKind::NotAllowed, "you have disconnected");
+                        let reason = Fault::new(
+                            FaultKind::NotAllowed,
+                            ("you have disconnected", "您已断开连接"),
+                        );
                         self.link = Link::Broken { reason, since };
                         continue;
                     }

@@ -56,9 +56,10 @@ pub fn format(address: &Address) -> Result<String, AddressFault> {
         Kind::Pattern => !id.starts_with('#') && id.contains('*') && !id.contains(','),
     };
     if !fits || via.is_some() || network.contains('%') {
-        return Err(AddressFault::new(
+        return Err(AddressFault::new((
             "this network knows #room%network, name%network and %network",
-        ));
+            "此网络的地址形如 #room%network、name%network 和 %network",
+        )));
     }
     // A name that holds a `%` needs one behind it, or its tail would be read as the network.
     let text = if network.is_empty() && !id.contains('%') {
@@ -67,10 +68,13 @@ pub fn format(address: &Address) -> Result<String, AddressFault> {
         format!("{id}%{network}")
     };
     if text.len() > LONGEST {
-        return Err(AddressFault::new("this name is too long"));
+        return Err(AddressFault::new(("this name is too long", "此名称过长")));
     }
     if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(AddressFault::new("a name cannot hold spaces"));
+        return Err(AddressFault::new((
+            "a name cannot hold spaces",
+            "名称不得含有空格",
+        )));
     }
     Ok(text)
 }

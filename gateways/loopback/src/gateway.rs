@@ -38,7 +38,11 @@ impl Loopback {
                 true => register::fields(),
                 false => Vec::new(),
             },
-            prompt: "A room (#garden) or a name (echo), with %network behind it if need be.".into(),
+            prompt: (
+                "A room (#garden) or a name (echo), with %network behind it if need be.",
+                "房间（#garden）或名称（echo），必要时在其后加 %network。",
+            )
+                .into(),
             idempotent: true,
             settings: match config.settings {
                 true => setting::tables(),

@@ -7,7 +7,7 @@
 //! An [`Address`] holds E.164 (`+14169938000`), the name of a sender as it is spelled, or, where
 //! neither fits, the localpart itself.
 
-use isthmus_gateway::{Address, AddressFault, Kind, Parsed};
+use isthmus_gateway::{Address, AddressFault, Kind, Parsed, words};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
 
 /// Stands between a number and where it is valid (RFC 3966 §5.1.5).
@@ -99,7 +99,10 @@ pub fn parse(localpart: &str, region: &str) -> Result<Parsed, AddressFault> {
 /// Writes the localpart of an address.
 pub fn format(address: &Address) -> Result<String, AddressFault> {
     if !address.network.is_empty() {
-        return Err(AddressFault::new("SMS has one network only"));
+        return Err(AddressFault::new((
+            "SMS has one network only",
+            "短信只有一个网络",
+        )));
     }
     match address.kind {
         Kind::Gateway | Kind::Network => Ok(String::new()),
@@ -109,11 +112,15 @@ pub fn format(address: &Address) -> Result<String, AddressFault> {
         },
         Kind::Group => match group(&address.id, "") {
             Ok(read) if read == *address => Ok(read.id),
-            _ => Err(AddressFault::new(
+            _ => Err(AddressFault::new((
                 "a group is its members' numbers with commas between them, in order",
-            )),
+                "群组为其成员号码，依次排列并以逗号分隔",
+            ))),
         },
-        Kind::Room | Kind::Pattern => Err(AddressFault::new("SMS has no address for this")),
+        Kind::Room | Kind::Pattern => Err(AddressFault::new((
+            "SMS has no address for this",
+            "短信没有此类地址",
+        ))),
     }
 }
 
@@ -213,8 +220,9 @@ fn peer(text: &str, region: &str) -> Result<Peer, AddressFault> {
     }
     if is_short(&typed) {
         return short(&typed, region).ok_or_else(|| {
-            AddressFault::new(format!(
-                "{typed} is a short code: of which country? write {typed}{CONTEXT}+44"
+            AddressFault::new(words!(
+                "{typed} is a short code: of which country? write {typed}{CONTEXT}+44",
+                "{typed} 是短号码：属于哪个国家？请写作 {typed}{CONTEXT}+44"
             ))
         });
     }
@@ -223,8 +231,9 @@ fn peer(text: &str, region: &str) -> Result<Peer, AddressFault> {
 }
 
 fn not_a_number(text: &str) -> AddressFault {
-    AddressFault::new(format!(
-        "{text} is not a phone number: write it with its country code, as in +14169938000"
+    AddressFault::new(words!(
+        "{text} is not a phone number: write it with its country code, as in +14169938000",
+        "{text} 不是电话号码：请带国家代码书写，例如 +14169938000"
     ))
 }
 
@@ -287,8 +296,9 @@ fn short_in(code: &str, context: &str) -> Result<Peer, AddressFault> {
             code: code.to_owned(),
             context: self::context(country),
         }),
-        _ => Err(AddressFault::new(format!(
-            "there is no country code {context}"
+        _ => Err(AddressFault::new(words!(
+            "there is no country code {context}",
+            "没有国家代码 {context}"
         ))),
     }
 }
@@ -341,12 +351,20 @@ fn encode(name: &str) -> Result<String, AddressFault> {
     let mut digits = String::new();
     for c in name.chars() {
         let code = u32::from(c).checked_sub(SHIFT).filter(|_| !c.is_control());
-        let code = code.ok_or_else(|| AddressFault::new("a sender's name holds no controls"))?;
+        let code = code.ok_or_else(|| {
+            AddressFault::new((
+                "a sender's name holds no controls",
+                "发送者名称不得含有控制字符",
+            ))
+        })?;
         let code = if code > HIGHEST { QUESTION } else { code };
         digits += &code.to_string();
     }
     if digits.is_empty() {
-        return Err(AddressFault::new("a sender's name is missing"));
+        return Err(AddressFault::new((
+            "a sender's name is missing",
+            "缺少发送者名称",
+        )));
     }
     Ok(format!("{digits}{CONTEXT}{ALPHANUMERIC}"))
 }
@@ -359,7 +377,7 @@ const QUESTION: u32 = '?' as u32 - SHIFT;
 /// Reads such a name. The digits can be cut in several ways: the likeliest is one of letters and
 /// digits, then spaces, then other ASCII.
 fn decode(digits: &str) -> Result<String, AddressFault> {
-    let fault = || AddressFault::new("the sender's name cannot be read");
+    let fault = || AddressFault::new(("the sender's name cannot be read", "无法读取发送者名称"));
     if digits.is_empty() || digits.len() > 128 || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(fault());
     }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use isthmus_gateway::{
     Address, Courier, Fault, FaultKind, Job, JobId, Key, Kind, Later, Preview, Report, State,
-    Uplink, User,
+    Uplink, User, words,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -99,7 +99,10 @@ impl Jobs {
         let plan = Plan::of(config, &job);
         let plan = plan.and_then(|plan| match outlets.get(&plan.carrier) {
             Some(outlet) => Ok((plan, outlet.clone())),
-            None => Err(Fault::new(FaultKind::Internal, "the line has no carrier")),
+            None => Err(Fault::new(
+                FaultKind::Internal,
+                ("the line has no carrier", "该线路没有运营商"),
+            )),
         });
         let (open, up, config) = (self.open.clone(), up.clone(), config.clone());
         tasks.spawn(async move {
@@ -166,13 +169,16 @@ impl Plan {
         if body.is_empty() {
             return Err(Fault::new(
                 FaultKind::BadRequest,
-                "there is nothing to send",
+                ("there is nothing to send", "没有可发送的内容"),
             ));
         }
         let segments = segments(&body, alphabet.unwrap_or_default());
         let (parts, most) = (segments.parts.len(), usize::from(config.max_parts));
         if parts > most {
-            let words = format!("the message takes {parts} parts; no more than {most} are sent");
+            let words = words!(
+                "the message takes {parts} parts; no more than {most} are sent",
+                "此消息需分为 {parts} 段；最多发送 {most} 段"
+            );
             return Err(Fault::new(FaultKind::TooLarge, words));
         }
         Ok(Self {
@@ -232,16 +238,22 @@ pub(crate) fn refused(to: &Address) -> Option<Fault> {
             Peer::Number(_) | Peer::Short { .. } => None,
             Peer::Name(_) | Peer::Withheld(_) => Some(Fault::new(
                 FaultKind::NotAllowed,
-                "this sender cannot receive messages",
+                (
+                    "this sender cannot receive messages",
+                    "此发送者无法接收消息",
+                ),
             )),
         },
         Kind::Group => Some(Fault::new(
             FaultKind::Unsupported,
-            "this gateway does not carry group texts",
+            (
+                "this gateway does not carry group texts",
+                "此网关不支持群发短信",
+            ),
         )),
         _ => Some(Fault::new(
             FaultKind::BadAddress,
-            "this is not a phone number",
+            ("this is not a phone number", "这不是电话号码"),
         )),
     }
 }

@@ -190,7 +190,10 @@ impl Courier for Smtp {
 fn cannot_send() -> Fault {
     Fault::new(
         FaultKind::NotAllowed,
-        "this gateway has no mail server to send through",
+        (
+            "this gateway has no mail server to send through",
+            "此网关没有可用于发送的邮件服务器",
+        ),
     )
 }
 
@@ -319,8 +322,12 @@ impl Copy<'_> {
     ) -> Result<(Composed, Address, Address), Fault> {
         let mail = compose::compose(self.job, at, id, &outward.domain, now, self.files)?;
         let envelope = outward.sealer.envelope(&self.token);
-        let from = Address::new(envelope, outward.domain.as_str())
-            .map_err(|_| Fault::new(FaultKind::Internal, "the envelope has no sender"))?;
+        let from = Address::new(envelope, outward.domain.as_str()).map_err(|_| {
+            Fault::new(
+                FaultKind::Internal,
+                ("the envelope has no sender", "信封缺少发件人"),
+            )
+        })?;
         let kept = Kept::read(self.job.peer_kept.as_deref().filter(|_| at == 0));
         let to = compose::recipient(&self.job.to[at].id, &kept)?;
         Ok((mail, from, to))

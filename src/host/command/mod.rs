@@ -203,7 +203,7 @@ pub(crate) fn table(gateway: &dyn Gateway, kind: Kind, admin: bool, lang: Lang) 
             true => command.node.replace('-', " "),
             false => command.words.clone(),
         };
-        let (node, name) = (&command.node, &command.name);
+        let (node, name) = (&command.node, lang.pick(&command.name));
         table.push(Command::new(node, name, &words, Work::Offered));
     }
     table

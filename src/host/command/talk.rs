@@ -186,5 +186,8 @@ fn line(field: &Field, lang: Lang) -> String {
         }
         _ => {}
     }
-    line + "?"
+    match line.ends_with('？') {
+        true => line,
+        false => line + "?",
+    }
 }

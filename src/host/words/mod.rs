@@ -14,6 +14,8 @@
 mod denial;
 mod en;
 mod fault;
+#[cfg(test)]
+mod guard;
 mod label;
 mod notice;
 mod usage;

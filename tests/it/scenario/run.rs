@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use isthmus::component::ComponentConfig;
 use isthmus::host::{
-    Access, Archiving, Attachments, Corrections, FileSettings, Files, Limits, Public, Shared,
+    Access, Archiving, Attachments, Corrections, FileSettings, Files, Lang, Limits, Public, Shared,
 };
 use isthmus::store::{SqliteStore, Store};
 use isthmus::xmpp::{BareJid, Element, Stanza};
@@ -59,6 +59,8 @@ pub(crate) struct Run {
     files: Option<FileSettings>,
     /// The gateway has a name and a picture of its own.
     face: bool,
+    /// The language of who asks for none.
+    language: Lang,
     /// How corrections are told where a network has none.
     corrections: Corrections,
     pub(super) names: Names,
@@ -95,6 +97,7 @@ impl Run {
             persistent: false,
             files: None,
             face: false,
+            language: Lang::default(),
             corrections: Corrections::default(),
             names: Names::new(),
             given: Given::new(),
@@ -147,6 +150,7 @@ impl Run {
             "archive" => self.archive = value > 0,
             "persistent" => self.persistent = value > 0,
             "face" => self.face = value > 0,
+            "language" if value == 1 => self.language = Lang::Zh,
             "corrections" if value == 0 => self.corrections = Corrections::Refuse,
             _ => return Err(fault(format!("{name}: there is no such limit"))),
         }
@@ -219,6 +223,7 @@ impl Run {
         }
         let mut shared = Shared::new(Arc::clone(&store), self.limits.clone())
             .with_public(public)
+            .with_language(self.language)
             .with_corrections(self.corrections)
             .with_reload(Arc::new(operator::Rereads::default()));
         if let Some(files) = self.files.take() {

@@ -113,7 +113,10 @@ impl Machine {
         let most = usize::try_from(self.credit).map_or(usize::MAX, |credit| credit * 2);
         let over = |live: &Live| live.queue.len() > most + live.open.len() || live.bytes > BACKLOG;
         if self.live.get(&id).is_some_and(over) {
-            let text = "the gateway's program said more than could be taken";
+            let text = (
+                "the gateway's program said more than could be taken",
+                "网关程序发送的内容过多",
+            );
             self.shut(id, &Fault::new(FaultKind::Full, text), Some(AGAIN), now);
         }
     }

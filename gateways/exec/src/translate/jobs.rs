@@ -59,7 +59,7 @@ impl Machine {
         let sent = match full {
             true => Err(Fault::new(
                 FaultKind::Full,
-                "the gateway's program is too busy",
+                ("the gateway's program is too busy", "网关程序过于繁忙"),
             )),
             false => self.request("job", job, What::Job(job.id), now).map(drop),
         };
@@ -159,7 +159,7 @@ impl Machine {
             // The plugin has never heard the answer: nothing was sent.
             (Copy::Orphan, true) => {
                 *copy = Copy::Reported;
-                let text = "the gateway's program has ended";
+                let text = ("the gateway's program has ended", "网关程序已结束");
                 let fault = Fault::new(FaultKind::NetworkDown, text);
                 let state = State::Retry { after: SOON, fault };
                 self.ask_report(Report::new(job, to, state));

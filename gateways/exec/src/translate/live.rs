@@ -251,7 +251,10 @@ impl Machine {
     pub(crate) fn command(&mut self, id: SessionId, tag: Tag, command: &Command<'_>, now: Instant) {
         let stage = self.live.get(&id).map(|live| live.stage);
         let Some(Stage::Opening(session) | Stage::Open(session)) = stage else {
-            let fault = Fault::new(FaultKind::NetworkDown, "the gateway's program is not there");
+            let fault = Fault::new(
+                FaultKind::NetworkDown,
+                ("the gateway's program is not there", "网关程序不在运行"),
+            );
             return self.end(id, tag, Err(fault));
         };
         let message = matches!(
@@ -298,7 +301,10 @@ impl Machine {
         let ended = match ended {
             Ok(ended) => ended.unwrap_or_default(),
             Err(error) => {
-                let text = "the gateway's program answered nonsense";
+                let text = (
+                    "the gateway's program answered nonsense",
+                    "无法理解网关程序的答复",
+                );
                 self.end(id, tag, Err(Fault::new(FaultKind::Internal, text)));
                 return Err(error.to_string());
             }
@@ -352,7 +358,10 @@ impl Machine {
         self.close_wire(id, why, now);
         self.end_all(
             id,
-            &Fault::new(FaultKind::NetworkDown, "the session is over"),
+            &Fault::new(
+                FaultKind::NetworkDown,
+                ("the session is over", "会话已结束"),
+            ),
         );
         if let Some(live) = self.live.get_mut(&id) {
             live.stage = Stage::Closed(None);

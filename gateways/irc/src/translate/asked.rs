@@ -130,7 +130,13 @@ impl Conversation {
         sink: &mut dyn Sink,
     ) {
         if !self.queue.fits(1) || self.asked.len() >= MOST_OPEN {
-            let fault = Fault::new(FaultKind::Full, "too many lines wait for this network");
+            let fault = Fault::new(
+                FaultKind::Full,
+                (
+                    "too many lines wait for this network",
+                    "等待发往此网络的行过多",
+                ),
+            );
             return done(tag, Err(fault), sink);
         }
         let (key, nick) = (self.folded(names.0), self.folded(names.1));

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use isthmus_gateway::{Command, Event, Fault, FaultKind, Outcome, Ranks, Sink, Tag, Text};
+use isthmus_gateway::{Command, Event, Fault, FaultKind, Outcome, Ranks, Sink, Tag, Text, words};
 
 use super::asked::Want;
 use super::queue::Owner;
@@ -54,13 +54,19 @@ impl Conversation {
             }
             Command::Leave { room, .. } => return self.leave_parked(tag, &room, sink),
             _ => {
-                let words = "the network is not reached yet";
+                let words = ("the network is not reached yet", "尚未连上该网络");
                 let fault = Fault::new(FaultKind::NetworkDown, words);
                 return done(tag, Err(fault), sink);
             }
         };
         if self.parked.len() >= MOST_PARKED {
-            let fault = Fault::new(FaultKind::Full, "too much waits for the network already");
+            let fault = Fault::new(
+                FaultKind::Full,
+                (
+                    "too much waits for the network already",
+                    "等待发往该网络的内容已过多",
+                ),
+            );
             return done(tag, Err(fault), sink);
         }
         self.parked.push((tag, parked));
@@ -84,7 +90,10 @@ impl Conversation {
         let (taken, kept): (Vec<_>, Vec<_>) = parked.into_iter().partition(|(_, c)| is_it(c));
         self.parked = kept;
         for (join, _) in taken {
-            let fault = Fault::new(FaultKind::NotJoined, "left before it was entered");
+            let fault = Fault::new(
+                FaultKind::NotJoined,
+                ("left before it was entered", "尚未进入便已离开"),
+            );
             done(join, Err(fault), sink);
         }
         done(tag, Ok(Outcome::Finished), sink);
@@ -148,7 +157,10 @@ impl Conversation {
             Command::Knock { room, reason } => self.knock(tag, &room, reason.as_deref(), sink),
             Command::Watch { contact, on } => self.watch(tag, &contact, on, now, sink),
             _ => {
-                let words = "this gateway cannot do that on IRC yet";
+                let words = (
+                    "this gateway cannot do that on IRC yet",
+                    "此网关尚不能在 IRC 上这样做",
+                );
                 done(tag, Err(Fault::new(FaultKind::Unsupported, words)), sink);
             }
         }
@@ -166,7 +178,10 @@ impl Conversation {
         if is_target(names.0) && (names.1.is_empty() || is_target(names.1)) {
             self.ask(tag, want, names, line, sink);
         } else {
-            let fault = Fault::new(FaultKind::BadAddress, "not a name that IRC can carry");
+            let fault = Fault::new(
+                FaultKind::BadAddress,
+                ("not a name that IRC can carry", "不是 IRC 可用的名称"),
+            );
             done(tag, Err(fault), sink);
         }
     }
@@ -180,11 +195,17 @@ impl Conversation {
         sink: &mut dyn Sink,
     ) {
         if !self.isupport.is_channel(room) {
-            let words = format!("{room} is not the name of a channel on this network");
+            let words = words!(
+                "{room} is not the name of a channel on this network",
+                "{room} 不是此网络上的频道名称"
+            );
             return done(tag, Err(Fault::new(FaultKind::NoSuchTarget, words)), sink);
         }
         if password.is_some_and(|key| !is_target(key)) {
-            let words = "a channel's password holds neither spaces nor commas";
+            let words = (
+                "a channel's password holds neither spaces nor commas",
+                "频道密码不得含有空格或逗号",
+            );
             return done(tag, Err(Fault::new(FaultKind::WrongPassword, words)), sink);
         }
         if let Some(joined) = self.room(room) {
@@ -226,7 +247,10 @@ impl Conversation {
             .iter()
             .any(|a| a.want == Want::Join && a.key == key);
         if self.room(room).is_none() && !entering {
-            let fault = Fault::new(FaultKind::NotJoined, "not in that channel");
+            let fault = Fault::new(
+                FaultKind::NotJoined,
+                ("not in that channel", "不在该频道中"),
+            );
             return done(tag, Err(fault), sink);
         }
         let line = match reason {
@@ -241,7 +265,10 @@ impl Conversation {
             return done(tag, Ok(Outcome::Finished), sink);
         }
         if !is_target(nick) {
-            let words = "a nickname holds neither spaces nor commas";
+            let words = (
+                "a nickname holds neither spaces nor commas",
+                "昵称不得含有空格或逗号",
+            );
             return done(tag, Err(Fault::new(FaultKind::NickRefused, words)), sink);
         }
         self.chosen = true;
@@ -271,7 +298,13 @@ impl Conversation {
             return done(tag, Ok(Outcome::Finished), sink);
         };
         if !self.queue.fits(pieces.len()) {
-            let fault = Fault::new(FaultKind::Full, "too many lines wait for this network");
+            let fault = Fault::new(
+                FaultKind::Full,
+                (
+                    "too many lines wait for this network",
+                    "等待发往此网络的行过多",
+                ),
+            );
             return done(tag, Err(fault), sink);
         }
         self.ask_about(tag, Want::Rank, names, line(first), sink);
@@ -290,11 +323,23 @@ impl Conversation {
         let line = line.trim_end_matches(['\r', '\n']);
         let most = self.isupport.line_len - 2;
         if line.trim().is_empty() || line.contains(['\r', '\n', '\0']) || line.len() > most {
-            let fault = Fault::new(FaultKind::BadRequest, "not one line that IRC can carry");
+            let fault = Fault::new(
+                FaultKind::BadRequest,
+                (
+                    "not one line that IRC can carry",
+                    "不是 IRC 可发送的单行内容",
+                ),
+            );
             return done(tag, Err(fault), sink);
         }
         if !self.queue.fits(1) {
-            let fault = Fault::new(FaultKind::Full, "too many lines wait for this network");
+            let fault = Fault::new(
+                FaultKind::Full,
+                (
+                    "too many lines wait for this network",
+                    "等待发往此网络的行过多",
+                ),
+            );
             return done(tag, Err(fault), sink);
         }
         self.push_raw(line.to_owned());

@@ -24,11 +24,17 @@ impl Conversation {
         let rest = words.next().unwrap_or("");
         let told = !word.is_empty() && word.chars().all(plain) && word != "ACTION" && word != "DCC";
         if !told || rest.contains(['\r', '\n', '\0', '\u{1}']) {
-            let fault = Fault::new(FaultKind::BadRequest, "not a question that IRC can carry");
+            let fault = Fault::new(
+                FaultKind::BadRequest,
+                ("not a question that IRC can carry", "不是 IRC 可发送的询问"),
+            );
             return done(tag, Err(fault), sink);
         }
         if !send::is_target(nick) || self.isupport.is_channel(nick) {
-            let fault = Fault::new(FaultKind::BadAddress, "not the name of a person");
+            let fault = Fault::new(
+                FaultKind::BadAddress,
+                ("not the name of a person", "不是人的名称"),
+            );
             return done(tag, Err(fault), sink);
         }
         // What comes back behind PING is what was sent: so is its time known.

@@ -42,7 +42,10 @@ const SPECIAL: u16 = 320;
 impl Conversation {
     pub(super) fn lookup(&mut self, tag: Tag, nick: &str, sink: &mut dyn Sink) {
         if !is_target(nick) || self.isupport.is_channel(nick) {
-            let fault = Fault::new(FaultKind::BadAddress, "not the name of a person");
+            let fault = Fault::new(
+                FaultKind::BadAddress,
+                ("not the name of a person", "不是人的名称"),
+            );
             return done(tag, Err(fault), sink);
         }
         self.ask(tag, Want::Lookup, (nick, ""), format!("WHOIS {nick}"), sink);
@@ -50,7 +53,10 @@ impl Conversation {
 
     pub(super) fn list(&mut self, tag: Tag, search: Option<&str>, sink: &mut dyn Sink) {
         if self.asked.iter().any(|asked| asked.want == Want::List) {
-            let words = "the network is being asked for its channels already";
+            let words = (
+                "the network is being asked for its channels already",
+                "正在向该网络查询频道列表",
+            );
             return done(tag, Err(Fault::new(FaultKind::TooFast, words)), sink);
         }
         let search = search.unwrap_or("").trim().to_lowercase();
@@ -130,7 +136,10 @@ impl Conversation {
         self.whois.refused = std::mem::take(&mut whois.refused);
         let known = whois.key == key && !whois.fields.is_empty();
         if !known {
-            let fault = Fault::new(FaultKind::NoSuchTarget, "there is nobody of that name");
+            let fault = Fault::new(
+                FaultKind::NoSuchTarget,
+                ("there is nobody of that name", "没有这个名称的人"),
+            );
             done(tag, Err(fault), sink);
             return true;
         }

@@ -415,7 +415,10 @@ impl Conversation {
     /// Says good-bye and ends every open command.
     pub fn quit(&mut self, text: &str, sink: &mut dyn Sink) {
         self.end_all(
-            &Fault::new(FaultKind::NetworkDown, "the session has been closed"),
+            &Fault::new(
+                FaultKind::NetworkDown,
+                ("the session has been closed", "会话已关闭"),
+            ),
             sink,
         );
         self.queue.clear_waiting();

@@ -63,7 +63,10 @@ impl Conversation {
         sink: &mut dyn Sink,
     ) {
         if self.room(room).is_none() {
-            let fault = Fault::new(FaultKind::NotJoined, "not in that channel");
+            let fault = Fault::new(
+                FaultKind::NotJoined,
+                ("not in that channel", "不在该频道中"),
+            );
             return done(tag, Err(fault), sink);
         }
         let now = self.flags(room);
@@ -81,7 +84,10 @@ impl Conversation {
         }
         if let Some(password) = password.filter(|_| flags.password) {
             if !is_target(password) {
-                let words = "a channel's password holds neither spaces nor commas";
+                let words = (
+                    "a channel's password holds neither spaces nor commas",
+                    "频道密码不得含有空格或逗号",
+                );
                 return done(tag, Err(Fault::new(FaultKind::WrongPassword, words)), sink);
             }
             on.push('k');

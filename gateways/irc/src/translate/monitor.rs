@@ -75,11 +75,17 @@ impl Conversation {
         let key = self.folded(nick);
         let known = self.watch.watched.iter().any(|it| *it.key == *key);
         if !is_target(nick) {
-            let fault = Fault::new(FaultKind::BadAddress, "not a name that IRC can carry");
+            let fault = Fault::new(
+                FaultKind::BadAddress,
+                ("not a name that IRC can carry", "不是 IRC 可用的名称"),
+            );
             return done(tag, Err(fault), sink);
         }
         if on && !known && (self.watch.watched.len() >= MOST_WATCHED || !self.queue.fits(1)) {
-            let fault = Fault::new(FaultKind::Full, "too many people are watched already");
+            let fault = Fault::new(
+                FaultKind::Full,
+                ("too many people are watched already", "关注的人已过多"),
+            );
             return done(tag, Err(fault), sink);
         }
         done(tag, Ok(Outcome::Finished), sink);

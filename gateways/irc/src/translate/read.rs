@@ -54,7 +54,7 @@ impl Conversation {
         let Some(time) = known.clone().find(|it| *it.key == *key.0).map(|it| it.time) else {
             let fault = Fault::new(
                 FaultKind::NoSuchTarget,
-                "that message is not known any more",
+                ("that message is not known any more", "该消息已不可知"),
             );
             return done(tag, Err(fault), sink);
         };

@@ -82,7 +82,10 @@ impl Conversation {
             }
         };
         if !is_target(target) {
-            let fault = Fault::new(FaultKind::BadAddress, "not a name that IRC can carry");
+            let fault = Fault::new(
+                FaultKind::BadAddress,
+                ("not a name that IRC can carry", "不是 IRC 可用的名称"),
+            );
             return done(tag, Err(fault), sink);
         }
         let cut = match self.lines(tag, target, out) {
@@ -119,13 +122,16 @@ impl Conversation {
         if texts.is_empty() {
             return Err(Fault::new(
                 FaultKind::NotExpressible,
-                "there is no text to send",
+                ("there is no text to send", "没有可发送的内容"),
             ));
         }
         if !self.queue.fits(texts.len()) || self.sends.len() >= MOST_OPEN {
             return Err(Fault::new(
                 FaultKind::Full,
-                "too many lines wait to be sent to this network",
+                (
+                    "too many lines wait to be sent to this network",
+                    "等待发往此网络的行过多",
+                ),
             ));
         }
         let reply = self.reply_tag(out);
@@ -339,7 +345,10 @@ impl Conversation {
                     if let Some(earlier) = self.sends.remove(index)
                         && !earlier.ended
                     {
-                        let words = "the network did not pass the message on";
+                        let words = (
+                            "the network did not pass the message on",
+                            "该网络没有转发此消息",
+                        );
                         let fault = Fault::new(FaultKind::Other, words);
                         done(earlier.tag, Err(fault), sink);
                     }
@@ -416,7 +425,12 @@ impl Conversation {
     pub(super) fn give_up(&mut self, now: Instant, sink: &mut dyn Sink) {
         let is_over =
             |gone: Option<(u64, Instant)>| gone.is_some_and(|(_, at)| now >= at + GIVE_UP);
-        let fault = || Fault::new(FaultKind::TimedOut, "the network did not answer");
+        let fault = || {
+            Fault::new(
+                FaultKind::TimedOut,
+                ("the network did not answer", "该网络没有答复"),
+            )
+        };
         while let Some(at) = self.sends.iter().position(|send| is_over(send.gone)) {
             if let Some(send) = self.sends.remove(at) {
                 let owner = Owner::Send(send.tag);

@@ -45,7 +45,10 @@ impl Conversation {
                 };
                 self.sts = Some(Sts::Upgrade(port));
                 self.end = Some(End {
-                    fault: Fault::new(FaultKind::NetworkDown, "the server asks for TLS"),
+                    fault: Fault::new(
+                        FaultKind::NetworkDown,
+                        ("the server asks for TLS", "服务器要求 TLS"),
+                    ),
                     retry: true,
                 });
                 true

@@ -204,7 +204,10 @@ impl Conversation {
         };
         let fits = |text: &Text<'_>| text.len() <= LONGEST_VALUE && !text.is_empty();
         if !fits(&key.0) || with.len() > MOST_EACH || !with.iter().all(fits) {
-            let fault = Fault::new(FaultKind::TooLarge, "too many reactions, or too long ones");
+            let fault = Fault::new(
+                FaultKind::TooLarge,
+                ("too many reactions, or too long ones", "回应表情过多或过长"),
+            );
             return done(tag, Err(fault), sink);
         }
         let before = self.aside.of(&key.0, &[]);
@@ -225,7 +228,13 @@ impl Conversation {
             return done(tag, Ok(Outcome::Finished), sink);
         };
         if !self.queue.fits(lines.len() + 1) {
-            let fault = Fault::new(FaultKind::Full, "too many lines wait for this network");
+            let fault = Fault::new(
+                FaultKind::Full,
+                (
+                    "too many lines wait for this network",
+                    "等待发往此网络的行过多",
+                ),
+            );
             return done(tag, Err(fault), sink);
         }
         for line in lines {
@@ -244,7 +253,7 @@ impl Conversation {
         sink: &mut dyn Sink,
     ) -> Option<String> {
         if !can {
-            let words = "this network cannot do that";
+            let words = ("this network cannot do that", "该网络无法这样做");
             done(tag, Err(Fault::new(FaultKind::Unsupported, words)), sink);
             return None;
         }
@@ -256,7 +265,10 @@ impl Conversation {
         if is_target(target) {
             return Some(target.to_owned());
         }
-        let fault = Fault::new(FaultKind::BadAddress, "not a name that IRC can carry");
+        let fault = Fault::new(
+            FaultKind::BadAddress,
+            ("not a name that IRC can carry", "不是 IRC 可用的名称"),
+        );
         done(tag, Err(fault), sink);
         None
     }
@@ -307,6 +319,9 @@ fn hashed(key: &str) -> Vec<u8> {
 fn unknown() -> Fault {
     Fault::new(
         FaultKind::NoSuchTarget,
-        "the network does not know that message",
+        (
+            "the network does not know that message",
+            "该网络不知道该消息",
+        ),
     )
 }

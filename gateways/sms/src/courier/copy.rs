@@ -222,7 +222,10 @@ impl Sending {
 }
 
 fn down() -> Fault {
-    Fault::new(FaultKind::NetworkDown, "the carrier cannot be reached")
+    Fault::new(
+        FaultKind::NetworkDown,
+        ("the carrier cannot be reached", "无法连接运营商"),
+    )
 }
 
 /// A number with its type and plan (SMPP 3.4 §5.2.5, §5.2.6): E.164 is international, ISDN; short

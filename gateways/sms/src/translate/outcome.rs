@@ -180,7 +180,13 @@ impl Copy {
             let fault = self.failed.take();
             let mut fault = fault.unwrap_or_else(|| {
                 let kind = isthmus_gateway::FaultKind::Other;
-                Fault::new(kind, "a part of the message was not delivered")
+                Fault::new(
+                    kind,
+                    (
+                        "a part of the message was not delivered",
+                        "消息的一部分未送达",
+                    ),
+                )
             });
             fault.parts_sent = u16::try_from(self.parts.len() - lost).unwrap_or(u16::MAX);
             Some(State::Failed(fault))

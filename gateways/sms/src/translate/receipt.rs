@@ -3,7 +3,7 @@
 //! Optional parameters first, then the text that most carriers send: fields in any case and
 //! order, some of them missing.
 
-use isthmus_gateway::{Fault, FaultKind};
+use isthmus_gateway::{Fault, FaultKind, words};
 
 use super::smpp::pdu::latin1;
 use super::smpp::{Sm, tag};
@@ -83,7 +83,13 @@ impl Receipt {
             Fate::Skipped => (FaultKind::Other, "the carrier left the message out"),
         };
         Some(match &self.error {
-            Some(error) => Fault::new(kind, format!("{words} (the carrier's error {error})")),
+            Some(error) => Fault::new(
+                kind,
+                words!(
+                    "{words} (the carrier's error {error})",
+                    "{words}（运营商错误 {error}）"
+                ),
+            ),
             None => Fault::new(kind, words),
         })
     }

@@ -262,7 +262,10 @@ impl Conversation {
                     _ => false,
                 };
                 if unproven && number == SUCCESS {
-                    let words = "the server did not show that it knows the password";
+                    let words = (
+                        "the server did not show that it knows the password",
+                        "服务器未能证明其知道密码",
+                    );
                     self.sasl_failed(words, false, sink);
                     return true;
                 }
