@@ -73,13 +73,13 @@ impl Sessions {
         };
         let at = sessions.iter().position(is_it);
         let session = at.and_then(|at| sessions.remove(at));
-        let over = asker.lang.say(Text::DialogOver);
+        let over = Text::DialogOver;
         match session {
             Some(session) if session.until > Instant::now() => Ok(()),
             Some(_) => Err(Answer::Specific(
                 Condition::NotAllowed,
                 ("session-expired", ns::COMMANDS),
-                over,
+                over.into(),
             )),
             None => Err(bad("bad-sessionid", over)),
         }

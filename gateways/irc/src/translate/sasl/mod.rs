@@ -262,10 +262,7 @@ impl Conversation {
                     _ => false,
                 };
                 if unproven && number == SUCCESS {
-                    let words = (
-                        "the server did not show that it knows the password",
-                        "服务器未能证明其知道密码",
-                    );
+                    let words = "the server did not show that it knows the password";
                     self.sasl_failed(words, false, sink);
                     return true;
                 }
