@@ -92,7 +92,8 @@ impl Hub {
     /// Listens for what the user's clients publish. Once for each user is enough.
     pub(crate) fn follow_read(self: &Arc<Self>, user: &BareJid) {
         let rights = self.privileges.of(user.domain());
-        if !(rights.pubsub && rights.nodes) || !self.displays().followed.insert(user.clone()) {
+        let granted = rights.pubsub && rights.nodes;
+        if !granted || !self.displays().followed.insert(user.clone()) {
             return;
         }
         let (hub, user) = (Arc::clone(self), user.clone());
