@@ -134,6 +134,15 @@ impl Client for Finch {
         self.terminal.sees(&format!("[ {nick} ]")).await;
     }
 
+    async fn is_refused(&self, room: &str, nick: &str) {
+        let whole = format!("{room}/{nick}");
+        self.menu("Join Chat...", "j", "Join a Chat", &whole).await;
+        // Words of its own for the condition, in the last window, which does not take the keys.
+        self.terminal.sees("Error jo").await;
+        self.terminal.presses("M-n");
+        self.terminal.sees("Registration Required").await;
+    }
+
     async fn sees_subject(&self, text: &str) {
         let words = format!("has set the topic to: {text}");
         self.terminal.sees(&words).await;

@@ -8,7 +8,7 @@ use isthmus_test_support::irc_server::Kind as Irc;
 use isthmus_test_support::{Terminal, XmppServer, paths};
 use tempfile::TempDir;
 
-use super::{Client, USER, use_it};
+use super::{Client, NETWORK, USER, use_it};
 use crate::world::{LOOP, PASSWORD};
 
 struct Mcabber {
@@ -19,7 +19,14 @@ struct Mcabber {
 impl Mcabber {
     /// Chooses it in the roster, and shows what is said there.
     fn opens(&self, address: &str) {
-        self.terminal.enters(&format!("/roster search {address}"));
+        if address == NETWORK {
+            // A search takes the first address with this in it, such as a room's: go by place.
+            for step in ["bottom", "up", "up"] {
+                self.terminal.enters(&format!("/roster {step}"));
+            }
+        } else {
+            self.terminal.enters(&format!("/roster search {address}"));
+        }
         self.terminal.presses("Enter");
     }
 }
@@ -83,6 +90,11 @@ impl Client for Mcabber {
         terminal.sees(&format!("You have joined {room}")).await;
         self.opens(room);
         terminal.sees(&format!("Room: {room}")).await;
+    }
+
+    async fn is_refused(&self, room: &str, nick: &str) {
+        self.terminal.enters(&format!("/room join {room} {nick}"));
+        self.terminal.sees("Cannot join channel").await;
     }
 
     async fn sees_subject(&self, text: &str) {

@@ -22,6 +22,11 @@ const ORCHARD: &str = "#orchard%local@irc.localhost";
 const CHANNEL: &str = "#orchard";
 /// Who uses the client: the account, and the nickname in rooms.
 const USER: &str = "juliet";
+/// A channel that takes who is invited.
+const CLOSED: &str = "#closed%local@irc.localhost";
+const CLOSED_CHANNEL: &str = "#closed";
+/// The network, to which one talks about it.
+const NETWORK: &str = "local@irc.localhost";
 /// Somebody on IRC.
 const ALICE: &str = "alice%local@irc.localhost";
 
@@ -46,6 +51,9 @@ trait Client: Sized {
 
     /// Enters a room under this nickname, and shows it.
     async fn joins(&self, room: &str, nick: &str);
+
+    /// Is refused at the door of a room nobody let the user in to, and sees why.
+    async fn is_refused(&self, room: &str, nick: &str);
 
     /// Sees this subject of the room, which is shown.
     async fn sees_subject(&self, text: &str);
@@ -137,6 +145,8 @@ async fn use_it<C: Client>(irc: Irc) {
     in_a_room(&scene).await;
     in_a_channel(&scene).await;
     with_somebody_on_irc(&scene).await;
+    with_the_network(&scene).await;
+    at_a_closed_door(&scene).await;
     let status = scene.world.isthmus.terminate();
     assert_eq!(status.code(), Some(0), "{}", scene.world.isthmus.log());
     drop((scene.irc, scene.phone));
@@ -202,4 +212,21 @@ async fn with_somebody_on_irc<C: Client>(scene: &Scene<C>) {
         .await;
     alice.privmsg(USER, "between us");
     client.terminal().sees("between us").await;
+}
+
+async fn at_a_closed_door<C: Client>(scene: &Scene<C>) {
+    let (client, alice) = (&scene.client, &scene.alice);
+    alice.join(CLOSED_CHANNEL).await;
+    alice.send(&format!("MODE {CLOSED_CHANNEL} +i"));
+    alice
+        .expect(|line| line.is("MODE", &[CLOSED_CHANNEL, "+i"]))
+        .await;
+    client.is_refused(CLOSED, USER).await;
+}
+
+/// A setting by chat: a form is not needed.
+async fn with_the_network<C: Client>(scene: &Scene<C>) {
+    let client = &scene.client;
+    client.chats(NETWORK, "set realname Capulet").await;
+    client.terminal().sees("realname = Capulet").await;
 }

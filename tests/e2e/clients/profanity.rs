@@ -58,6 +58,13 @@ impl Client for Profanity {
         self.terminal.sees("You have joined the room").await;
     }
 
+    async fn is_refused(&self, room: &str, nick: &str) {
+        self.terminal.enters("/win 1");
+        self.terminal.enters(&format!("/join {room} nick {nick}"));
+        // It shows the condition, not the words.
+        self.terminal.sees("registration-required").await;
+    }
+
     async fn sees_subject(&self, text: &str) {
         self.terminal.enters("/subject");
         self.terminal.sees(&format!("ubject: {text}")).await;
