@@ -305,7 +305,7 @@ impl Stream {
 const PREFIX: &str = "barrier-";
 /// Not more often than this, unless [`BATCH`] stanzas went out.
 const PACE: Duration = Duration::from_millis(250);
-const BATCH: usize = 256;
+const BATCH: usize = 64;
 /// A quiet stream is tried this often.
 const IDLE: Duration = Duration::from_secs(60);
 const FIRST_WAIT: Duration = Duration::from_secs(10);

@@ -18,7 +18,10 @@
 
 use std::{
     fmt, io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -32,9 +35,10 @@ use super::{
     spool::Spool,
 };
 
-/// A handle to the outbox of one component. Cloning is a reference count.
+/// A handle to the outbox of one component. Cloning is a reference count. The second part counts
+/// the bytes that were pushed through this handle and its clones, see [`Outbox::metered`].
 #[derive(Clone)]
-pub struct Outbox(Arc<Shared>);
+pub struct Outbox(Arc<Shared>, Arc<AtomicU64>);
 
 /// The sequence number of a pushed stanza, from 1, ascending within the life of the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,7 +124,7 @@ impl Outbox {
     /// a host make theirs with [`super::Tap::new`].
     pub(super) fn new(domain: &str, limits: Limits, spool: Arc<dyn Spool>) -> Self {
         let ledger = Mutex::new(Ledger::new(limits.clone()));
-        Self(Arc::new(Shared {
+        let shared = Shared {
             domain: domain.to_owned(),
             limits,
             spool,
@@ -128,7 +132,18 @@ impl Outbox {
             writer: Notify::new(),
             level: watch::Sender::new(Level::Hold),
             confirmed: watch::Sender::new(Mark(0)),
-        }))
+        };
+        Self(Arc::new(shared), Arc::default())
+    }
+
+    /// A handle that counts by itself what is pushed through it.
+    pub fn metered(&self) -> Self {
+        Self(Arc::clone(&self.0), Arc::default())
+    }
+
+    /// Bytes pushed through this handle and its clones so far.
+    pub fn poured(&self) -> u64 {
+        self.1.load(Ordering::Relaxed)
     }
 
     /// Adds any number of stanzas, next to each other and in order, under one lock. `write` must
@@ -137,10 +152,13 @@ impl Outbox {
     pub fn push(&self, write: impl FnOnce(&mut Batch<'_>)) -> Mark {
         let mut ledger = self.ledger();
         let idle = ledger.is_open_empty();
-        write(&mut Batch {
+        let mut batch = Batch {
             shared: &self.0,
             ledger: &mut ledger,
-        });
+            bytes: 0,
+        };
+        write(&mut batch);
+        self.1.fetch_add(batch.bytes, Ordering::Relaxed);
         if idle && !ledger.is_open_empty() {
             self.0.writer.notify_one();
         }
@@ -326,6 +344,7 @@ impl fmt::Debug for Outbox {
 pub struct Batch<'a> {
     shared: &'a Shared,
     ledger: &'a mut Ledger,
+    bytes: u64,
 }
 
 impl Batch<'_> {
@@ -362,9 +381,12 @@ impl Batch<'_> {
     }
 
     fn write(&mut self, class: Class, write: impl FnOnce(&mut Vec<u8>) -> Written) -> Mark {
+        let bytes = &mut self.bytes;
         let mark = self.ledger.add(class, |buf| {
+            let before = buf.len();
             // Cut or not, what is there is well-formed; what became of it is the caller's to see.
             let _ = write(buf);
+            *bytes += buf.len().saturating_sub(before) as u64;
         });
         if let Some(segment) = self.ledger.overflow() {
             let blob = segment.encode();

@@ -330,7 +330,7 @@ impl Domain {
             network: key.network.clone(),
             gateway: Arc::clone(&self.gateway),
             shared: Arc::clone(&self.shared),
-            outbox: outbox.clone(),
+            outbox: outbox.metered(),
             names,
             hub,
             number: self.shared.next_session(),

@@ -24,12 +24,17 @@ pub(crate) struct Double {
 impl Double {
     /// Listens.
     pub(crate) async fn start() -> Self {
+        Self::deaf_for("nobody@").await
+    }
+
+    /// Likewise; what is for a user whose address begins so is thrown away.
+    pub(crate) async fn deaf_for(user: &'static str) -> Self {
         let port = Port::reserve();
         let listener = TcpListener::bind(port.address())
             .await
             .expect("the port is ours");
         let (heard, writer) = (Inbox::default(), Arc::default());
-        let task = tokio::spawn(accept(listener, heard.clone(), Arc::clone(&writer)));
+        let task = tokio::spawn(accept(listener, heard.clone(), Arc::clone(&writer), user));
         Self {
             port,
             heard,
@@ -80,13 +85,14 @@ impl Drop for Double {
 
 type Writer = Arc<Mutex<Option<mpsc::UnboundedSender<Vec<u8>>>>>;
 
-async fn accept(listener: TcpListener, heard: Inbox<String>, writer: Writer) {
+async fn accept(listener: TcpListener, heard: Inbox<String>, writer: Writer, deaf: &'static str) {
     while let Ok((socket, _)) = listener.accept().await {
-        serve(socket, &heard, &writer).await;
+        serve(socket, &heard, &writer, deaf).await;
     }
 }
 
-async fn serve(socket: TcpStream, heard: &Inbox<String>, writer: &Writer) {
+async fn serve(socket: TcpStream, heard: &Inbox<String>, writer: &Writer, deaf: &str) {
+    let deaf = format!("to='{deaf}");
     let (mut reader, sink) = socket.into_split();
     let (sender, lines) = mpsc::unbounded_channel();
     let writing = tokio::spawn(write(sink, lines));
@@ -100,9 +106,14 @@ async fn serve(socket: TcpStream, heard: &Inbox<String>, writer: &Writer) {
     let (mut text, mut buffer) = (String::new(), vec![0; 64 * 1024]);
     while let Ok(count @ 1..) = reader.read(&mut buffer).await {
         text.push_str(&String::from_utf8_lossy(&buffer[..count]));
-        while let Some(stanza) = stanza(&mut text) {
-            take(stanza, heard, &weak);
+        let mut used = 0;
+        while let Some((stanza, end)) = stanza(&text[used..]) {
+            if !head(stanza).contains(&deaf) {
+                take(stanza, heard, &weak);
+            }
+            used += end;
         }
+        text.drain(..used);
     }
     writer.lock().expect("no holder panics").take();
     let _ = writing.await;
@@ -117,7 +128,7 @@ async fn write(mut sink: OwnedWriteHalf, mut lines: mpsc::UnboundedReceiver<Vec<
     let _ = sink.shutdown().await;
 }
 
-fn take(stanza: String, heard: &Inbox<String>, sender: &mpsc::WeakUnboundedSender<Vec<u8>>) {
+fn take(stanza: &str, heard: &Inbox<String>, sender: &mpsc::WeakUnboundedSender<Vec<u8>>) {
     let send = |text: &str| {
         if let Some(sender) = sender.upgrade() {
             let _ = sender.send(text.into());
@@ -126,38 +137,45 @@ fn take(stanza: String, heard: &Inbox<String>, sender: &mpsc::WeakUnboundedSende
     if stanza.starts_with("<handshake") {
         send("<handshake/>");
     }
-    let own = stanza.contains("urn:xmpp:ping") && stanza.contains("to='loop.localhost'");
+    let of = |name: &str| {
+        let value = head(stanza).split(&format!(" {name}='")).nth(1);
+        value.and_then(|value| value.split('\'').next())
+    };
+    let own = stanza.contains("urn:xmpp:ping") && of("to") == of("from");
     if own && stanza.starts_with("<iq") {
         // As a server does with what a component sends to itself.
-        return send(&stanza);
+        return send(stanza);
     }
-    heard.push(stanza);
+    heard.push(stanza.to_owned());
 }
 
-/// Cuts the first whole stanza off. The writer of the program under test is tested elsewhere:
-/// this only has to find the ends of what it writes.
-fn stanza(text: &mut String) -> Option<String> {
-    let skipped = text.len() - text.trim_start().len();
-    text.drain(..skipped);
-    if text.starts_with("<?xml") || text.starts_with("<stream:stream") {
-        let end = text.find('>')? + 1;
-        text.drain(..end);
-        return stanza(text);
+/// The first tag.
+fn head(stanza: &str) -> &str {
+    stanza.split('>').next().unwrap_or(stanza)
+}
+
+/// The first whole stanza, and where it ends. The writer of the program under test is tested
+/// elsewhere: this only has to find the ends of what it writes.
+fn stanza(text: &str) -> Option<(&str, usize)> {
+    let rest = text.trim_start();
+    let start = text.len() - rest.len();
+    if rest.starts_with("<?xml") || rest.starts_with("<stream:stream") {
+        let end = start + rest.find('>')? + 1;
+        let (found, after) = stanza(&text[end..])?;
+        return Some((found, end + after));
     }
-    if text.starts_with("</stream:stream>") {
-        return Some(text.drain(.."</stream:stream>".len()).collect());
+    if rest.starts_with("</stream:stream>") {
+        let length = "</stream:stream>".len();
+        return Some((&rest[..length], start + length));
     }
-    let name: String = text
-        .get(1..)?
-        .chars()
-        .take_while(|c| c.is_ascii_alphabetic() || *c == ':')
-        .collect();
-    let head = text.find('>')? + 1;
-    let end = if text[..head].ends_with("/>") {
+    let name = rest.get(1..)?;
+    let name = &name[..name.find(|c: char| !c.is_ascii_alphabetic() && c != ':')?];
+    let head = rest.find('>')? + 1;
+    let length = if rest[..head].ends_with("/>") {
         head
     } else {
         let close = format!("</{name}>");
-        text.find(&close)? + close.len()
+        rest.find(&close)? + close.len()
     };
-    Some(text.drain(..end).collect())
+    Some((&rest[..length], start + length))
 }

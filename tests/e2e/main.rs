@@ -21,6 +21,7 @@ mod face;
 mod figures;
 mod files;
 mod hostile;
+mod hostile_irc;
 mod import;
 mod kill;
 mod lasting;

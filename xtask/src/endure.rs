@@ -25,7 +25,7 @@ enum Work {
     Bench,
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step {
         name: "soak",
         what: "long conversations",
@@ -55,6 +55,11 @@ const STEPS: [Step; 13] = [
         name: "kill-plugin",
         what: "killed 100 times between XMPP and a plugin's network, ids compared",
         work: Work::EndToEnd("kill_plugin"),
+    },
+    Step {
+        name: "hostile-irc",
+        what: "IRC servers that mean harm: a line of 1 GiB, a million names, and the like",
+        work: Work::EndToEnd("hostile_irc"),
     },
     Step {
         name: "compared",

@@ -23,7 +23,7 @@ use tokio::time::Sleep;
 
 use super::messages::IN_FLIGHT;
 use super::{Base, Link, Session, lasting};
-use crate::component::Level;
+use crate::component::{Level, Mark, Outbox};
 use crate::host::contact::account_of;
 use crate::host::domain::{Domain, Place};
 use crate::host::inbox::Inbox;
@@ -43,6 +43,52 @@ const EVENTS: u32 = 256;
 const STORE_LOOK: Duration = Duration::from_millis(20);
 /// How long a closing session may take.
 const CLOSING: Duration = Duration::from_secs(3);
+
+/// Half of the bytes that a session may have on the way to the XMPP server: what one user's network
+/// makes us say is not to keep the lines of others, which go the same way. It is more stanzas than
+/// are written without asking for a proof, so that the first half is proven while the second fills.
+const HALF: u64 = 64 * 1024;
+/// A server that confirms nothing for so long is not waited for: it stands still, and what comes
+/// meanwhile is kept on disk.
+const UNCONFIRMED: Duration = Duration::from_secs(1);
+
+/// How much of its share of the way out a session has used.
+#[derive(Default)]
+struct Share {
+    /// Bytes pushed when the last half was full.
+    before: u64,
+    /// The ends of full halves that are not confirmed, and since when; with the second the session
+    /// waits.
+    full: [Option<(Mark, Instant)>; 2],
+    /// The server stands still: until this is confirmed nothing is waited for.
+    still: Mark,
+}
+
+impl Share {
+    /// Whether the session is to wait.
+    fn is_used_up(&mut self, outbox: &Outbox, now: Instant) -> bool {
+        let confirmed = outbox.confirmed();
+        while let [Some((mark, since)), second] = self.full {
+            let late = now >= since + UNCONFIRMED;
+            if confirmed < mark && !late && outbox.is_up() {
+                break;
+            }
+            if confirmed < mark && late {
+                self.still = mark;
+            }
+            self.full = [second, None];
+        }
+        let poured = outbox.poured();
+        if poured - self.before >= HALF && outbox.is_up() {
+            self.before = poured;
+            let free = self.full.iter_mut().find(|it| it.is_none());
+            if let Some(free) = free {
+                *free = Some((outbox.pushed(), now));
+            }
+        }
+        self.full[1].is_some() && confirmed >= self.still
+    }
+}
 
 /// What the user has set, read when the session begins and whenever it changes.
 enum Setting {
@@ -104,8 +150,9 @@ pub(crate) struct SessionTask {
     inbox: Arc<Inbox>,
     place: Place,
     stage: Stage,
-    /// When to look at the store again, while it is behind.
+    /// When to look at the store and the way out again, while one of them is behind.
     look: Option<Instant>,
+    share: Share,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -129,6 +176,7 @@ impl SessionTask {
             place,
             stage: Stage::Open,
             look: None,
+            share: Share::default(),
             timer,
         }
     }
@@ -143,11 +191,14 @@ impl SessionTask {
         self.restore(cx);
         let mut progress = self.stanzas(cx);
         self.session.tick();
-        progress |= self.drive(cx, now)?;
+        let ahead = self.share.is_used_up(&self.session.base.outbox, now);
+        progress |= self.drive(cx, now, ahead)?;
         // Behind what the network told: a read it made necessary is polled, and a door it opened
         // is gone through, although nothing else may happen that wakes this task.
         progress |= self.reads(cx);
-        progress |= self.session.rooms.advance(&mut self.session.base);
+        if !ahead {
+            progress |= self.session.rooms.advance(&mut self.session.base);
+        }
         // The last room may be gone by now: from here on the session's own end is a deadline.
         self.session.tick();
         if self.stage == Stage::Open {
@@ -311,14 +362,13 @@ impl SessionTask {
     }
 
     /// Moves the gateway's session; `None` when it has ended and nothing is left to do.
-    fn drive(&mut self, cx: &mut Context<'_>, now: Instant) -> Option<bool> {
-        self.look = None;
+    fn drive(&mut self, cx: &mut Context<'_>, now: Instant, ahead: bool) -> Option<bool> {
+        let behind = ahead || self.session.base.shared.store_is_behind();
+        self.look = behind.then(|| now + STORE_LOOK);
         let Some(mut network) = self.network.take() else {
             return Some(self.open(cx));
         };
         self.hand_over(&mut *network, now);
-        let behind = self.session.base.shared.store_is_behind();
-        self.look = behind.then(|| now + STORE_LOOK);
         let slow = behind || self.session.base.outbox.level() == Level::Hold;
         let credit = if slow {
             Credit::Hold

@@ -8,6 +8,9 @@ use super::asked::Want;
 use super::{Conversation, Room, done, format};
 use crate::line::Line;
 
+/// Channels the network may put us into.
+const MOST_ROOMS: usize = 1000;
+
 impl Conversation {
     pub(super) fn on_join(&mut self, line: &Line<'_>, sink: &mut dyn Sink) {
         let (Some(channel), nick) = (line.param(0), line.nick()) else {
@@ -49,6 +52,10 @@ impl Conversation {
         let mut asked = Vec::new();
         while let Some(tag) = self.take_asked(|a| a.want == Want::Join && a.key == key) {
             asked.push(tag);
+        }
+        if asked.is_empty() && self.rooms.len() >= MOST_ROOMS {
+            // Nobody wants to be in so many, and nobody is asked.
+            return;
         }
         self.forget_room(&key);
         let room = Room {
