@@ -417,6 +417,20 @@ fn roominfo(to: &Address, seen: &Seen) -> Form {
     put("muc#roominfo_subject", &seen.subject);
     let may = if seen.flags.subject_locked { "0" } else { "1" };
     put("muc#roominfo_subjectmod", may);
+    // As the form of the configuration names it, for who does not read features.
+    let flags = seen.flags;
+    for (var, is) in [
+        ("muc#roomconfig_moderatedroom", flags.moderated),
+        ("muc#roomconfig_membersonly", flags.members_only),
+        ("muc#roomconfig_passwordprotectedroom", flags.password),
+        ("muc#roomconfig_publicroom", !flags.hidden),
+        ("muc#roomconfig_changesubject", !flags.subject_locked),
+    ] {
+        put(var, if is { "1" } else { "0" });
+    }
+    if flags.limit > 0 {
+        put("muc#roomconfig_maxusers", &flags.limit.to_string());
+    }
     if let Some(image) = seen.portrait.image() {
         // XEP-0486 §4.3
         form.put("muc#roominfo_avatarhash", "text-multi", &[&image.hash]);

@@ -175,7 +175,10 @@ pub(crate) fn check(
     asked
         .map(|field| {
             let value = answers.get(&field.name).map(|value| value.trim());
-            let value = value.filter(|value| !value.is_empty());
+            // What scripts say where they leave it to the level above.
+            let unset =
+                |value: &str| field.kind == FieldKind::Bool && value.eq_ignore_ascii_case("unset");
+            let value = value.filter(|value| !value.is_empty() && !unset(value));
             let value = match (field.kind, value) {
                 (kind, None) if kind.is_secret() => stored
                     .and_then(|stored| stored.get(&field.name))
@@ -233,8 +236,11 @@ fn check_value(field: &Field, value: &str) -> Result<String, Text> {
             "0" | "false" | "no" | "off" => Ok("false".to_owned()),
             _ => Err(Text::IsNeitherYesNor),
         },
-        FieldKind::Choice if !field.options.iter().any(|(option, _)| option == value) => {
-            Err(Text::IsNoChoice)
+        FieldKind::Choice => {
+            let options = || field.options.iter().map(|(option, _)| option);
+            let same = options().find(|option| *option == value);
+            let like = || options().find(|option| option.eq_ignore_ascii_case(value));
+            same.or_else(like).cloned().ok_or(Text::IsNoChoice)
         }
         _ if !fits(&field.pattern, value) => Err(Text::IsNotOfForm),
         _ => Ok(value.to_owned()),

@@ -17,3 +17,4 @@ mod refusals;
 mod scenario;
 mod scenarios;
 mod server;
+mod turns;

@@ -189,6 +189,8 @@ pub struct RoomFlags {
     pub hidden: bool,
     /// Only the ranked may change the subject.
     pub subject_locked: bool,
+    /// Only who is in the room may speak in it.
+    pub closed: bool,
     /// At most so many occupants; 0: no limit.
     pub limit: u32,
 }

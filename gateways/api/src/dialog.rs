@@ -14,7 +14,7 @@ pub enum FieldKind {
     Text,
     /// A secret: never shown again.
     Secret,
-    /// Several lines of text, joined by `\n` in the value.
+    /// Several lines of text, joined by `\n` in the value; with `Field::options` several of these.
     Lines,
     /// The same where they may hold a secret: never shown again.
     SecretLines,

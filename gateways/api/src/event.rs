@@ -293,6 +293,9 @@ pub enum Event<'a> {
         room: Text<'a>,
         /// What holds.
         flags: RoomFlags,
+        /// The password, where the network has shown it.
+        #[serde(default)]
+        password: Option<Text<'a>>,
     },
     /// One result of a listing or look-up; `Done` ends them. For `ListRooms` the labels are `room`,
     /// `occupants` and `subject`; for `Bans` `whom`, `by`, `time` (milliseconds since 1970) and

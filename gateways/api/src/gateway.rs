@@ -75,6 +75,13 @@ pub trait Gateway: Send + Sync {
         self.manifest().settings.of(at.kind).to_vec()
     }
 
+    /// The usual spelling of a value somebody sets, where people have several for it; `None`: as it
+    /// is. Pure.
+    fn spell(&self, field: &str, value: &str) -> Option<String> {
+        let _ = (field, value);
+        None
+    }
+
     /// Starts what runs beside sessions (listeners, binds). Ends when drained.
     fn start(self: Arc<Self>, up: Arc<dyn Uplink>) -> Later<Result<(), Fault>>;
 

@@ -58,6 +58,14 @@ pub trait Session: Send {
     /// When `poll` must be called even if no byte moves. Asked after every `poll` and `command`.
     fn deadline(&self) -> Option<Instant>;
 
+    /// Whether the gateway itself sees to it that this command ends: it still waits here for its
+    /// turn, or its answer is waited for within a bound of the gateway's own. The host gives up
+    /// what nobody minds; what it gave up must not be carried out afterwards.
+    fn minds(&self, tag: Tag) -> bool {
+        let _ = tag;
+        false
+    }
+
     /// The user has changed what he set; these are all that hold now. What cannot be changed while
     /// the connection stands holds from the next one on.
     fn settings(&mut self, settings: &Settings, now: Instant) {

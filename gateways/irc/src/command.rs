@@ -81,16 +81,23 @@ pub(crate) fn step(
                 let field = step.fields.iter().find(|field| field.name == name);
                 field.and_then(|field| field.value.as_deref())
             };
-            let network = answer("irc-server").unwrap_or_default();
             let words = answer("quit-message").unwrap_or("left");
-            match ledger.leave(user, network, words) {
+            let networks = answer("irc-servers").unwrap_or_default().lines();
+            let (ended, missing): (Vec<_>, Vec<_>) =
+                networks.partition(|network| ledger.leave(user, network, words));
+            let (ended, missing) = (ended.join(", "), missing.join(", "));
+            match missing.is_empty() {
                 true => words!(
-                    "You are no longer connected to {network}.",
-                    "您与 {network} 的连接已断开。"
+                    "You are no longer connected to {ended}.",
+                    "您与 {ended} 的连接已断开。"
+                ),
+                false if ended.is_empty() => words!(
+                    "There is no connection to {missing}.",
+                    "没有与 {missing} 的连接。"
                 ),
                 false => words!(
-                    "There is no connection to {network}.",
-                    "没有与 {network} 的连接。"
+                    "You are no longer connected to {ended}. There is no connection to {missing}.",
+                    "您与 {ended} 的连接已断开。没有与 {missing} 的连接。"
                 ),
             }
         }
@@ -126,7 +133,7 @@ fn which(networks: &[String]) -> Dialog {
         .iter()
         .map(|it| (it.as_str(), it.as_str()))
         .collect();
-    let network = Field::new("irc-server", ("Network", "网络"), FieldKind::Choice);
+    let network = Field::new("irc-servers", ("Networks", "网络"), FieldKind::Lines);
     Dialog {
         name: DISCONNECT.to_owned(),
         title: ("Disconnect", "断开连接").into(),

@@ -128,6 +128,10 @@ impl Gateway for Irc {
         }
     }
 
+    fn spell(&self, field: &str, value: &str) -> Option<String> {
+        setting::spell(field, value)
+    }
+
     fn start(self: Arc<Self>, up: Arc<dyn Uplink>) -> Later<Result<(), Fault>> {
         let _ = self.up.set(Arc::clone(&up));
         self.common.vault.attach(Arc::clone(&up));

@@ -4,9 +4,12 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
-use isthmus_gateway::{UserId, Words};
+use isthmus_gateway::{Time, UserId, Words, words};
 use tokio::sync::oneshot;
+
+use crate::line::to_iso;
 
 type Key = (UserId, String);
 
@@ -14,6 +17,9 @@ type Key = (UserId, String);
 struct Entry {
     number: u64,
     words: Words,
+    /// Who the user is there, and in how many channels, once he is online.
+    standing: Option<(String, usize)>,
+    since: SystemTime,
     /// Ends it, with these parting words.
     leave: oneshot::Sender<String>,
 }
@@ -27,6 +33,8 @@ pub(crate) struct Listed {
     ledger: Ledger,
     key: Key,
     number: u64,
+    /// What the table says of the user's standing.
+    told: Option<(String, usize)>,
     /// Comes when the user wants it to end.
     leave: Option<oneshot::Receiver<String>>,
 }
@@ -46,6 +54,8 @@ impl Ledger {
         let entry = Entry {
             number,
             words: words.into(),
+            standing: None,
+            since: SystemTime::now(),
             leave: sender,
         };
         table.insert(key.clone(), entry);
@@ -53,6 +63,7 @@ impl Ledger {
             ledger: self.clone(),
             key,
             number,
+            told: None,
             leave: Some(leave),
         }
     }
@@ -76,13 +87,43 @@ impl Ledger {
     /// What is known of a user's connection.
     pub(crate) fn find(&self, user: UserId, network: &str) -> Option<Words> {
         let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        table
-            .get(&Self::key(user, network))
-            .map(|entry| entry.words.clone())
+        table.get(&Self::key(user, network)).map(Entry::told)
+    }
+}
+
+impl Entry {
+    fn told(&self) -> Words {
+        let Some((nick, rooms)) = &self.standing else {
+            return self.words.clone();
+        };
+        let since = self.since.duration_since(SystemTime::UNIX_EPOCH);
+        let millis = since.unwrap_or_default().as_millis();
+        let since = to_iso(Time(i64::try_from(millis).unwrap_or_default()));
+        let (_, en) = self.words.told_in("en");
+        let (_, zh) = self.words.told_in("zh");
+        let plural = if *rooms == 1 { "" } else { "s" };
+        words!(
+            "{en} You are {nick} there, since {since}, in {rooms} channel{plural}.",
+            "{zh}您在那里的昵称是 {nick}，自 {since} 起，在 {rooms} 个频道中。"
+        )
     }
 }
 
 impl Listed {
+    /// Who the user is there, and in how many channels.
+    pub(crate) fn tell(&mut self, nick: &str, rooms: usize) {
+        let known = self.told.as_ref();
+        if known.is_some_and(|(known, count)| known == nick && *count == rooms) {
+            return;
+        }
+        self.told = Some((nick.to_owned(), rooms));
+        let mut table = self.ledger.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = table.get_mut(&self.key);
+        if let Some(entry) = entry.filter(|entry| entry.number == self.number) {
+            entry.standing = Some((nick.to_owned(), rooms));
+        }
+    }
+
     /// The parting words, once the user wants the connection to end.
     pub(crate) fn poll_leave(&mut self, cx: &mut Context<'_>) -> Option<String> {
         let leave = self.leave.as_mut()?;
@@ -119,10 +160,21 @@ mod tests {
         drop(first);
         assert_eq!(ledger.find(UserId(1), "NET").as_deref(), Some("the second"));
         assert_eq!(ledger.find(UserId(2), "net"), None);
+        let mut second = second;
+        second.tell("ferris", 2);
+        let told = ledger
+            .find(UserId(1), "net")
+            .unwrap_or_default()
+            .to_string();
+        assert!(
+            told.starts_with("the second You are ferris there, since 20"),
+            "{told}"
+        );
+        assert!(told.ends_with("in 2 channels."), "{told}");
         assert_eq!(ledger.networks(UserId(1)), ["net"]);
         assert!(!ledger.leave(UserId(2), "net", "bye"));
         assert!(ledger.leave(UserId(1), "Net", "bye"));
-        let (mut second, mut cx) = (second, Context::from_waker(Waker::noop()));
+        let mut cx = Context::from_waker(Waker::noop());
         assert_eq!(second.poll_leave(&mut cx).as_deref(), Some("bye"));
         assert_eq!(second.poll_leave(&mut cx), None);
         drop(second);

@@ -14,7 +14,7 @@ use isthmus_kit::{Reach, Trust};
 use crate::config::{Config, Hosts, Network, Secret, TlsMode};
 use crate::gateway::{PLAIN_PORT, TLS_PORT};
 use crate::setting;
-use crate::translate::{Encodings, Login, Own, Settings};
+use crate::translate::{Encodings, Login, Notices, Own, Settings};
 use crate::transport::{Candidate, Route};
 
 type Set = isthmus_gateway::Settings;
@@ -78,6 +78,11 @@ impl Profile {
             login,
             after_connect: commands(self.own(set, "after_connect_commands").unwrap_or_default()),
             bot: self.own(set, "bot") == Some("true"),
+            notices: match self.own(set, "server_notices") {
+                Some("important") => Notices::Important,
+                Some("none") => Notices::Nothing,
+                _ => Notices::All,
+            },
             encodings: self.encodings(set),
             throttle_burst: burst.map_or(most, |burst: u32| burst.clamp(1, most)),
             throttle_rate: config.throttle_rate,
@@ -199,7 +204,7 @@ impl Profile {
 }
 
 fn numbers(text: &str) -> Vec<u16> {
-    let parts = text.split([';', ',', ' ']);
+    let parts = text.split(|c: char| matches!(c, ';' | ',') || c.is_whitespace());
     let ports = parts.filter_map(|part| part.parse().ok());
     ports.filter(|&port| port > 0).collect()
 }

@@ -52,9 +52,21 @@ const ENCODINGS: &[&str] = &[
 /// In English and Chinese.
 type Label = (&'static str, &'static str);
 
+/// The usual spelling of a value: of encodings the name among their many (WHATWG Encoding §4.2).
+pub(crate) fn spell(field: &str, value: &str) -> Option<String> {
+    if !matches!(field, "encoding_in" | "encoding_out") {
+        return None;
+    }
+    let known = ENCODINGS
+        .iter()
+        .find(|name| name.eq_ignore_ascii_case(value));
+    let named = || Some(encoding_rs::Encoding::for_label(value.as_bytes())?.name());
+    known.copied().or_else(named).map(str::to_owned)
+}
+
 /// Nicknames that most networks take (RFC 2812 §2.3.1).
 const NICK: &str = r"[A-Za-z\[\]\\`_^{|}][A-Za-z0-9\[\]\\`_^{|}-]{0,29}";
-/// Ports, with `;`, `,` or spaces between them.
+/// Ports, with `;`, `,` or spaces between them, or one on each line.
 const PORTS: &str = "[0-9]{1,5}([;, ]+[0-9]{1,5}){0,7}";
 
 /// The tables of a gateway with this configuration; of networks, as one that is not named has it.
@@ -121,6 +133,20 @@ pub(crate) fn network(config: &Config, name: &str) -> Vec<Field> {
     fields.push(throttle.range(1, burst.into()).value(&burst.to_string()));
     let reads = named.map_or(config.encoding, |network| network.encoding);
     fields.extend(encodings(reads.name(), "UTF-8"));
+    let notices = Field::new(
+        "server_notices",
+        ("What the server says by itself", "服务器自发的消息"),
+        FieldKind::Choice,
+    );
+    let options = [
+        ("all", ("All of it", "全部")),
+        (
+            "important",
+            ("Refusals and what is said to me", "拒绝信息和对我说的话"),
+        ),
+        ("none", ("Nothing", "无")),
+    ];
+    fields.push(notices.options(&options).value("all"));
     fields.push(Field::new("bot", ("I am a bot", "我是机器人"), FieldKind::Bool).value("false"));
     fields
 }

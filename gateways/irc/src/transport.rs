@@ -27,6 +27,7 @@ pub(crate) use self::connect::{Candidate, Common, Connector, Route};
 
 use self::connect::{About, Connected};
 use self::inbox::{Counted, Inbox};
+use crate::ledger::Listed;
 use crate::profile::Profile;
 use crate::translate::{Conversation, Settings, Sts};
 
@@ -72,6 +73,8 @@ pub(crate) struct IrcSession {
     errand: Option<Later<String>>,
     inbox: Inbox,
     closing: Option<Close>,
+    /// The next attempt, as the user sees it among his connections and ends it.
+    waiting: Option<Listed>,
     /// The time of the last call.
     now: Instant,
     /// A command has left bytes that no poll has tried to write.
@@ -113,6 +116,7 @@ impl IrcSession {
             errand: None,
             inbox: Inbox::default(),
             closing: None,
+            waiting: None,
             now,
             unflushed: false,
         }
@@ -145,6 +149,19 @@ impl IrcSession {
             },
             None => Link::Down,
         };
+        self.waiting = wait.map(|_| {
+            let Connector {
+                common,
+                user,
+                network,
+                ..
+            } = &*self.connector;
+            let words = format!(
+                "Not connected ({}); it will be tried again.",
+                end.fault.text
+            );
+            common.ledger.enter(*user, network, words)
+        });
         tracing::debug!(fault = %end.fault, ?wait, "irc connection lost");
         sink.event(Event::Offline {
             fault: end.fault,
@@ -169,10 +186,8 @@ impl IrcSession {
     /// `certfp` on the network's own line is for us: no network knows such a command. False: the
     /// line is another.
     fn is_errand(&mut self, command: &Command<'_>) -> bool {
-        let line = match command {
-            Command::Raw { line } => line,
-            Command::Send(out) if out.to == Place::Network => &out.body,
-            _ => return false,
+        let Some(line) = own_line(command) else {
+            return false;
         };
         let mut words = line.split_ascii_whitespace();
         if !words
@@ -341,6 +356,18 @@ impl Session for IrcSession {
             self.unflushed = true;
             return sink.event(Event::Done { tag, result });
         }
+        if let Some(words) = parting(&command) {
+            let Connector {
+                common,
+                user,
+                network,
+                ..
+            } = &*self.connector;
+            common.ledger.leave(*user, network, &words);
+            let result = Ok(isthmus_gateway::Outcome::Finished);
+            self.unflushed = true;
+            return sink.event(Event::Done { tag, result });
+        }
         self.talk.command(tag, command, now, sink);
         self.unflushed = matches!(self.link, Link::Up { .. }) && self.talk.unwritten() > 0;
     }
@@ -363,6 +390,11 @@ impl Session for IrcSession {
                 return Poll::Ready(());
             }
         }
+        let leave = self.waiting.as_mut().and_then(|it| it.poll_leave(cx));
+        if leave.is_some() && !matches!(self.link, Link::Up { .. } | Link::Parting { .. }) {
+            let reason = Fault::new(FaultKind::NotAllowed, "you have disconnected");
+            self.link = Link::Broken { reason, since: now };
+        }
         loop {
             match &mut self.link {
                 Link::Down => return Poll::Pending,
@@ -375,6 +407,7 @@ impl Session for IrcSession {
                 }
                 Link::Dialing(attempt) => match ready!(attempt.as_mut().poll(cx)) {
                     Ok(Connected { stream, about }) => {
+                        self.waiting = None;
                         self.talk.secured(about.safety, about.certificate);
                         self.link = Link::Up {
                             stream,
@@ -413,6 +446,9 @@ impl Session for IrcSession {
                     }
                     let result = self.pump(cx, &mut stream, now, credit, sink);
                     self.follow(&about);
+                    if let Some((me, rooms)) = self.talk.standing() {
+                        about.listed.tell(me, rooms);
+                    }
                     let reason = match result {
                         Ok(()) if !self.talk.ending() => {
                             self.link = Link::Up {
@@ -429,6 +465,10 @@ impl Session for IrcSession {
                 }
             }
         }
+    }
+
+    fn minds(&self, tag: Tag) -> bool {
+        self.talk.minds(tag)
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -486,6 +526,25 @@ fn flush(cx: &mut Context<'_>, stream: &mut BoxedStream, wire: &mut Vec<u8>) -> 
         Poll::Ready(Err(fault)) => Err(fault),
         _ => Ok(()),
     }
+}
+
+/// The line of the user's own that a command is.
+fn own_line<'a>(command: &'a Command<'_>) -> Option<&'a str> {
+    match command {
+        Command::Raw { line } => Some(line),
+        Command::Send(out) if out.to == Place::Network => Some(&out.body),
+        _ => None,
+    }
+}
+
+/// `QUIT` by a line of the user's own ends the connection until he needs it again; these are his
+/// parting words.
+fn parting(command: &Command<'_>) -> Option<String> {
+    let line = own_line(command)?.trim();
+    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let rest = rest.trim_start();
+    let quits = word.eq_ignore_ascii_case("QUIT") && !line.contains(['\r', '\n']);
+    quits.then(|| rest.strip_prefix(':').unwrap_or(rest).to_owned())
 }
 
 fn gone(words: &str) -> Fault {

@@ -26,6 +26,8 @@ const CHANGE_SUBJECT: &str = "muc#roomconfig_changesubject";
 const PROTECTED: &str = "muc#roomconfig_passwordprotectedroom";
 const SECRET: &str = "muc#roomconfig_roomsecret";
 const MAX_USERS: &str = "muc#roomconfig_maxusers";
+/// XEP-0045 has no word for it: in its rooms only occupants speak.
+const CLOSED: &str = "isthmus#closed";
 
 impl Room {
     /// Takes a `muc#owner` get: the form as it is filled in now. What holds for the room is for
@@ -76,7 +78,7 @@ impl Room {
             return origin.fault(&base.outbox, &fault::bare(FaultKind::NotJoined));
         }
         let answers = match submitted(query) {
-            Ok(Some(answers)) => answers,
+            Ok(Some(answers)) => setting::spelled(&*base.gateway, answers),
             // §10.2: a form that is cancelled changes nothing.
             Ok(None) => return origin.result(&base.outbox, |_| {}),
             Err(text) => return origin.error(&base.outbox, Condition::BadRequest, text),
@@ -91,7 +93,8 @@ impl Room {
             Err(text) => return origin.error(&base.outbox, Condition::NotAcceptable, text),
         };
         let changes = password.is_some() || flags != self.flags;
-        let speaks = answers.keys().any(|name| name.starts_with("muc#"));
+        let speaks = answers.keys();
+        let speaks = { speaks }.any(|name| name.starts_with("muc#") || name == CLOSED);
         if (changes || speaks) && !self.may_configure(base) {
             let text = Denial::RoomConfigured;
             return origin.error(&base.outbox, Condition::Forbidden, text);
@@ -184,6 +187,7 @@ fn config_form(name: &str, flags: RoomFlags, lang: Lang) -> Element {
             Label::SubjectFree,
             !flags.subject_locked,
         ))
+        .with_child(flag(CLOSED, Label::Closed, flags.closed))
         .with_child(flag(PROTECTED, Label::PasswordNeeded, flags.password))
         .with_child(field("text-private", SECRET, Label::Password))
         .with_child(
@@ -215,6 +219,7 @@ fn wanted(now: RoomFlags, answers: &Answers) -> Result<(RoomFlags, Option<String
         members_only: flag(MEMBERS_ONLY, now.members_only)?,
         hidden: !flag(PUBLIC, !now.hidden)?,
         subject_locked: !flag(CHANGE_SUBJECT, !now.subject_locked)?,
+        closed: flag(CLOSED, now.closed)?,
         password: flag(PROTECTED, now.password)?,
         limit,
     };

@@ -2,6 +2,7 @@
 
 use isthmus_gateway::{Command, Fault, Name};
 
+use super::lasting::Retry;
 use super::occupants::Occupants;
 use super::presence::{self, Details, Standing};
 use super::{Archive, Cursor, HistoryWish, Phase, Resource, Room, code};
@@ -73,6 +74,7 @@ impl Room {
         if !self.archive_known || base.link != crate::host::session::Link::Online {
             return;
         }
+        self.retry = self.retry.map(|retry| Retry { at: None, ..retry });
         let wished = self.restored.as_ref().map(|it| it.nick.as_str());
         let wished = wished.unwrap_or(base.facts.me.as_str());
         let nick = self.resources.first();
@@ -94,6 +96,11 @@ impl Room {
     /// The network let us in; names follow.
     pub(crate) fn joined(&mut self, base: &Base, name: &str) {
         name.clone_into(&mut self.name);
+        self.retry = None;
+        if self.phase == Phase::Leaving {
+            // The PART is on its way.
+            return;
+        }
         self.phase = Phase::Listing;
         self.shadow = Some(Occupants::new(base.names.clone()));
     }
@@ -145,16 +152,37 @@ impl Room {
     }
 
     /// The network refused. Who waits is told by an error; who had been in before the connection
-    /// was lost is told that he is out.
+    /// was lost stays for a while, where it may be another matter later.
     pub(crate) fn refused(&mut self, base: &Base, fault: &Fault) {
         self.phase = Phase::Wanted;
-        self.not_let_in(fault);
+        if !self.is_tried_again(base, fault) {
+            return self.turned_down(base, fault);
+        }
+        let (waiting, inside) = std::mem::take(&mut self.resources)
+            .into_iter()
+            .partition(|resource| resource.cursor == Cursor::Waiting);
+        self.resources = inside;
+        let waiting: Vec<Resource> = waiting;
+        for resource in waiting {
+            self.turn_away(base, resource, fault);
+        }
+    }
+
+    /// The network refused, and is not asked again. Who waits is told by an error; who had been in
+    /// before the connection was lost is told that he is out.
+    pub(crate) fn turned_down(&mut self, base: &Base, fault: &Fault) {
+        self.phase = Phase::Wanted;
+        self.not_let_in(base, fault);
         for resource in std::mem::take(&mut self.resources) {
-            if resource.cursor == Cursor::Waiting {
-                self.turn_away(base, resource, fault);
-            } else {
-                self.turn_out(base, &resource.jid, code::TECHNICAL, &fault.text);
-            }
+            self.put_out(base, resource, fault);
+        }
+    }
+
+    /// A resource is not in here any more, or never was.
+    pub(super) fn put_out(&self, base: &Base, resource: Resource, fault: &Fault) {
+        match resource.cursor == Cursor::Waiting {
+            true => self.turn_away(base, resource, fault),
+            false => self.turn_out(base, &resource.jid, code::TECHNICAL, &fault.text),
         }
     }
 

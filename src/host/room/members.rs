@@ -239,6 +239,29 @@ impl Room {
         }
     }
 
+    /// Words of the network about the room: a message of the room itself (XEP-0045 §6.7 calls it a
+    /// service message). It is of the moment: not to be kept (XEP-0334 `no-store`).
+    pub(crate) fn remarked(&self, base: &Base, text: &str) {
+        let from = Sender {
+            local: Some(&self.local),
+            resource: None,
+        };
+        let (class, name) = (Class::Message, StanzaName::Message);
+        let inside = self
+            .resources
+            .iter()
+            .filter(|it| it.cursor != Cursor::Waiting);
+        base.outbox.push(|batch| {
+            for resource in inside {
+                let head = head(name, from, &resource.jid, Some("groupchat"), None);
+                batch.stanza(class, head, |xml| {
+                    xml.text_element("body", text);
+                    xml.leaf("no-store", ns::HINTS);
+                });
+            }
+        });
+    }
+
     /// The room's configuration is another now (XEP-0045 §10.2.1, status 104).
     fn tell_reconfigured(&self, base: &Base) {
         let from = Sender {

@@ -177,6 +177,8 @@ pub(crate) struct Room {
     recent: std::collections::VecDeque<Recent>,
     /// The network has let the user in and nobody put him out.
     entered: bool,
+    /// It did not let him in again for now.
+    retry: Option<lasting::Retry>,
     /// What of its archive was shown before the program was started.
     restored: Option<Restored>,
     /// When the last message was said, in milliseconds since 1970; 0: none is known of.
@@ -228,6 +230,7 @@ impl Room {
             asked_subjects: Vec::new(),
             recent: std::collections::VecDeque::new(),
             entered: false,
+            retry: None,
             restored: None,
             last_said: 0,
             read_up_to: None,

@@ -100,6 +100,7 @@ impl Rooms {
         for room in &mut self.list {
             room.gap_begins(base);
             room.phase = Phase::Wanted;
+            room.retry = None;
         }
     }
 
@@ -179,6 +180,9 @@ impl Rooms {
             if room.leave_at.is_some_and(|at| at <= base.now) {
                 room.leave_network(base, None);
             }
+            if room.retry_at().is_some_and(|at| at <= base.now) {
+                room.ask(base);
+            }
         }
         let online = base.link == Link::Online;
         self.list.retain(|room| {
@@ -197,6 +201,7 @@ impl Rooms {
     pub(crate) fn deadline(&self) -> Option<std::time::Instant> {
         let leaves = self.list.iter().filter_map(|room| room.leave_at);
         let gaps = self.list.iter().filter_map(Room::gap_deadline);
-        leaves.chain(gaps).min()
+        let retries = self.list.iter().filter_map(Room::retry_at);
+        leaves.chain(gaps).chain(retries).min()
     }
 }

@@ -24,7 +24,8 @@ use crate::store::{Conversation, ConversationId, Later, Page, Row, StoreFault};
 use crate::xmpp::escape::escape;
 use crate::xmpp::jid::BareJid;
 
-/// How long a command may stay unanswered before its sender is told so.
+/// How long a command may stay unanswered before its sender is told so, where the gateway does not
+/// mind it.
 const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
 
 /// How long a message that is only known to be sent may still fail.
@@ -237,13 +238,34 @@ impl Base {
                 doubtful: false,
             },
         );
-        let deadline = self.now + patience;
+        self.fall_due(self.now + patience, tag);
+        self.commands.push_back((tag, command));
+        tag
+    }
+
+    fn fall_due(&mut self, deadline: Instant, tag: Tag) {
         // Nearly always at the end.
         let later = self.due.iter().rev().take_while(|due| due.0 > deadline);
         let at = self.due.len() - later.count();
         self.due.insert(at, (deadline, tag));
-        self.commands.push_back((tag, command));
-        tag
+    }
+
+    /// Commands that are due and that the gateway minds get more time: they wait for their turn,
+    /// and what was given up here must not be carried out there.
+    pub(crate) fn bear_with(&mut self, minds: impl Fn(Tag) -> bool) {
+        let mut given = Vec::new();
+        let now = self.now;
+        let open = &self.open;
+        self.due.retain(|&(at, tag)| {
+            let more = at <= now && open.contains_key(&tag) && minds(tag);
+            if more {
+                given.push(tag);
+            }
+            !more
+        });
+        for tag in given {
+            self.fall_due(now + COMMAND_DEADLINE, tag);
+        }
     }
 
     /// Ends a command: what was pending, unless it has ended before.

@@ -39,6 +39,7 @@ impl Session {
     fn is_needed(&self) -> bool {
         self.rooms.len() > 0
             || self.watching.wanted
+            || (self.stays() && self.base.link != Link::Over)
             || self.waiting.is_some()
             || self.fetching.is_busy()
             || self.showing.is_busy()

@@ -21,7 +21,10 @@ pub(super) struct Watching {
 impl Session {
     /// Whether there is anything to be connected for.
     pub(crate) fn needs_network(&self) -> bool {
-        self.rooms.len() > 0 || self.watching.wanted || !self.base.commands.is_empty()
+        self.rooms.len() > 0
+            || self.watching.wanted
+            || !self.base.commands.is_empty()
+            || (self.stays() && self.base.link != Link::Over)
     }
 
     /// Whose presence the user wants may have changed, or whether he is there.

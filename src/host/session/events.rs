@@ -88,8 +88,16 @@ impl Session {
                 };
                 self.in_room(&room, |room, base| room.set_subject(base, subject, live));
             }
-            Event::Flags { room, flags } => {
-                self.in_room(&room, |room, base| room.flagged(base, flags));
+            Event::Flags {
+                room,
+                flags,
+                password,
+            } => {
+                self.unsettled = true;
+                self.in_room(&room, |room, base| {
+                    room.has_password(flags.password, password.as_deref());
+                    room.flagged(base, flags);
+                });
             }
             Event::Invited { room, by, reason } => {
                 self.invited(&room, &by.nick, reason.as_deref());
@@ -179,7 +187,7 @@ impl Session {
                 }
             }
             Place::Contact(_) | Place::Occupant { .. } => {
-                self.private = true;
+                self.converses();
                 self.base.active = self.base.now;
                 let said = Private::Said(Box::new(message.clone().into_owned()));
                 self.private(&message.at, said);
@@ -288,7 +296,7 @@ impl Session {
         self.unsettled = true;
         // Where he stays in rooms it is not the first time.
         self.private_gap_begins();
-        let lasts = self.rooms.iter().any(|room| room.lasts(&self.base));
+        let lasts = self.stays() || self.rooms.iter().any(|room| room.lasts(&self.base));
         let first = self.base.link == Link::Connecting && !(lasts && again);
         self.base.link = if again { Link::Away } else { Link::Over };
         for tag in self.base.all_open() {
@@ -303,7 +311,7 @@ impl Session {
         if first || !again {
             // Nobody was let in yet, or nobody will be again.
             for room in self.rooms.iter_mut() {
-                room.refused(&self.base, fault);
+                room.turned_down(&self.base, fault);
                 room.leave_at = None;
             }
         } else if fault.kind == FaultKind::NotAuthorized {
@@ -489,10 +497,12 @@ impl Session {
         let Some(room) = self.rooms.find(&self.base, name) else {
             return;
         };
+        let awaited = asked.is_some() && room.phase == Phase::Leaving;
+        let unasked = room.resources.is_empty() && room.leave_at.is_none() && !awaited;
         room.joined(&self.base, name);
-        if asked.is_none() && room.resources.is_empty() {
+        if unasked {
             // The network put the user there: it is shown to him. The room is kept for him as long
-            // as one he vanished from.
+            // as one he vanished from. So it is where it let him in when nobody waited any more.
             room.vanished_at_entry(&self.base);
             let base = &self.base;
             base.hub
@@ -553,9 +563,14 @@ impl Session {
         });
     }
 
-    /// Words of the network itself, from the network's JID. They are of the moment: not to be
+    /// Words of the network itself, from the network's JID; about a room from that. They are of the moment: not to be
     /// kept for a user who is away (XEP-0334 `no-store`).
     fn notice(&mut self, room: Option<&str>, text: &str) {
+        if let Some(room) = room
+            && let Some(room) = self.rooms.find(&self.base, room)
+        {
+            return room.remarked(&self.base, text);
+        }
         let Ok(local) = self.base.local(Kind::Network, "") else {
             return;
         };

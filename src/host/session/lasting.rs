@@ -2,15 +2,22 @@
 //! user stays in (setting `persistent`), and his nickname.
 //!
 //! It is a document in the store, one for each network, written whenever it changes and read when
-//! a session begins. The domain opens a session for each when the program starts (`Domain::attach`).
+//! a session begins; passwords of rooms are sealed beside it. The domain opens a session for each when the program starts (`Domain::attach`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Link, Session};
-use crate::store::StoreFault;
+use super::{Base, Link, Session};
+use crate::host::setting;
+use crate::secret::Secret;
+use crate::store::{Later, Store, StoreFault};
 
 /// What the names of these documents begin with; the network follows.
 pub(crate) const LASTING: &str = "rooms/";
+/// What the names of the sealed passwords begin with.
+const PASSWORDS: &str = "room passwords/";
 
 /// What a user wants of one network.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +27,8 @@ pub(crate) struct Wanted {
     pub(crate) nick: String,
     /// His rooms.
     pub(crate) rooms: Vec<WantedRoom>,
+    /// He stays on the network without any.
+    pub(crate) stays: bool,
 }
 
 /// A room he stays in.
@@ -31,21 +40,53 @@ pub(crate) struct WantedRoom {
     /// The last row of its archive that a resource of his has been shown; absent while one is
     /// there.
     pub(crate) heard: Option<i64>,
+    /// Its password; kept elsewhere.
+    #[serde(skip)]
+    pub(crate) password: Option<String>,
 }
 
-/// The name of the document of one network.
-pub(crate) fn document(network: &str) -> String {
-    format!("{LASTING}{network}")
+/// Reads what a user wants of one network.
+pub(crate) fn wanted(base: &Base) -> Later<Wanted> {
+    let (store, network) = (base.shared.store(), base.network.to_string());
+    let (user, domain) = (base.user.to_string(), base.outbox.domain().to_owned());
+    Box::pin(async move {
+        let kept = store.kept(&user, &domain, &format!("{LASTING}{network}"));
+        let mut wanted = read(kept.await);
+        if !wanted.rooms.is_empty() {
+            let name = format!("{PASSWORDS}{network}");
+            let mut passwords = passwords(store, &user, &domain, &name).await;
+            for room in &mut wanted.rooms {
+                room.password = passwords.remove(&room.name);
+            }
+        }
+        wanted
+    })
 }
 
-/// Reads a document.
-pub(crate) fn read(kept: Result<Option<Vec<u8>>, StoreFault>) -> Wanted {
+fn read(kept: Result<Option<Vec<u8>>, StoreFault>) -> Wanted {
     let kept = kept.unwrap_or_else(|fault| {
         tracing::error!(%fault, "the rooms a user stays in cannot be read");
         None
     });
     let wanted = kept.map(|bytes| serde_json::from_slice(&bytes));
     wanted.and_then(Result::ok).unwrap_or_default()
+}
+
+/// The passwords of rooms by their names.
+async fn passwords(
+    store: Arc<dyn Store>,
+    user: &str,
+    domain: &str,
+    name: &str,
+) -> BTreeMap<String, String> {
+    let sealed = store.unseal(user, domain, name).await;
+    let sealed = sealed.unwrap_or_else(|fault| {
+        tracing::error!(%fault, "the passwords of rooms cannot be read");
+        None
+    });
+    // The words of an error would quote what was sealed.
+    let passwords = sealed.map(|sealed| serde_json::from_str(sealed.expose()));
+    passwords.and_then(Result::ok).unwrap_or_default()
 }
 
 impl Session {
@@ -58,10 +99,12 @@ impl Session {
             let Some(restored) = self.rooms.add(&self.base, &room.name, None) else {
                 continue;
             };
-            restored.restore(&self.base, &wanted.nick, room.heard);
+            restored.restore(&self.base, &wanted.nick, room);
             let local = restored.local.clone();
             self.open_archive(&room.name, &local);
         }
+        // He was in a conversation, or wants to be where one could begin.
+        self.private |= wanted.stays;
         self.lasting = Some(wanted.clone());
     }
 
@@ -80,9 +123,11 @@ impl Session {
             .map(|room| WantedRoom {
                 name: room.name.clone(),
                 heard: room.heard().filter(|_| room.resources.is_empty()),
+                password: room.password.clone(),
             })
             .collect();
-        let nick = match rooms.is_empty() || base.facts.me.is_empty() {
+        let stays = self.stays();
+        let nick = match (rooms.is_empty() && !stays) || base.facts.me.is_empty() {
             true => before.nick.clone(),
             false => base.facts.me.clone(),
         };
@@ -93,7 +138,7 @@ impl Session {
                 base.hub.room_stays(&base.user, &local, &base.facts.me);
             }
         }
-        let wanted = Wanted { nick, rooms };
+        let wanted = Wanted { nick, rooms, stays };
         if wanted != *before {
             self.write_wanted(wanted);
         }
@@ -105,11 +150,51 @@ impl Session {
     }
 
     fn write_wanted(&mut self, wanted: Wanted) {
+        let passwords = |of: &Wanted| {
+            let rooms = of.rooms.iter();
+            let known = rooms.filter_map(|room| Some((room.name.clone(), room.password.clone()?)));
+            known.collect::<BTreeMap<String, String>>()
+        };
         let bytes = serde_json::to_vec(&wanted).ok();
-        let bytes = bytes.filter(|_| !wanted.rooms.is_empty());
+        let bytes = bytes.filter(|_| !wanted.rooms.is_empty() || wanted.stays);
         let (user, domain) = (self.base.user.as_str(), self.base.outbox.domain());
-        let name = document(&self.base.network);
-        self.base.shared.store.keep(user, domain, &name, bytes);
+        let network = &self.base.network;
+        let store = &self.base.shared.store;
+        store.keep(user, domain, &format!("{LASTING}{network}"), bytes);
+        let after = passwords(&wanted);
+        if self.lasting.as_ref().map(passwords) != Some(after.clone()) {
+            let sealed = match after.is_empty() {
+                true => String::new(),
+                false => serde_json::to_string(&after).unwrap_or_default(),
+            };
+            let name = format!("{PASSWORDS}{network}");
+            let sealing = store.seal(user, domain, &name, &Secret::new(sealed));
+            // Asked for in the order of these calls; only the answer is waited for.
+            tokio::spawn(async move {
+                if let Err(fault) = sealing.await {
+                    tracing::error!(%fault, "the passwords of rooms cannot be kept");
+                }
+            });
+        }
         self.lasting = Some(wanted);
+    }
+
+    /// Private messages are exchanged.
+    pub(super) fn converses(&mut self) {
+        self.unsettled |= !self.private;
+        self.private = true;
+    }
+
+    /// Whether the user stays on the network whoever is there: he said so of this network, or of
+    /// all and speaks with people here.
+    pub(super) fn stays(&self) -> bool {
+        let settings = self.base.settings.as_deref();
+        let of_it = settings.and_then(|it| it.network.get(setting::PERSISTENT));
+        if let Some(of_it) = of_it {
+            return of_it == "true";
+        }
+        let of_all = settings.and_then(|it| it.gateway.get(setting::PERSISTENT));
+        let (shared, domain) = (&self.base.shared, self.base.outbox.domain());
+        self.private && of_all.map_or_else(|| shared.stays(domain), |it| it == "true")
     }
 }

@@ -144,7 +144,7 @@ impl Session {
         if self.direct_invite(&origin, &incoming, &nick) {
             return;
         }
-        self.private = true;
+        self.converses();
         self.peers.wrote(&self.base, &nick, None);
         self.send(origin, incoming, Place::Contact(nick.into()), None);
     }
@@ -156,7 +156,7 @@ impl Session {
         let Some(text) = text_of(&incoming.stanza, &Caps::default(), false, origin.lang) else {
             return;
         };
-        self.private = true;
+        self.converses();
         for line in text.body.lines().filter(|line| !line.is_empty()) {
             let command = Command::Raw {
                 line: line.to_owned().into(),

@@ -146,7 +146,7 @@ pub(crate) struct SessionTask {
     /// Stanzas wait until they are known: who sets something and then acts finds it set.
     settings: Setting,
     /// What lasts on this network, until it has been read.
-    wanted: Option<Later<Result<Option<Vec<u8>>, StoreFault>>>,
+    wanted: Option<Later<lasting::Wanted>>,
     inbox: Arc<Inbox>,
     place: Place,
     stage: Stage,
@@ -161,10 +161,7 @@ impl SessionTask {
     pub(crate) fn new(session: Session, user: User, inbox: Arc<Inbox>, place: Place) -> Self {
         let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
         let settings = Setting::Asked(asked(&session.base));
-        let base = &session.base;
-        let name = lasting::document(&base.network);
-        let domain = base.outbox.domain();
-        let wanted = base.shared.store.kept(base.user.as_str(), domain, &name);
+        let wanted = lasting::wanted(&session.base);
         Self {
             session,
             network: None,
@@ -190,6 +187,11 @@ impl SessionTask {
         self.settings(cx, now);
         self.restore(cx);
         let mut progress = self.stanzas(cx);
+        if let Some(network) = &self.network
+            && self.session.base.deadline().is_some_and(|due| due <= now)
+        {
+            self.session.base.bear_with(|tag| network.minds(tag));
+        }
         self.session.tick();
         let ahead = self.share.is_used_up(&self.session.base.outbox, now);
         progress |= self.drive(cx, now, ahead)?;
@@ -287,9 +289,9 @@ impl SessionTask {
         let Some(wanted) = self.wanted.as_mut().filter(|_| known) else {
             return;
         };
-        if let Poll::Ready(kept) = wanted.as_mut().poll(cx) {
+        if let Poll::Ready(wanted) = wanted.as_mut().poll(cx) {
             self.wanted = None;
-            self.session.restore(&lasting::read(kept));
+            self.session.restore(&wanted);
         }
     }
 

@@ -258,7 +258,7 @@ impl Session {
     }
 
     fn message_to(&mut self, desk: &Desk<'_>, nick: &str, text: &str) {
-        self.private = true;
+        self.converses();
         self.peers.wrote(&self.base, nick, None);
         let to = Place::Contact(nick.to_owned().into());
         let sent = Sent {

@@ -205,6 +205,16 @@ pub(crate) fn inherit<'a>(
     }
 }
 
+/// Answers as the gateway spells them.
+pub(crate) fn spelled(gateway: &dyn Gateway, mut answers: Answers) -> Answers {
+    for (name, value) in &mut answers {
+        if let Some(own) = gateway.spell(name, value.trim()) {
+            *value = own;
+        }
+    }
+    answers
+}
+
 /// Makes fields ready to be shown: of a secret that holds only that it does.
 pub(crate) fn veil(fields: &mut [Field], lang: Lang) {
     for field in fields {
@@ -294,6 +304,7 @@ impl Desk {
     ) -> Result<Vec<String>, Fault> {
         let kept = self.kept_settings(user).await?;
         let fields = self.fields_at(at, &kept, lang);
+        let answers = &spelled(&*self.gateway, answers.clone());
         let checked = form::check(&fields, answers, None, lang)?;
         let change = |values: &mut Values| {
             for (field, default) in checked.iter().zip(&fields) {

@@ -11,6 +11,8 @@ texts! {
             / "{} 请求进入",
         AsksVoice: "{} asks for a voice"
             / "{} 请求发言权",
+        Closed: "Only who is in may speak"
+            / "只有房间内的成员可以发言",
         GiveVoice: "Give him a voice?"
             / "给予其发言权？",
         LetIn: "Let him in?"

@@ -20,6 +20,8 @@ pub(crate) struct Step {
 pub(crate) enum Act {
     /// Which gateway, with these settings (JSON).
     Gateway { kind: String, settings: String },
+    /// The product stops; the next gateway starts with what is on disk.
+    Stop,
     /// A limit of the host.
     Limit { name: String, value: usize },
     /// Files are carried, with these settings (JSON).
@@ -129,6 +131,7 @@ impl Reader<'_> {
             "xmpp<" => Act::WantStanza(rest.to_owned()),
             "foreign>" => Act::Foreign(rest.to_owned()),
             "silence" => Act::Silence,
+            "stop" => Act::Stop,
             "time" => Act::Time(duration(rest)?),
             _ if word.starts_with("irc") || word.starts_with("web") => {
                 let text = rest.to_owned();

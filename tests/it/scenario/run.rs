@@ -79,6 +79,8 @@ pub(crate) struct Run {
     pub(super) pairs: BTreeSet<(String, String)>,
     pub(super) barriers: u32,
     pub(super) store: Option<Arc<dyn Store>>,
+    /// The product that stops.
+    stopping: Option<tokio::task::JoinHandle<()>>,
     _dir: Option<TempDir>,
 }
 
@@ -113,6 +115,7 @@ impl Run {
             pairs: BTreeSet::new(),
             barriers: 0,
             store: None,
+            stopping: None,
             _dir: None,
         }
     }
@@ -121,6 +124,7 @@ impl Run {
     pub(crate) async fn step(&mut self, step: &Step) -> Result<(), Fault> {
         match &step.act {
             Act::Gateway { kind, settings } => self.start(kind, settings).await,
+            Act::Stop => self.stop(),
             Act::Limit { name, value } => self.limit(name, *value),
             Act::Files(settings) => self.carry(settings),
             Act::Stanza(text) => self.send_stanza(text),
@@ -138,6 +142,14 @@ impl Run {
             Act::Silence => self.silence().await,
             Act::Time(by) => self.pass(*by).await,
         }
+    }
+
+    /// Begins to stop; its end is waited for where the next begins.
+    fn stop(&mut self) -> Result<(), Fault> {
+        let served = self.served.take();
+        let served = served.ok_or_else(|| fault("nothing runs"))?;
+        self.stopping = Some(tokio::spawn(served.drain()));
+        Ok(())
     }
 
     fn limit(&mut self, name: &str, value: usize) -> Result<(), Fault> {
@@ -200,17 +212,18 @@ impl Run {
             _ => return Err(fault(format!("{kind}: there is no such gateway"))),
         };
         self.domain = format!("{kind}.example.org");
-        // The store waits for the disk at every commit: where there is a disk in memory, use that.
-        let memory = std::path::Path::new("/dev/shm");
-        let dir = match memory.is_dir() {
-            true => TempDir::new_in(memory),
-            false => TempDir::new(),
-        };
-        let dir = dir.map_err(|it| fault(it.to_string()))?;
-        let store = SqliteStore::open(&dir.path().join("isthmus.sqlite"))
-            .map_err(|it| fault(it.to_string()))?;
-        let store: Arc<dyn Store> = Arc::new(store);
-        self.store = Some(Arc::clone(&store));
+        if let Some(stopping) = self.stopping.take() {
+            // Some of it waits for answers that nobody gives here.
+            let begun = std::time::Instant::now();
+            while !stopping.is_finished() {
+                if begun.elapsed() > PATIENCE {
+                    return Err(fault("it does not stop"));
+                }
+                tokio::time::advance(Duration::from_millis(100)).await;
+                tokio::task::yield_now().await;
+            }
+        }
+        let store = self.open_store()?;
         let contacts = [("admin", vec!["xmpp:admin@example.org".to_owned()])];
         let mut public = Public {
             contacts: contacts.into(),
@@ -226,7 +239,7 @@ impl Run {
             .with_language(self.language)
             .with_corrections(self.corrections)
             .with_reload(Arc::new(operator::Rereads::default()));
-        if let Some(files) = self.files.take() {
+        if let (Some(files), Some(dir)) = (self.files.take(), &self._dir) {
             let attachments = Attachments::open(dir.path(), &*store);
             let attachments = attachments.map_err(|it| fault(it.to_string()))?;
             let (ask, attempts) = mpsc::unbounded_channel();
@@ -235,7 +248,6 @@ impl Run {
                 .with_attachments(attachments)
                 .with_files(Files::over(files, Arc::new(wire::Irc(ask))));
         }
-        self._dir = Some(dir);
         let shared = Arc::new(shared);
         if self.persistent {
             shared.set_staying(vec![self.domain.clone()]);
@@ -269,6 +281,26 @@ impl Run {
         self.from_gateway = Some(from_gateway);
         let domain = self.domain.clone();
         self.ping("nobody@example.org", &domain).await
+    }
+
+    /// What is on disk; nothing at first.
+    fn open_store(&mut self) -> Result<Arc<dyn Store>, Fault> {
+        if let Some(store) = &self.store {
+            return Ok(Arc::clone(store));
+        }
+        // The store waits for the disk at every commit: where there is a disk in memory, use that.
+        let memory = std::path::Path::new("/dev/shm");
+        let dir = match memory.is_dir() {
+            true => TempDir::new_in(memory),
+            false => TempDir::new(),
+        };
+        let dir = dir.map_err(|it| fault(it.to_string()))?;
+        let store = SqliteStore::open(&dir.path().join("isthmus.sqlite"))
+            .map_err(|it| fault(it.to_string()))?;
+        self._dir = Some(dir);
+        let store: Arc<dyn Store> = Arc::new(store);
+        self.store = Some(Arc::clone(&store));
+        Ok(store)
     }
 
     pub(super) fn send_stanza(&mut self, text: &str) -> Result<(), Fault> {

@@ -243,8 +243,7 @@ impl Conversation {
                 || numeric::is_only_about(number, asked.want)
         });
         if let Some((at, _)) = found {
-            let asked = self.asked.remove(at);
-            done(asked.tag, Err(fault), sink);
+            self.refuse(at, fault, sink);
             return true;
         }
         // It names nothing: it is about the only thing there is, if there is only one.
@@ -258,8 +257,7 @@ impl Conversation {
         if self.asked.first().is_none_or(|asked| asked.gone.is_none()) {
             return false;
         }
-        let asked = self.asked.remove(0);
-        done(asked.tag, Err(fault), sink);
+        self.refuse(0, fault, sink);
         true
     }
 
@@ -288,10 +286,9 @@ impl Conversation {
         let named = self.first_asked(|asked| is_it(asked) && keys.contains(&asked.key));
         match named.or_else(|| self.first_asked(is_it)) {
             Some((at, _)) => {
-                let asked = self.asked.remove(at);
-                done(asked.tag, Err(fault), sink);
+                self.refuse(at, fault, sink);
             }
-            None => self.notice(None, line.last(), sink),
+            None => self.chatter(line.last(), true, sink),
         }
     }
 
@@ -300,7 +297,19 @@ impl Conversation {
         let params = line.params();
         let context = params.get(2..params.len().saturating_sub(1)).unwrap_or(&[]);
         let channel = context.iter().find_map(|name| self.isupport.channel(name));
-        self.notice(channel, line.last(), sink);
+        match channel {
+            Some(channel) => self.notice(Some(channel), line.last(), sink),
+            None => self.chatter(line.last(), line.command == "WARN", sink),
+        }
+    }
+
+    /// Ends the open command at `at` with a fault.
+    pub(super) fn refuse(&mut self, at: usize, fault: Fault, sink: &mut dyn Sink) {
+        let asked = self.asked.remove(at);
+        if asked.want == Want::Lookup {
+            self.lookup_failed(asked.key);
+        }
+        done(asked.tag, Err(fault), sink);
     }
 
     fn first_asked(&self, matches: impl Fn(&Asked) -> bool) -> Option<(usize, u64)> {

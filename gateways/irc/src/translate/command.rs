@@ -16,6 +16,7 @@ const MOST_PARKED: usize = 64;
 impl Conversation {
     /// Starts a command. While the network is being reached, messages and entries wait for it.
     pub fn command(&mut self, tag: Tag, command: Command<'_>, now: Instant, sink: &mut dyn Sink) {
+        self.clock = now;
         match &self.phase {
             Phase::Down(fault) => {
                 let fault = fault.clone();
@@ -220,6 +221,9 @@ impl Conversation {
             return self.queue.push(format!("NAMES {name}"), Owner::None);
         }
         self.choose(nick);
+        if self.services.are_awaited() {
+            return self.services.hold(tag, room, nick, password);
+        }
         let line = match password {
             Some(key) => format!("JOIN {room} {key}"),
             None => format!("JOIN {room}"),
@@ -233,8 +237,8 @@ impl Conversation {
             return;
         }
         self.chosen = true;
-        let nick = super::register::tidy(nick);
-        self.settings.nick.clone_from(&nick);
+        self.settings.nick = nick.to_owned();
+        let nick = self.nick_for(nick);
         if nick != self.me && self.rooms.is_empty() {
             self.queue.push(format!("NICK {nick}"), Owner::None);
         }
@@ -246,6 +250,11 @@ impl Conversation {
             .asked
             .iter()
             .any(|a| a.want == Want::Join && a.key == key);
+        if let Some(join) = self.services.give_back(&self.isupport.fold, room) {
+            let fault = Fault::new(FaultKind::NotJoined, "left before it was entered");
+            done(join, Err(fault), sink);
+            return done(tag, Ok(Outcome::Finished), sink);
+        }
         if self.room(room).is_none() && !entering {
             let fault = Fault::new(
                 FaultKind::NotJoined,
@@ -342,6 +351,18 @@ impl Conversation {
             );
             return done(tag, Err(fault), sink);
         }
+        let mut words = line.split_ascii_whitespace();
+        if words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case("NICK"))
+            && let Some(nick) = words.next()
+        {
+            // His own will, as by a command.
+            self.chosen = true;
+            self.settings.nick = nick.trim_start_matches(':').to_owned();
+            self.content();
+        }
+        self.curious = Some(self.clock);
         self.push_raw(line.to_owned());
         done(tag, Ok(Outcome::Finished), sink);
     }

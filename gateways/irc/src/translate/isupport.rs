@@ -1,5 +1,7 @@
 //! What a network says of itself in 005 (<https://modern.ircdocs.horse/#rplisupport-parameters>).
 
+use std::borrow::Cow;
+
 use isthmus_gateway::{Fold, Rank};
 
 use super::register::standing;
@@ -71,12 +73,18 @@ impl Default for Isupport {
 impl Isupport {
     /// Takes one word of a 005.
     pub(super) fn take(&mut self, word: &str) {
+        if let Some(name) = word.strip_prefix('-') {
+            return self.take_back(name);
+        }
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
+        let value = &*unescaped(value);
         match name {
             "CASEMAPPING" => {
                 self.fold = match value {
                     "ascii" => Fold::ascii(),
                     "rfc1459-strict" | "strict-rfc1459" => Fold::Bytes((&RFC1459_STRICT).into()),
+                    // PRECIS (RFC 7613, 8265), and what else says that names are Unicode.
+                    _ if is_unicode(value) => Fold::Unicode,
                     _ => Fold::Bytes((&RFC1459).into()),
                 }
             }
@@ -89,6 +97,9 @@ impl Isupport {
                 self.always = kinds.next().unwrap_or_default();
                 self.when_set = kinds.next().unwrap_or_default();
             }
+            // Lists of a letter the network may not have named among the others.
+            "EXCEPTS" => self.take_list(value, 'e'),
+            "INVEX" => self.take_list(value, 'I'),
             "LINELEN" => {
                 if let Ok(len) = value.parse::<usize>() {
                     self.line_len = len.clamp(512, 8191);
@@ -113,6 +124,44 @@ impl Isupport {
             "NETWORK" if !value.is_empty() => self.network = Some(value.to_owned()),
             _ => {}
         }
+    }
+
+    /// A word is taken back: what it said does not hold any more.
+    fn take_back(&mut self, name: &str) {
+        let usual = Self::default();
+        match name {
+            "CASEMAPPING" => self.fold = usual.fold,
+            "CHANTYPES" => self.channel_signs = usual.channel_signs,
+            "STATUSMSG" => self.status_signs = usual.status_signs,
+            "PREFIX" => self.ranks = usual.ranks,
+            "CHANMODES" => {
+                self.lists = usual.lists;
+                self.always = usual.always;
+                self.when_set = usual.when_set;
+            }
+            "LINELEN" => self.line_len = usual.line_len,
+            "MONITOR" => self.monitor = usual.monitor,
+            "WATCH" => self.watch = usual.watch,
+            "WHOX" => self.whox = usual.whox,
+            "BOT" => self.bot = usual.bot,
+            "CHATHISTORY" => self.chat_history = usual.chat_history,
+            "CLIENTTAGDENY" => self.deny = usual.deny,
+            "NETWORK" => self.network = usual.network,
+            _ => {}
+        }
+    }
+
+    fn take_list(&mut self, value: &str, usual: char) {
+        let letter = value.chars().next().unwrap_or(usual);
+        let known = [&self.lists, &self.always, &self.when_set];
+        if !known.iter().any(|letters| letters.contains(letter)) {
+            self.lists.push(letter);
+        }
+    }
+
+    /// Whether names may hold what ASCII has not.
+    pub(super) fn has_unicode_names(&self) -> bool {
+        self.fold == Fold::Unicode
     }
 
     /// `(letters)signs`; empty: the network has no ranks.
@@ -161,6 +210,32 @@ impl Isupport {
     }
 }
 
+/// A value in which `\x20` stands for the byte of that number.
+fn unescaped(value: &str) -> Cow<'_, str> {
+    if !value.contains("\\x") {
+        return Cow::Borrowed(value);
+    }
+    let (mut bytes, mut rest) = (Vec::with_capacity(value.len()), value);
+    while let Some(at) = rest.find("\\x") {
+        let digits = rest.get(at + 2..at + 4);
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let end = if byte.is_some() { at + 4 } else { at + 2 };
+        bytes.extend_from_slice(&rest.as_bytes()[..if byte.is_some() { at } else { end }]);
+        bytes.extend(byte);
+        rest = &rest[end..];
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn is_unicode(mapping: &str) -> bool {
+    let mapping = mapping.to_ascii_lowercase();
+    let known = [
+        "rfc7613", "rfc8265", "rfc7700", "rfc8266", "precis", "utf8", "utf-8", "unicode",
+    ];
+    known.iter().any(|name| mapping.starts_with(name))
+}
+
 fn rank(sign: char, letter: char) -> Rank {
     let (affiliation, role) = standing(letter);
     Rank {
@@ -201,6 +276,26 @@ mod tests {
         assert!(isupport.fold.same("[]\\", "{}|") && !isupport.fold.same("^", "~"));
         isupport.take("CASEMAPPING=ascii");
         assert!(isupport.fold.same("Nick", "nICK") && !isupport.fold.same("[", "{"));
+        for mapping in ["rfc8265", "rfc7613", "precis"] {
+            isupport.take(&format!("CASEMAPPING={mapping}"));
+            assert!(isupport.fold.same("JÖRG", "jörg") && !isupport.fold.same("[", "{"));
+        }
+    }
+
+    #[test]
+    fn a_word_can_be_taken_back_and_hold_any_character() {
+        let mut isupport = Isupport::default();
+        isupport.take(r"NETWORK=Example\x20Net\x2");
+        assert_eq!(isupport.network.as_deref(), Some(r"Example Net\x2"));
+        isupport.take("-NETWORK");
+        assert_eq!(isupport.network, None);
+        isupport.take("CHANTYPES=!");
+        isupport.take("-CHANTYPES");
+        assert!(isupport.is_channel("#rust"));
+        isupport.take("CHANMODES=b,k,l,imnst");
+        isupport.take("EXCEPTS");
+        isupport.take("INVEX=I");
+        assert_eq!(isupport.lists, "beI");
     }
 
     #[test]

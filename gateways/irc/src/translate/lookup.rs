@@ -16,9 +16,13 @@ pub(super) struct Whois {
     /// The folded nickname.
     key: Vec<u8>,
     fields: Vec<(&'static str, String)>,
-    /// The folded nickname of the last one that was refused.
-    pub(super) refused: Vec<u8>,
+    /// The folded nicknames of those that ended before their last line: what still comes of them
+    /// is nothing to read.
+    failed: Vec<Vec<u8>>,
 }
+
+/// Look-ups whose last lines may still come.
+const MOST_FAILED: usize = 16;
 
 /// Values of one WHOIS.
 const MOST_FIELDS: usize = 32;
@@ -78,14 +82,11 @@ impl Conversation {
             .iter()
             .any(|asked| asked.gone.is_some() && open(asked))
         {
-            return false;
+            return self.whois.failed.contains(&key);
         }
         if self.whois.key != key {
-            self.whois = Whois {
-                key,
-                fields: vec![("nick", nick.to_owned())],
-                refused: std::mem::take(&mut self.whois.refused),
-            };
+            self.whois.key = key;
+            self.whois.fields = vec![("nick", nick.to_owned())];
         }
         let word = |at: usize| line.param(at).unwrap_or("");
         let whois = &mut self.whois;
@@ -127,15 +128,15 @@ impl Conversation {
     pub(super) fn on_whois_end(&mut self, line: &Line<'_>, sink: &mut dyn Sink) -> bool {
         let key = self.folded(line.param(1).unwrap_or(""));
         let Some(tag) = self.take_asked(|a| a.want == Want::Lookup && a.key == key) else {
-            // Behind a refusal that has ended it.
-            let refused = !key.is_empty() && self.whois.refused == key;
-            self.whois.refused.clear();
-            return refused;
+            let failed = self.whois.failed.iter().position(|it| *it == key);
+            return failed.map(|at| self.whois.failed.remove(at)).is_some();
         };
-        let mut whois = std::mem::take(&mut self.whois);
-        self.whois.refused = std::mem::take(&mut whois.refused);
-        let known = whois.key == key && !whois.fields.is_empty();
-        if !known {
+        let whois = &mut self.whois;
+        let (told, fields) = (
+            std::mem::take(&mut whois.key),
+            std::mem::take(&mut whois.fields),
+        );
+        if told != key || fields.is_empty() {
             let fault = Fault::new(
                 FaultKind::NoSuchTarget,
                 ("there is nobody of that name", "没有这个名称的人"),
@@ -143,7 +144,7 @@ impl Conversation {
             done(tag, Err(fault), sink);
             return true;
         }
-        let fields = whois.fields.into_iter();
+        let fields = fields.into_iter();
         let fields = fields.map(|(label, value)| (label.into(), Text::Owned(value)));
         sink.event(Event::Found {
             tag,
@@ -153,12 +154,23 @@ impl Conversation {
         true
     }
 
+    /// A look-up has ended before its last line (401 comes before 318).
+    pub(super) fn lookup_failed(&mut self, key: Vec<u8>) {
+        let failed = &mut self.whois.failed;
+        if failed.len() == MOST_FAILED {
+            failed.remove(0);
+        }
+        failed.push(key);
+    }
+
     /// `322 me #channel users :topic`. False: nobody has asked for it.
     pub(super) fn on_list(&mut self, line: &Line<'_>, sink: &mut dyn Sink) -> bool {
-        let open = |asked: &&super::Asked| asked.want == Want::List && asked.gone.is_some();
-        let Some(asked) = self.asked.iter().find(open) else {
+        let open = |asked: &&mut super::Asked| asked.want == Want::List && asked.gone.is_some();
+        let Some(asked) = self.asked.iter_mut().find(open) else {
             return false;
         };
+        // As long as channels come the network answers, however many they are.
+        asked.gone = asked.gone.map(|(place, _)| (place, self.clock));
         let (Some(name), users) = (line.param(1), line.param(2).unwrap_or("")) else {
             return true;
         };

@@ -45,8 +45,12 @@ impl Conversation {
         };
         let from_server = line.handle().is_none() && (nick.is_empty() || nick.contains('.'));
         if from_server || !matches!(self.phase, Phase::Online) {
-            let room = self.isupport.channel(target);
-            return self.notice(room, text, sink);
+            if let Some(room) = self.isupport.channel(target) {
+                return self.notice(Some(room), text, sink);
+            }
+            // Not what is said to everybody, or before one is anybody.
+            let important = matches!(self.phase, Phase::Online) && self.is_me(target);
+            return self.chatter(text, important, sink);
         }
         let mine = self.is_me(nick);
         match text.strip_prefix('\u{1}') {

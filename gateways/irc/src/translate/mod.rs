@@ -32,6 +32,7 @@ mod register;
 mod room;
 mod sasl;
 mod send;
+mod services;
 mod shared;
 mod sts;
 mod tags;
@@ -84,6 +85,8 @@ pub struct Settings {
     pub after_connect: Vec<String>,
     /// The user is a bot and says so where the network has a mode for it (IRCv3 bot-mode).
     pub bot: bool,
+    /// What of the server's own words is told.
+    pub notices: Notices,
     /// How lines are read and written.
     pub encodings: Encodings,
     /// Lines that go out at once.
@@ -98,6 +101,18 @@ pub struct Settings {
     pub ping_timeout: Duration,
     /// One moment on both clocks, for telling the time of day from an `Instant`.
     pub epoch: (Instant, SystemTime),
+}
+
+/// What of a server's own words the user wants to read: those that answer nothing he did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Notices {
+    /// All.
+    #[default]
+    All,
+    /// Refusals, and what is said to him alone.
+    Important,
+    /// None.
+    Nothing,
 }
 
 /// Why the connection is to be ended, or was.
@@ -143,6 +158,19 @@ struct Room {
     people: usize,
     /// Who they are was asked.
     asked_who: bool,
+    /// Whether the network has told all that holds.
+    modes: Modes,
+    /// Its key, where the network has shown it.
+    secret: Option<Box<str>>,
+}
+
+/// How much is known of a channel's modes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Modes {
+    #[default]
+    Unasked,
+    Asked,
+    Known,
 }
 
 /// One user's conversation with one network, across its connections.
@@ -181,7 +209,16 @@ pub struct Conversation {
     asked: Vec<Asked>,
     rooms: Vec<Room>,
     parked: Vec<(Tag, Command<'static>)>,
+    services: services::Services,
+    /// When the user last sent a line of his own.
+    curious: Option<Instant>,
+    /// The lines of the MOTD that have come.
+    motd: String,
+    /// He was online before: what a server says to everybody who comes he has read.
+    greeted: bool,
     ctcp_bucket: Bucket,
+    /// The time of what is being done.
+    clock: Instant,
     heard_at: Instant,
     pinged_at: Option<Instant>,
     end: Option<End>,
@@ -191,6 +228,8 @@ pub struct Conversation {
 
 /// Open commands of each sort at most; more are refused as too fast.
 const MOST_OPEN: usize = 512;
+/// What comes so soon after a line of the user's own is taken for its answer.
+const CURIOUS: Duration = Duration::from_secs(10);
 /// After this an open command that got no answer is given up.
 const GIVE_UP: Duration = Duration::from_secs(120);
 
@@ -226,7 +265,12 @@ impl Conversation {
             asked: Vec::new(),
             rooms: Vec::new(),
             parked: Vec::new(),
+            services: services::Services::default(),
+            curious: None,
+            motd: String::new(),
+            greeted: false,
             ctcp_bucket: Bucket::new(3, 0.1),
+            clock: now,
             heard_at: now,
             pinged_at: None,
             end: None,
@@ -280,6 +324,7 @@ impl Conversation {
         });
         self.end_all(&end.fault, sink);
         self.queue.clear();
+        self.services = services::Services::default();
         self.rooms = Vec::new();
         self.who_open = Vec::new();
         self.batches = Vec::new();
@@ -294,6 +339,7 @@ impl Conversation {
         let Some(line) = Line::parse(text) else {
             return;
         };
+        self.clock = now;
         self.context = self.context(&line);
         if !self.collects(&line) {
             self.dispatch(text, &line, now, sink);
@@ -314,7 +360,7 @@ impl Conversation {
             "KICK" => self.on_kick(line, sink),
             "NICK" => self.on_nick(line, sink),
             "TOPIC" => self.on_topic(line, sink),
-            "MODE" => self.on_mode(line, sink),
+            "MODE" => self.on_mode(line, now, sink),
             "INVITE" => self.on_invite(line, sink),
             "CAP" => self.on_cap(line, sink),
             "AUTHENTICATE" => self.on_authenticate(line, sink),
@@ -330,7 +376,7 @@ impl Conversation {
             "ERROR" => self.on_error(line),
             "FAIL" => self.on_fail(line, sink),
             "WARN" | "NOTE" => self.on_remark(line, sink),
-            "WALLOPS" => self.notice(None, line.last(), sink),
+            "WALLOPS" => self.chatter(line.last(), false, sink),
             _ => {
                 if let Some(number) = line.numeric() {
                     self.on_numeric(number, line, now, sink);
@@ -359,9 +405,11 @@ impl Conversation {
 
     /// Does what is due by now.
     pub fn tick(&mut self, now: Instant, sink: &mut dyn Sink) {
+        self.clock = now;
         self.register_tick(now, sink);
         self.keep_alive(now);
         self.watch_tick(now);
+        self.services_tick(now, sink);
         self.give_up(now, sink);
         self.release(now);
     }
@@ -391,10 +439,36 @@ impl Conversation {
             .then(|| self.queue.ready(now))
             .flatten();
         let give_up = give_up.map(|since| since + GIVE_UP);
-        [alive, give_up, release, self.watch_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let ask = self.modes_ready(now);
+        let services = self.services.deadline();
+        [
+            alive,
+            give_up,
+            release,
+            ask,
+            services,
+            self.watch_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Whether a command is open here: it will be ended, or given up in time.
+    pub fn minds(&self, tag: Tag) -> bool {
+        // Whoever asks somebody's program has a patience of his own.
+        let query = |asked: &Asked| asked.want == asked::Want::Query && asked.gone.is_some();
+        let asked = self.asked.iter().find(|asked| asked.tag == tag);
+        asked.is_some_and(|asked| !query(asked))
+            || self.sends.iter().any(|send| send.minds(tag))
+            || self.parked.iter().any(|(parked, _)| *parked == tag)
+            || self.services.holds(tag)
+    }
+
+    /// The nickname, and how many channels the user is in, while he is online.
+    pub fn standing(&self) -> Option<(&str, usize)> {
+        let online = matches!(self.phase, Phase::Online);
+        online.then_some((self.me.as_str(), self.rooms.len()))
     }
 
     /// Bytes that wait for the socket.
@@ -457,6 +531,20 @@ impl Conversation {
                 self.queue.wire.line(&["PING :", queue::KEEP_ALIVE]);
             }
             _ => {}
+        }
+    }
+
+    /// The server's own words, where the user wants to read such; what he asked for by a line of
+    /// his own he does.
+    fn chatter(&self, text: &str, important: bool, sink: &mut dyn Sink) {
+        let wanted = match self.settings.notices {
+            Notices::All => true,
+            Notices::Important => important,
+            Notices::Nothing => false,
+        };
+        let answers = self.curious.is_some_and(|at| self.clock < at + CURIOUS);
+        if wanted || answers {
+            self.notice(None, text, sink);
         }
     }
 

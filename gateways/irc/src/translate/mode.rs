@@ -2,17 +2,23 @@
 //!
 //! How many parameters a letter takes is only known from PREFIX and CHANMODES.
 
+use std::time::Instant;
+
 use isthmus_gateway::{Event, RankChange, Ranks, RoomFlags, Sink};
 
-use super::Conversation;
+use super::asked::Want;
+use super::{Conversation, Modes, Phase};
 use crate::line::Line;
 
 impl Conversation {
-    pub(super) fn on_mode(&mut self, line: &Line<'_>, sink: &mut dyn Sink) {
+    pub(super) fn on_mode(&mut self, line: &Line<'_>, now: Instant, sink: &mut dyn Sink) {
         let (Some(channel), Some(letters)) = (line.param(0), line.param(1)) else {
             return;
         };
         if !self.isupport.is_channel(channel) {
+            if self.is_me(channel) && gains(letters, 'r') {
+                self.services_know(sink, now);
+            }
             return;
         }
         if self.is_me(line.nick()) {
@@ -23,6 +29,7 @@ impl Conversation {
         let args = line.params().get(2..).unwrap_or(&[]);
         let mut flags = self.flags(channel);
         let change = self.read_modes(letters, args, &mut flags);
+        let key = change.key;
         if !change.ranks.is_empty() {
             sink.event(Event::Ranks {
                 room: channel.into(),
@@ -30,7 +37,7 @@ impl Conversation {
                 by: Some(line.nick().into()),
             });
         }
-        self.tell_flags(channel, flags, sink);
+        self.tell_flags(channel, (flags, key), false, sink);
         if change.others {
             let text = format!("mode {} by {}", line.params()[1..].join(" "), line.nick());
             self.notice(Some(channel), &text, sink);
@@ -44,8 +51,53 @@ impl Conversation {
         };
         let mut flags = RoomFlags::default();
         let args = line.params().get(3..).unwrap_or(&[]);
-        self.read_modes(letters, args, &mut flags);
-        self.tell_flags(channel, flags, sink);
+        let key = self.read_modes(letters, args, &mut flags).key;
+        let before = self.room(channel).map(|room| {
+            let before = room.modes;
+            room.modes = Modes::Known;
+            before
+        });
+        let first = before.is_some_and(|before| before != Modes::Known);
+        self.tell_flags(channel, (flags, key), first, sink);
+        if before != Some(Modes::Asked) {
+            // Somebody wants to read it.
+            let text = format!("mode {}", line.params()[2..].join(" "));
+            self.notice(Some(channel), &text, sink);
+        }
+    }
+
+    /// What holds for a channel is asked for once, when nothing else waits: 324 tells it.
+    pub(super) fn want_modes(&mut self, name: &str) {
+        let Some(room) = self.room(name).filter(|room| room.modes == Modes::Unasked) else {
+            return;
+        };
+        let key = room.key.clone();
+        let leaves = |asked: &super::Asked| asked.want == Want::Leave && *asked.key == *key;
+        if !self.asked.iter().any(leaves) {
+            self.queue.modes.push_back(key);
+        }
+    }
+
+    /// When the next of these questions may go out.
+    pub(super) fn modes_ready(&self, now: Instant) -> Option<Instant> {
+        let idle = self.queue.waiting.is_empty() && !self.queue.modes.is_empty();
+        (idle && matches!(self.phase, Phase::Online)).then(|| self.queue.pace(now))?
+    }
+
+    /// Asks as far as the bucket allows.
+    pub(super) fn ask_modes(&mut self, now: Instant) {
+        while self.modes_ready(now).is_some_and(|at| at <= now) {
+            let Some(key) = self.queue.modes.pop_front() else {
+                return;
+            };
+            let room = self.rooms.iter_mut().find(|room| *room.key == *key);
+            let Some(room) = room.filter(|room| room.modes == Modes::Unasked) else {
+                continue;
+            };
+            room.modes = Modes::Asked;
+            let line = format!("MODE {}", room.name);
+            self.queue.say_idly(&line, &self.settings.encodings, now);
+        }
     }
 
     fn read_modes<'a>(&self, letters: &str, args: &[&'a str], flags: &mut RoomFlags) -> Change<'a> {
@@ -68,8 +120,12 @@ impl Conversation {
                     set_flag(flags, letter, on);
                     if self.takes_argument(letter, on) {
                         let value = args.next();
-                        if letter == 'l' {
-                            flags.limit = value.and_then(|it| it.parse().ok()).unwrap_or(0);
+                        match letter {
+                            'l' => {
+                                flags.limit = value.and_then(|it| it.parse().ok()).unwrap_or(0);
+                            }
+                            'k' => change.key = value.filter(|_| on),
+                            _ => {}
                         }
                     }
                 }
@@ -86,10 +142,25 @@ impl Conversation {
     }
 }
 
+/// Whether a change of modes gives this one.
+fn gains(letters: &str, wanted: char) -> bool {
+    let mut on = true;
+    letters.chars().any(|letter| {
+        on = match letter {
+            '+' => true,
+            '-' => false,
+            _ => on,
+        };
+        on && letter == wanted
+    })
+}
+
 /// What one MODE changes.
 #[derive(Default)]
 struct Change<'a> {
     ranks: Vec<RankChange<'a>>,
+    /// The key that was set.
+    key: Option<&'a str>,
     /// Something that is not a rank.
     others: bool,
 }
@@ -125,6 +196,7 @@ fn set_flag(flags: &mut RoomFlags, letter: char, on: bool) {
         'l' if !on => flags.limit = 0,
         's' | 'p' => flags.hidden = on,
         't' => flags.subject_locked = on,
+        'n' => flags.closed = on,
         _ => {}
     }
 }

@@ -8,6 +8,28 @@ use super::send::is_target;
 use super::{Conversation, done};
 use crate::line::Line;
 
+/// Letters of a MODE with their signs, and what they take.
+#[derive(Default)]
+struct Changes {
+    letters: String,
+    values: String,
+    sign: Option<char>,
+}
+
+impl Changes {
+    fn add(&mut self, on: bool, letter: char, value: Option<&str>) {
+        let sign = if on { '+' } else { '-' };
+        if self.sign.replace(sign) != Some(sign) {
+            self.letters.push(sign);
+        }
+        self.letters.push(letter);
+        if let Some(value) = value {
+            self.values.push(' ');
+            self.values.push_str(value);
+        }
+    }
+}
+
 impl Conversation {
     pub(super) fn ban(&mut self, tag: Tag, room: &str, whom: &str, on: bool, sink: &mut dyn Sink) {
         let is_mask = whom.contains(['!', '@', '*', '?', '$', '~', ':']);
@@ -69,52 +91,47 @@ impl Conversation {
             );
             return done(tag, Err(fault), sink);
         }
-        let now = self.flags(room);
-        let (mut on, mut off) = (String::new(), String::new());
-        let mut values = String::new();
+        let password = password.filter(|_| flags.password);
+        if password.is_some_and(|password| !is_target(password)) {
+            let words = (
+                "a channel's password holds neither spaces nor commas",
+                "频道密码不得含有空格或逗号",
+            );
+            return done(tag, Err(Fault::new(FaultKind::WrongPassword, words)), sink);
+        }
+        let joined = self.room(room);
+        let known = joined.map(|room| (room.flags, room.secret.clone()));
+        let (now, secret) = known.unwrap_or_default();
+        let mut change = Changes::default();
         for (letter, is, shall) in [
             ('m', now.moderated, flags.moderated),
             ('i', now.members_only, flags.members_only),
             ('s', now.hidden, flags.hidden),
             ('t', now.subject_locked, flags.subject_locked),
+            ('n', now.closed, flags.closed),
         ] {
             if is != shall {
-                if shall { &mut on } else { &mut off }.push(letter);
+                change.add(shall, letter, None);
             }
-        }
-        if let Some(password) = password.filter(|_| flags.password) {
-            if !is_target(password) {
-                let words = (
-                    "a channel's password holds neither spaces nor commas",
-                    "频道密码不得含有空格或逗号",
-                );
-                return done(tag, Err(Fault::new(FaultKind::WrongPassword, words)), sink);
-            }
-            on.push('k');
-            values.push_str(&format!(" {password}"));
         }
         if flags.limit > 0 && flags.limit != now.limit {
-            on.push('l');
-            values.push_str(&format!(" {}", flags.limit));
+            change.add(true, 'l', Some(&flags.limit.to_string()));
         } else if flags.limit == 0 && now.limit > 0 {
-            off.push('l');
+            change.add(false, 'l', None);
         }
-        if now.password && !flags.password {
-            // It takes a value to be removed; servers in use take any.
-            off.push('k');
-            values.push_str(" *");
+        let new = password.filter(|&new| !now.password || secret.as_deref() != Some(new));
+        if now.password && (new.is_some() || !flags.password) {
+            // Some servers (InspIRCd) lift a key only for who names it, and set none over another;
+            // the others take any word.
+            change.add(false, 'k', Some(secret.as_deref().unwrap_or("*")));
         }
-        let mut change = String::new();
-        for (sign, letters) in [('+', on), ('-', off)] {
-            if !letters.is_empty() {
-                change.push(sign);
-                change.push_str(&letters);
-            }
+        if let Some(new) = new {
+            change.add(true, 'k', Some(new));
         }
-        if change.is_empty() {
+        if change.letters.is_empty() {
             return done(tag, Ok(isthmus_gateway::Outcome::Finished), sink);
         }
-        let line = format!("MODE {room} {change}{values}");
+        let line = format!("MODE {room} {}{}", change.letters, change.values);
         self.ask_about(tag, Want::Config, (room, ""), line, sink);
     }
 

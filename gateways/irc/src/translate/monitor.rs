@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use isthmus_gateway::{Event, Fault, FaultKind, Outcome, Sink, Tag};
 
+use super::asked::Want;
 use super::queue::Owner;
 use super::send::is_target;
 use super::{Conversation, done};
@@ -34,10 +35,17 @@ pub(super) struct Watch {
     wish: Option<Wish>,
 }
 
+/// It is kept until the user is called so. Services may hold the nickname back, or take it away
+/// again: it is tried again with growing pauses.
 struct Wish {
     nick: String,
     key: Vec<u8>,
     polled: bool,
+    /// Nobody is called so, as far as is known.
+    free: bool,
+    /// Not to be tried before.
+    next: Instant,
+    tries: u32,
 }
 
 /// How the network watches.
@@ -52,6 +60,9 @@ enum Way {
 const MOST_WATCHED: usize = 500;
 /// Between two questions.
 const EACH: Duration = Duration::from_secs(60);
+/// Between the first two tries to take a nickname; each pause is twice the last, up to an hour.
+const NEXT_TRY: Duration = Duration::from_secs(60);
+const MOST_DOUBLED: u32 = 6;
 /// Bytes of nicknames in one question.
 const ISON_BYTES: usize = 400;
 
@@ -127,7 +138,7 @@ impl Conversation {
 
     /// Somebody else had the user's nickname when he came: he takes it when it is free.
     pub(super) fn want_back(&mut self, now: Instant) {
-        let nick = super::register::tidy(&self.settings.nick);
+        let nick = self.nick_for(&self.settings.nick);
         if self.is_me(&nick) {
             return;
         }
@@ -138,27 +149,65 @@ impl Conversation {
             Way::Ison => self.watch.due = Some(now + EACH),
         }
         let (key, polled) = (self.folded(&nick), way == Way::Ison);
-        self.watch.wish = Some(Wish { nick, key, polled });
+        self.watch.wish = Some(Wish {
+            nick,
+            key,
+            polled,
+            free: false,
+            next: now,
+            tries: 0,
+        });
     }
 
-    /// The user has another nickname by his own will or the network's: that is it, then.
+    /// The user has another nickname by his own will: that is it, then.
     pub(super) fn content(&mut self) {
         self.watch.wish = None;
+    }
+
+    /// The user is called something else, not by his own will. It may be what he wanted.
+    pub(super) fn is_called(&mut self, nick: &str) {
+        let key = self.folded(nick);
+        self.watch.wish.take_if(|wish| wish.key == key);
     }
 
     /// Nobody is called so any more.
     pub(super) fn freed(&mut self, nick: &str) {
         if self.watch.wish.is_some() {
             let key = self.folded(nick);
-            self.freed_key(&key);
+            self.freed_key(&key, true);
         }
     }
 
-    fn freed_key(&mut self, key: &[u8]) {
-        let wish = &mut self.watch.wish;
-        if let Some(wish) = wish.take_if(|wish| wish.key == key) {
-            self.queue.push(format!("NICK {}", wish.nick), Owner::None);
+    fn freed_key(&mut self, key: &[u8], free: bool) {
+        let wish = self.watch.wish.as_mut();
+        if let Some(wish) = wish.filter(|wish| wish.key == key) {
+            wish.free = free;
+            self.take_back();
         }
+    }
+
+    /// Takes the nickname that is free, if it is time.
+    fn take_back(&mut self) {
+        let now = self.clock;
+        let wish = self.watch.wish.as_mut();
+        let Some(wish) = wish.filter(|wish| wish.free && wish.next <= now) else {
+            return;
+        };
+        wish.next = now + NEXT_TRY * (1 << wish.tries.min(MOST_DOUBLED));
+        wish.tries += 1;
+        let line = format!("NICK {}", wish.nick);
+        self.queue.push(line, Owner::None);
+    }
+
+    /// The network does not give the nickname yet that was tried without anybody asking. False:
+    /// this is about another.
+    pub(super) fn on_wish_refused(&self, line: &Line<'_>) -> bool {
+        let Some(wish) = self.watch.wish.as_ref().filter(|wish| wish.tries > 0) else {
+            return false;
+        };
+        let own = |asked: &super::Asked| asked.want == Want::Nick && asked.gone.is_some();
+        let named = line.param(1).map(|nick| self.folded(nick));
+        named.is_some_and(|key| key == wish.key) && !self.asked.iter().any(own)
     }
 
     /// Another connection: nobody is watched there yet.
@@ -168,10 +217,13 @@ impl Conversation {
 
     /// When somebody is to be asked for.
     pub(super) fn watch_deadline(&self) -> Option<Instant> {
-        self.watch.due
+        let wish = self.watch.wish.as_ref().filter(|wish| wish.free);
+        let next = wish.map(|wish| wish.next);
+        self.watch.due.into_iter().chain(next).min()
     }
 
     pub(super) fn watch_tick(&mut self, now: Instant) {
+        self.take_back();
         if self.watch.due.is_none_or(|due| now < due) {
             return;
         }
@@ -246,9 +298,7 @@ impl Conversation {
     }
 
     fn seen(&mut self, key: &[u8], online: bool, sink: &mut dyn Sink) {
-        if !online {
-            self.freed_key(key);
-        }
+        self.freed_key(key, !online);
         let found = self.watch.watched.iter_mut().find(|it| *it.key == *key);
         if let Some(it) = found.filter(|it| it.online != Some(online)) {
             it.online = Some(online);

@@ -9,7 +9,7 @@ use isthmus_gateway::{FaultKind, Sink};
 
 use super::asked::Want;
 use super::register::refused;
-use super::{Conversation, Phase};
+use super::{Conversation, Phase, format};
 use crate::line::Line;
 
 /// solanum, InspIRCd, UnrealIRCd: `470 me #old #new :Forwarding to another channel`.
@@ -57,6 +57,8 @@ const WATCH_END: u16 = 607;
 const WATCH_FULL: u16 = 512;
 /// When a channel was made: of no use to anybody.
 const CREATION_TIME: u16 = 329;
+/// Bytes of a MOTD that are told.
+const MOST_MOTD: usize = 8 * 1024;
 
 impl Conversation {
     pub(super) fn on_numeric(
@@ -72,10 +74,14 @@ impl Conversation {
         match number {
             _ if number == n(R::RPL_WELCOME) => {
                 self.on_welcome(line, now, sink);
-                self.notice(None, line.last(), sink);
+                self.chatter(line.last(), false, sink);
             }
+            _ if number == n(R::RPL_MOTD) => self.on_motd(line.last()),
             _ if number == n(R::RPL_ISUPPORT) => self.on_isupport(line),
-            _ if number == n(R::RPL_ENDOFMOTD) => self.online(now, sink),
+            _ if number == n(R::RPL_ENDOFMOTD) => {
+                self.on_motd_end(sink);
+                self.online(now, sink);
+            }
             _ if number == n(R::ERR_NOMOTD) && !matches!(self.phase, Phase::Online) => {
                 self.online(now, sink);
             }
@@ -92,7 +98,7 @@ impl Conversation {
                 self.notice(None, &text, sink);
             }
             _ if is_silent(number) => {}
-            900..=908 if self.on_sasl(number, line, sink) => {}
+            900..=908 if self.on_sasl(number, line, now, sink) => {}
             MON_ONLINE | MON_OFFLINE => self.on_monitor(number == MON_ONLINE, line, sink),
             WATCH_ON | WATCH_IS_ON => self.on_watch(true, line, sink),
             WATCH_OFF | WATCH_IS_OFF => self.on_watch(false, line, sink),
@@ -101,8 +107,29 @@ impl Conversation {
             WATCH_FULL if self.isupport.watch => self.on_watch_full(line, now),
             _ if number == n(R::RPL_ISON) && self.on_ison(line, sink) => {}
             400..=599 | 700..=799 if self.on_registration_refused(number, line) => {}
+            _ if is_about_nick(number) && self.on_wish_refused(line) => {}
             400..=599 | 700..=799 | 900..=999 if self.on_refusal(number, line, sink) => {}
-            _ => self.on_other(line, sink),
+            _ => self.on_other(number, line, sink),
+        }
+    }
+
+    fn on_motd(&mut self, line: &str) {
+        if self.motd.len() + line.len() > MOST_MOTD {
+            return;
+        }
+        if !self.motd.is_empty() {
+            self.motd.push('\n');
+        }
+        self.motd
+            .push_str(&format::plain(line.strip_prefix("- ").unwrap_or(line)).body);
+    }
+
+    /// The MOTD is one message, and told once: who comes again has read it, unless he asks for it.
+    fn on_motd_end(&mut self, sink: &mut dyn Sink) {
+        let text = std::mem::take(&mut self.motd);
+        let read = self.greeted && !matches!(self.phase, Phase::Online);
+        if !text.trim().is_empty() && !read {
+            self.chatter(&text, false, sink);
         }
     }
 
@@ -187,7 +214,7 @@ impl Conversation {
     }
 
     /// Any other reply: words from the network.
-    fn on_other(&mut self, line: &Line<'_>, sink: &mut dyn Sink) {
+    fn on_other(&mut self, number: u16, line: &Line<'_>, sink: &mut dyn Sink) {
         let words = line.params().get(1..).unwrap_or(&[]);
         let text = words.join(" ");
         if text.is_empty() {
@@ -197,9 +224,16 @@ impl Conversation {
         let room = self.room(about).map(|room| room.name.clone());
         match room {
             Some(room) => self.notice(Some(&room), words[1..].join(" ").as_str(), sink),
-            None => self.notice(None, &text, sink),
+            // How many are there is said to everybody who comes.
+            None if self.greeted && is_census(number) && !matches!(self.phase, Phase::Online) => {}
+            None => self.chatter(&text, number >= 400, sink),
         }
     }
+}
+
+/// RFC 2812 §5.1: LUSERS, and what servers in use add (250, 265, 266).
+fn is_census(number: u16) -> bool {
+    matches!(number, 250..=255 | 265 | 266)
 }
 
 /// Replies that nobody needs to read.

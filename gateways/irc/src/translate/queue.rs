@@ -82,6 +82,8 @@ pub(super) struct Waiting {
 pub(super) struct Queue {
     pub(super) wire: Wire,
     pub(super) waiting: VecDeque<Waiting>,
+    /// Channels whose modes are to be asked for when nothing else waits: their folded names.
+    pub(super) modes: VecDeque<Box<[u8]>>,
     bucket: Bucket,
     full: Bucket,
     most: usize,
@@ -98,6 +100,7 @@ impl Queue {
         Self {
             wire: Wire::default(),
             waiting: VecDeque::new(),
+            modes: VecDeque::new(),
             full: bucket.clone(),
             bucket,
             most,
@@ -132,12 +135,25 @@ impl Queue {
 
     pub(super) fn clear_waiting(&mut self) {
         self.waiting = VecDeque::new();
+        self.modes = VecDeque::new();
     }
 
     /// When the next waiting line may go out.
     pub(super) fn ready(&self, now: Instant) -> Option<Instant> {
-        let held = self.waiting.is_empty() || self.is_held();
-        (!held).then(|| self.bucket.ready(now))
+        let nothing = self.waiting.is_empty();
+        self.pace(now).filter(|_| !nothing)
+    }
+
+    /// When a line may go out; `None`: when the socket has caught up.
+    pub(super) fn pace(&self, now: Instant) -> Option<Instant> {
+        (!self.is_held()).then(|| self.bucket.ready(now))
+    }
+
+    /// Puts a line on the wire that nobody waits for, and takes its token.
+    pub(super) fn say_idly(&mut self, line: &str, encodings: &Encodings, now: Instant) {
+        self.bucket.debit(now);
+        self.seq += 1;
+        self.wire.encoded(line, encodings);
     }
 
     /// The socket is behind: the queue waits for it and not for the clock.
@@ -215,6 +231,7 @@ impl Conversation {
         if self.queue.unproven > 0 {
             self.prove(now);
         }
+        self.ask_modes(now);
     }
 
     fn must_prove_before(&self, owner: Owner) -> bool {

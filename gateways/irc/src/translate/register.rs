@@ -58,7 +58,41 @@ pub(super) fn tidy(wish: &str) -> String {
     nick
 }
 
+/// `wish` where names are Unicode: without what no name holds anywhere.
+fn tidy_unicode(wish: &str) -> String {
+    let bad = |c: char| {
+        c.is_whitespace() || c.is_control() || matches!(c, ',' | ':' | '!' | '@' | '*' | '?' | '#')
+    };
+    let nick: String = wish
+        .chars()
+        .map(|c| if bad(c) { '_' } else { c })
+        .take(30)
+        .collect();
+    if nick
+        .starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '$' | '&' | '~' | '+' | '%'))
+    {
+        return format!("_{nick}");
+    }
+    nick
+}
+
 impl Conversation {
+    /// The nickname that comes nearest to a wish here.
+    pub(super) fn nick_for(&self, wish: &str) -> String {
+        match self.isupport.has_unicode_names() && !wish.is_ascii() {
+            true => tidy_unicode(wish),
+            false => tidy(wish),
+        }
+    }
+
+    /// What nickname the network would take is only known once it has welcomed us.
+    fn true_nick(&mut self) {
+        let nick = self.nick_for(&self.settings.nick);
+        if !nick.is_ascii() && self.me == tidy(&self.settings.nick) {
+            self.queue.push(format!("NICK {nick}"), Owner::None);
+        }
+    }
+
     pub(super) fn register(&mut self, now: Instant) {
         self.queue.clear();
         self.isupport = Isupport::default();
@@ -173,8 +207,11 @@ impl Conversation {
         };
         let refused = registration.refused > 0;
         self.phase = Phase::Online;
+        self.greeted = true;
         sink.event(Event::Online(self.facts()));
+        self.true_nick();
         self.after_connect();
+        self.await_services(now);
         if refused {
             self.want_back(now);
         }

@@ -159,7 +159,7 @@ impl Conversation {
         let mine = self.is_me(from);
         if mine {
             self.me = to.to_owned();
-            self.content();
+            self.is_called(to);
         } else {
             self.freed(from);
         }
@@ -173,6 +173,7 @@ impl Conversation {
             if let Some(tag) = asked {
                 // The next connection begins with it; a name that was forced on us is not kept.
                 self.settings.nick = to.to_owned();
+                self.content();
                 done(tag, Ok(Outcome::Finished), sink);
             }
         }
@@ -299,6 +300,8 @@ impl Conversation {
             some: Cow::Borrowed(&[]),
             last: true,
         });
+        self.want_modes(name);
+        self.ask_modes(self.clock);
         self.ask_who_is_in(name);
     }
 
@@ -331,14 +334,26 @@ impl Conversation {
         self.finish(|a| a.want == Want::Invite && is_it(a), sink);
     }
 
-    /// Tells a room's flags if they differ from what was told.
-    pub(super) fn tell_flags(&mut self, name: &str, flags: RoomFlags, sink: &mut dyn Sink) {
+    /// Tells a room's flags and its key, if they differ from what was told; or in any case.
+    pub(super) fn tell_flags(
+        &mut self,
+        name: &str,
+        (flags, key): (RoomFlags, Option<&str>),
+        anyway: bool,
+        sink: &mut dyn Sink,
+    ) {
         let Some(room) = self.room(name) else { return };
-        if room.flags != flags {
+        let key = key.filter(|&key| flags.password && is_shown(key));
+        let new = key.is_some() && room.secret.as_deref() != key;
+        if new || !flags.password {
+            room.secret = key.map(Into::into);
+        }
+        if room.flags != flags || new || anyway {
             room.flags = flags;
             sink.event(Event::Flags {
                 room: name.into(),
                 flags,
+                password: key.map(Into::into),
             });
         }
     }
@@ -347,6 +362,11 @@ impl Conversation {
     pub(super) fn flags(&mut self, name: &str) -> RoomFlags {
         self.room(name).map(|room| room.flags).unwrap_or_default()
     }
+}
+
+/// Servers that do not show a key put stars, or words in angle brackets, in its place.
+fn is_shown(key: &str) -> bool {
+    !key.trim_matches('*').is_empty() && !key.starts_with('<')
 }
 
 /// Who a line is from.

@@ -55,6 +55,11 @@ impl OpenSend {
         !echo && self.proof.is_none() && self.written > 0 && self.written == self.pieces.len()
     }
 
+    /// It is this one, and has not ended.
+    pub(super) fn minds(&self, tag: Tag) -> bool {
+        self.tag == tag && !self.ended
+    }
+
     /// A piece is on the wire and the network has not answered it.
     pub(super) fn is_open(&self) -> bool {
         self.answered < self.written
@@ -441,8 +446,7 @@ impl Conversation {
             }
         }
         while let Some(at) = self.asked.iter().position(|asked| is_over(asked.gone)) {
-            let asked = self.asked.remove(at);
-            done(asked.tag, Err(fault()), sink);
+            self.refuse(at, fault(), sink);
         }
     }
 
@@ -465,7 +469,8 @@ impl Conversation {
         for asked in std::mem::take(&mut self.asked) {
             done(asked.tag, Err(fault.clone()), sink);
         }
-        for (tag, _) in std::mem::take(&mut self.parked) {
+        let parked = std::mem::take(&mut self.parked);
+        for (tag, _) in parked.into_iter().chain(self.services.take()) {
             done(tag, Err(fault.clone()), sink);
         }
     }

@@ -64,7 +64,8 @@ impl Conversation {
             None => (first.line(), None),
         };
         if first.want == Want::Lookup {
-            self.whois.refused = first.key.clone();
+            let key = first.key.clone();
+            self.lookup_failed(key);
         }
         self.end_line(line, only, &Err(fault.clone()), sink);
     }

@@ -67,6 +67,7 @@ fn settings() -> Settings {
         login: None,
         after_connect: Vec::new(),
         bot: false,
+        notices: Default::default(),
         encodings: Default::default(),
         throttle_burst: 10,
         throttle_rate: 1.0,

@@ -167,8 +167,12 @@ impl World {
         if let Some(room) = self.room_mut(network, room) {
             room.flags = flags;
         }
-        let room = room.to_owned().into();
-        self.tell(&all, &Event::Flags { room, flags });
+        let flags = Event::Flags {
+            room: room.to_owned().into(),
+            flags,
+            password: None,
+        };
+        self.tell(&all, &flags);
     }
 
     pub(crate) fn foreign_subject(&mut self, network: &str, room: &str, by: &str, text: &str) {

@@ -163,6 +163,7 @@ impl World {
         let event = Event::Flags {
             room: found.name.clone().into(),
             flags,
+            password: None,
         };
         let all = found.clients().collect();
         self.tell(&all, &event);

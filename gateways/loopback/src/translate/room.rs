@@ -341,6 +341,7 @@ impl World {
         let flags = Event::Flags {
             room: title.clone(),
             flags: room.flags,
+            password: None,
         };
         let subject = room.subject_event(false);
         self.push(

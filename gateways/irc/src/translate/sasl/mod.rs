@@ -14,6 +14,8 @@
 
 mod scram;
 
+use std::time::Instant;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use isthmus_gateway::{Fault, FaultKind, Sink};
@@ -240,7 +242,13 @@ impl Conversation {
     }
 
     /// 900 to 908. False: it is none of these, or answers nothing.
-    pub(super) fn on_sasl(&mut self, number: u16, line: &Line<'_>, sink: &mut dyn Sink) -> bool {
+    pub(super) fn on_sasl(
+        &mut self,
+        number: u16,
+        line: &Line<'_>,
+        now: Instant,
+        sink: &mut dyn Sink,
+    ) -> bool {
         match number {
             // As which account one is known is worth being told, whenever that changes.
             LOGGED_IN | LOGGED_OUT => {
@@ -253,6 +261,9 @@ impl Conversation {
                     self.sasl = Sasl::default();
                 }
                 self.notice(None, line.last(), sink);
+                if number == LOGGED_IN {
+                    self.services_know(sink, now);
+                }
                 return true;
             }
             LOCKED..=MECHANISMS if !self.sasl.is_open() => return false,

@@ -129,8 +129,8 @@ fn only_modes_that_differ_are_changed() {
         password: None,
     };
     let tag = desk.ask(config());
-    assert_eq!(desk.said()[0], "MODE #c +i-m");
-    desk.hear(":ferris!f@h MODE #c +i-m");
+    assert_eq!(desk.said()[0], "MODE #c -m+i");
+    desk.hear(":ferris!f@h MODE #c -m+i");
     assert_eq!(desk.events()[0], format!("done {tag} Finished"));
     let tag = desk.ask(config());
     assert!(desk.said().is_empty());
@@ -146,17 +146,109 @@ fn only_modes_that_differ_are_changed() {
         ..flags
     };
     desk.ask(shut(limited, Some("key".into())));
-    assert_eq!(desk.said()[0], "MODE #c +kl key 5");
+    assert_eq!(desk.said()[0], "MODE #c +lk 5 key");
     desk.hear(":ferris!f@h MODE #c +kl key 5");
     limited.limit = 0;
     limited.password = false;
     desk.ask(shut(limited, None));
-    assert_eq!(desk.said()[0], "MODE #c -lk *");
-    desk.hear(":ferris!f@h MODE #c -lk *");
+    assert_eq!(desk.said()[0], "MODE #c -lk key");
+    desk.hear(":ferris!f@h MODE #c -lk key");
     desk.events();
     limited.password = true;
     let tag = desk.ask(shut(limited, Some("a b".into())));
     assert!(desk.events()[0].starts_with(&format!("done {tag} WrongPassword")));
+}
+
+#[test]
+fn what_holds_for_a_channel_is_asked_for_once_and_behind_everything_else() {
+    let mut desk = Desk::online();
+    desk.join("#c");
+    desk.hear(":ferris!f@h JOIN #c");
+    for _ in 0..9 {
+        desk.tell("bob", "hello");
+    }
+    desk.hear(":s 366 ferris #c :End of NAMES");
+    let asked = |said: Vec<String>| said.iter().filter(|it| *it == "MODE #c").count();
+    assert_eq!(asked(desk.said()), 0, "messages wait");
+    desk.wait(60);
+    assert_eq!(asked(desk.said()), 1);
+    desk.events();
+    desk.hear(":s 324 ferris #c +imk secret");
+    let told = desk.events();
+    assert!(
+        told[0].contains("moderated: true") && told[0].ends_with("key secret"),
+        "{told:?}"
+    );
+    assert_eq!(told.len(), 1, "nobody else has asked");
+    desk.hear(":s 366 ferris #c :End of NAMES");
+    desk.wait(1);
+    assert_eq!(asked(desk.said()), 0);
+    let open = Command::Config {
+        room: "#c".into(),
+        flags: RoomFlags::default(),
+        password: None,
+    };
+    desk.ask(open);
+    assert_eq!(desk.said()[0], "MODE #c -mik secret");
+}
+
+#[test]
+fn a_key_is_lifted_by_its_name_before_another_is_set() {
+    let mut desk = Desk::online().joined("#c");
+    desk.hear(":alice!a@h MODE #c +k old");
+    let told = desk.events();
+    assert!(told[0].ends_with("key old"), "{told:?}");
+    desk.hear(":s 324 ferris #c +k *");
+    assert!(!desk.events()[0].contains(" key "), "stars are no key");
+    let flags = RoomFlags {
+        password: true,
+        ..RoomFlags::default()
+    };
+    let config = |password: Option<&'static str>| Command::Config {
+        room: "#c".into(),
+        flags,
+        password: password.map(Into::into),
+    };
+    desk.ask(config(Some("new")));
+    assert_eq!(desk.said()[0], "MODE #c -k+k old new");
+    desk.hear(":ferris!f@h MODE #c -k+k old new");
+    let told = desk.events();
+    assert!(told.iter().any(|it| it.ends_with("key new")), "{told:?}");
+    desk.ask(config(Some("new")));
+    desk.ask(config(None));
+    assert!(desk.said().is_empty(), "nothing changes");
+}
+
+#[test]
+fn the_rest_of_a_look_up_that_failed_is_not_told() {
+    let mut desk = Desk::online();
+    let tag = desk.ask(Command::Lookup {
+        contact: "bob".into(),
+    });
+    desk.hear(":s 401 ferris bob :No such nick");
+    desk.hear(":s 301 ferris Bob :gone");
+    desk.hear(":s 318 ferris bob :End of WHOIS");
+    assert_eq!(
+        desk.events(),
+        [format!("done {tag} NoSuchTarget: No such nick")]
+    );
+    desk.hear(":s 318 ferris bob :End of WHOIS");
+    assert_eq!(desk.events().len(), 1, "that one is new");
+}
+
+#[test]
+fn a_long_list_is_waited_for_as_long_as_channels_come() {
+    let mut desk = Desk::online();
+    let tag = desk.ask(Command::ListRooms { search: None });
+    for _ in 0..5 {
+        desk.wait(100);
+        desk.hear(":s PONG s :keep-alive");
+        desk.talk.heard(desk.now);
+        desk.hear(":s 322 ferris #c 3 :Topic");
+    }
+    assert!(desk.events().iter().all(|it| it.starts_with("found")));
+    desk.wait(120);
+    assert!(desk.events()[0].starts_with(&format!("done {tag} TimedOut")));
 }
 
 #[test]

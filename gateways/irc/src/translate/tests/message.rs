@@ -1,6 +1,70 @@
 use super::*;
 
 #[test]
+fn the_motd_is_one_message_and_told_once() {
+    let mut desk = Desk::new();
+    let greet = |desk: &mut Desk| {
+        desk.talk.connected(desk.now);
+        for line in [
+            "001 ferris :Welcome",
+            "251 ferris :There are 3 users",
+            "375 ferris :- s Message of the day -",
+            "372 ferris :- Be kind.",
+            "372 ferris :- Have fun.",
+            "376 ferris :End of MOTD",
+        ] {
+            desk.hear(&format!(":s {line}"));
+        }
+        desk.events()
+    };
+    let told = greet(&mut desk);
+    let expected = [
+        "notice * Welcome",
+        "notice * There are 3 users",
+        "notice * Be kind.\nHave fun.",
+        "online ferris on irc.example",
+    ];
+    assert_eq!(told, expected);
+    desk.lose();
+    desk.events();
+    assert_eq!(
+        greet(&mut desk),
+        ["notice * Welcome", "online ferris on irc.example"]
+    );
+    desk.hear(":s 372 ferris :- Be kind.");
+    desk.hear(":s 376 ferris :End of MOTD");
+    assert_eq!(desk.events(), ["notice * Be kind."], "he asked for it");
+}
+
+#[test]
+fn what_a_server_says_by_itself_is_told_as_far_as_the_user_wants_it() {
+    let lines = [
+        ":irc.example NOTICE * :*** Going down for maintenance",
+        ":irc.example NOTICE ferris :*** You are being watched",
+        ":s 263 ferris :Please wait",
+        ":s 421 ferris FOO :Unknown command",
+        ":s WALLOPS :hello all",
+    ];
+    let told = |notices| {
+        let mut desk = Desk::online();
+        desk.talk.settings.notices = notices;
+        lines.iter().for_each(|line| desk.hear(line));
+        let told = desk.events().len();
+        desk.ask(Command::Raw {
+            line: "LUSERS".into(),
+        });
+        desk.events();
+        desk.hear(":s 251 ferris :There are 3 users");
+        assert_eq!(desk.events().len(), 1, "he asked for it");
+        desk.wait(10);
+        told
+    };
+    assert_eq!(told(Notices::All), 5);
+    assert_eq!(told(Notices::Important), 2);
+    assert_eq!(told(Notices::Nothing), 0);
+}
+
+#[test]
 fn what_people_say_is_told_where_they_said_it() {
     let mut desk = Desk::online().joined("#c");
     desk.hear(":bob!b@h PRIVMSG #c :hello  there");
@@ -28,13 +92,14 @@ fn what_a_server_says_is_told_as_its_words() {
     desk.hear(":irc.example NOTICE ferris :*** going down");
     desk.hear(":irc.example NOTICE #c :for you all");
     desk.hear(":s 372 ferris :- message of the day");
+    desk.hear(":s 376 ferris :End of MOTD");
     desk.hear(":s 328 ferris #c :https://example.org");
     assert_eq!(
         desk.events(),
         [
             "notice * *** going down",
             "notice #c for you all",
-            "notice * - message of the day",
+            "notice * message of the day",
             "notice #c https://example.org",
         ]
     );

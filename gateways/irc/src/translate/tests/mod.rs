@@ -20,7 +20,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use isthmus_gateway::{Command, Event, Fault, FaultKind, Outgoing, Place, Sink, Tag};
 
-use super::{Conversation, Settings};
+use super::{Conversation, Notices, Settings};
 
 /// A conversation with its clock, what it said to the server and what it told the host.
 struct Desk {
@@ -59,6 +59,7 @@ impl Desk {
             login: None,
             after_connect: Vec::new(),
             bot: false,
+            notices: Default::default(),
             encodings: Default::default(),
             throttle_burst: 10,
             throttle_rate: 1.0,
@@ -265,7 +266,14 @@ fn brief(event: &Event<'_>) -> String {
             time.map(|time| time.0),
             if *live { " live" } else { "" }
         ),
-        Event::Flags { room, flags } => format!("flags {room} {flags:?}"),
+        Event::Flags {
+            room,
+            flags,
+            password,
+        } => {
+            let password = password.as_deref().map(|key| format!(" key {key}"));
+            format!("flags {room} {flags:?}{}", password.unwrap_or_default())
+        }
         Event::Typing { at, who, on } => format!("typing {} {} {on}", place(at), who.nick),
         Event::React { at, key, who, with } => {
             format!("react {} {} {} {with:?}", place(at), key.0, who.nick)

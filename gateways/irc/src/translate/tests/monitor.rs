@@ -137,8 +137,42 @@ fn a_nickname_that_was_in_use_is_taken_back_when_it_is_free() {
 #[test]
 fn who_takes_another_nickname_is_not_renamed_behind_his_back() {
     let mut desk = renamed("MONITOR=100");
+    desk.ask(Command::Nick {
+        nick: "crab".into(),
+    });
     desk.said();
     desk.hear(":ferris_!f@h NICK crab");
     desk.hear(":s 731 crab :ferris");
     assert!(desk.said().is_empty());
+}
+
+#[test]
+fn a_nickname_that_services_hold_back_or_take_away_is_tried_again() {
+    let mut desk = renamed("MONITOR=100");
+    desk.said();
+    desk.hear(":s 731 ferris_ :ferris");
+    assert_eq!(desk.said(), ["NICK ferris"]);
+    desk.hear(":s 437 ferris_ ferris :Nick is temporarily unavailable");
+    desk.hear(":ferris_!f@h NICK Guest12");
+    assert_eq!(
+        desk.events(),
+        ["renamed ferris_ Guest12"],
+        "nobody asked for it"
+    );
+    desk.wait(59);
+    assert!(desk.said().is_empty());
+    assert_eq!(
+        desk.talk.deadline(desk.now),
+        Some(desk.now + Duration::from_secs(1))
+    );
+    desk.wait(1);
+    assert_eq!(desk.said(), ["NICK ferris"]);
+    desk.hear(":s 433 Guest12 ferris :Nickname is already in use");
+    desk.wait(60);
+    assert!(desk.said().iter().all(|line| !line.starts_with("NICK")));
+    desk.wait(60);
+    assert!(desk.said().contains(&"NICK ferris".to_owned()));
+    desk.hear(":Guest12!f@h NICK ferris");
+    desk.wait(7200);
+    assert!(desk.said().iter().all(|line| !line.starts_with("NICK")));
 }

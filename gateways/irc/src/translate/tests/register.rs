@@ -1,5 +1,67 @@
 use super::*;
 
+/// Welcomed by a network where this line logs in.
+fn logging_in(line: &str) -> Desk {
+    let mut desk = Desk::with(|settings| settings.after_connect = vec![line.to_owned()]);
+    desk.talk.connected(desk.now);
+    let tag = desk.join("#c");
+    assert!(desk.talk.minds(Tag(tag)));
+    desk.hear(":s 001 ferris :Welcome");
+    desk.said();
+    desk.hear(":s 422 ferris :No MOTD");
+    assert!(desk.talk.minds(Tag(tag)));
+    desk
+}
+
+#[test]
+fn rooms_wait_a_moment_for_services_that_are_logged_in_to() {
+    const LINE: &str = "PRIVMSG NickServ :IDENTIFY hunter2";
+    for known in [
+        ":s 900 ferris ferris!f@h ferris :You are now logged in",
+        ":ferris MODE ferris +ir",
+    ] {
+        let mut desk = logging_in(LINE);
+        assert_eq!(desk.said(), [LINE]);
+        desk.hear(known);
+        assert_eq!(desk.said(), ["JOIN #c"], "{known}");
+    }
+    let mut desk = logging_in(LINE);
+    desk.said();
+    let due = desk.now + Duration::from_secs(5);
+    assert_eq!(desk.talk.deadline(desk.now), Some(due));
+    desk.wait(4);
+    assert!(desk.said().is_empty());
+    desk.wait(1);
+    assert_eq!(desk.said(), ["JOIN #c"], "nobody answers");
+    let mut desk = logging_in(LINE);
+    let part = desk.ask(Command::Leave {
+        room: "#C".into(),
+        reason: None,
+    });
+    desk.wait(5);
+    assert_eq!(desk.said(), [LINE], "the entry was taken back");
+    assert!(desk.events().contains(&format!("done {part} Finished")));
+    assert_eq!(
+        logging_in("MODE ferris +x").said(),
+        ["MODE ferris +x", "JOIN #c"]
+    );
+}
+
+#[test]
+fn a_nickname_stays_as_it_is_where_names_are_unicode() {
+    let start = |words: &str| {
+        let mut desk = Desk::with(|settings| settings.nick = "jörg".to_owned());
+        desk.talk.connected(desk.now);
+        assert!(desk.said().contains(&"NICK j_rg".to_owned()));
+        desk.hear(":s 001 j_rg :Welcome");
+        desk.hear(&format!(":s 005 j_rg {words} :are supported"));
+        desk.hear(":s 422 j_rg :No MOTD");
+        desk.said()
+    };
+    assert_eq!(start("CASEMAPPING=rfc8265"), ["NICK jörg"]);
+    assert!(start("CASEMAPPING=ascii").is_empty());
+}
+
 #[test]
 fn a_connection_begins_with_capabilities_and_a_nickname() {
     let mut desk = Desk::new();

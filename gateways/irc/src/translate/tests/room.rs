@@ -152,7 +152,13 @@ fn what_holds_for_a_channel_is_told_when_it_changes() {
     );
     assert_eq!(events[1], "notice #c mode +mi by alice");
     desk.hear(":s 324 ferris #c +mi");
-    assert!(desk.events().is_empty());
+    assert!(desk.events()[0].starts_with("flags"), "now all is known");
+    desk.hear(":s 324 ferris #c +mi");
+    assert_eq!(
+        desk.events(),
+        ["notice #c mode +mi"],
+        "asked for by somebody"
+    );
 }
 
 #[test]

@@ -266,6 +266,7 @@ fn commands_after_connecting_go_first_and_at_the_networks_pace() {
     assert_eq!(desk.said(), ["PRIVMSG NickServ :IDENTIFY x"]);
     desk.wait(1);
     assert_eq!(desk.said(), ["MODE ferris +x"]);
+    desk.hear(":s 900 ferris ferris!f@h ferris :You are now logged in");
     desk.wait(1);
     assert_eq!(desk.said(), ["JOIN #c"]);
 }

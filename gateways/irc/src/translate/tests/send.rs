@@ -34,6 +34,24 @@ fn with_echo_a_message_counts_when_the_network_shows_it() {
 }
 
 #[test]
+fn what_waits_for_its_turn_is_minded_until_it_ends() {
+    let mut desk = Desk::online().joined("#c");
+    let tags: Vec<u32> = (0..15).map(|_| desk.say("#c", "hello")).collect();
+    let last = tags[tags.len() - 1];
+    for second in 0..60 {
+        assert!(desk.talk.minds(Tag(last)), "after {second} s");
+        desk.wait(1);
+        desk.talk.heard(desk.now);
+    }
+    desk.hear(":s PONG s :proof-100");
+    assert!(!desk.talk.minds(Tag(last)), "it has ended");
+    let join = desk.join("#d");
+    assert!(desk.talk.minds(Tag(join)));
+    desk.wait(120);
+    assert!(!desk.talk.minds(Tag(join)), "it was given up");
+}
+
+#[test]
 fn text_the_network_has_changed_is_told() {
     let mut desk = Desk::online_with("echo-message").joined("#c");
     let tag = desk.say("#c", "darn");

@@ -14,7 +14,7 @@ fn enter(desk: &mut Desk, names: &str) {
 fn who_is_logged_in_is_asked_once_after_entering_and_told_of_those_who_are() {
     let mut desk = Desk::online_on("", "WHOX BOT=B");
     enter(&mut desk, "ferris @alice bob");
-    assert_eq!(desk.said(), ["JOIN #c", "WHO #c %tuhnfar,497"]);
+    assert_eq!(desk.said(), ["JOIN #c", "MODE #c", "WHO #c %tuhnfar,497"]);
     desk.hear(ANSWER);
     desk.hear(":s 354 ferris 497 ~b host.example bob H 0 :Bob");
     desk.hear(":s 354 ferris 497 ~c host.example carol HB 0 :Carol");
@@ -52,7 +52,7 @@ fn crowds_and_networks_without_whox_are_not_asked() {
     for (words, names) in [("", "ferris"), ("WHOX", crowd.as_str())] {
         let mut desk = Desk::online_on("", words);
         enter(&mut desk, names);
-        assert_eq!(desk.said(), ["JOIN #c"]);
+        assert_eq!(desk.said(), ["JOIN #c", "MODE #c"]);
     }
 }
 
