@@ -41,12 +41,14 @@ pub(crate) struct Seen {
 const OWN_NICK: &str = "x-roomuser-item";
 
 /// What the gateway itself can do.
-pub(crate) const GATEWAY_FEATURES: [&str; 6] = [
+pub(crate) const GATEWAY_FEATURES: [&str; 8] = [
     ns::DISCO_INFO,
     ns::DISCO_ITEMS,
     ns::CAPS,
     ns::PING,
     ns::VERSION,
+    ns::TIME,
+    ns::LAST,
     ns::ESCAPING,
 ];
 
@@ -186,7 +188,10 @@ pub(crate) fn of_contact(
 ) -> Profile {
     let live = !gateway.courier().is_some_and(|it| it.serves(to));
     let mut profile = of_person(gateway, "", caps, (live, rules));
-    profile.features.push(ns::CAPS);
+    profile.features.extend([ns::CAPS, ns::VCARD, ns::VCARD4]);
+    if live && gateway.manifest().caps.watch {
+        profile.features.push(ns::LAST);
+    }
     profile.features.extend(rules.archive());
     profile
 }
@@ -202,7 +207,8 @@ fn of_person(
     let caps = caps.unwrap_or(&manifest.caps);
     let mut features = vec![ns::DISCO_INFO, ns::PING];
     if live && manifest.caps.lookup {
-        features.push(ns::COMMANDS);
+        // Of his program and his clock.
+        features.extend([ns::COMMANDS, ns::VERSION, ns::TIME]);
     }
     features.extend(chat::of_contact(caps, live, rules.corrections));
     Profile {
@@ -372,6 +378,7 @@ fn of_room(gateway: &dyn Gateway, to: &Address, seen: Option<&Seen>, rules: Rule
         ns::MUC_REQUEST,
         ns::RSM,
         ns::PING,
+        ns::TIME,
         "muc_persistent",
         "muc_semianonymous",
     ];

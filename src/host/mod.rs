@@ -54,6 +54,7 @@ mod session;
 mod setting;
 mod shared;
 mod table;
+mod time;
 mod version;
 mod words;
 

@@ -9,7 +9,7 @@ use crate::host::picture::Portrait;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
 use crate::host::words::Denial;
-use crate::host::{card, disco, ping, search, version};
+use crate::host::{card, disco, ping, search, time, version};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
@@ -63,6 +63,12 @@ pub(crate) fn answer(
         }
         ("query", ns::VERSION) if get && matches!(to.kind, Kind::Gateway | Kind::Network) => {
             version::answer(outbox, origin);
+        }
+        ("time", ns::TIME) if get && to.kind != Kind::Contact && !full => {
+            time::answer(outbox, origin);
+        }
+        ("query", ns::LAST) if get && matches!(to.kind, Kind::Gateway | Kind::Network) => {
+            time::uptime(outbox, origin);
         }
         ("query", ns::MUC_ADMIN | ns::MUC_OWNER) if is_room(to.kind) => {
             let text = Denial::OccupantDoes;

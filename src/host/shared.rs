@@ -15,6 +15,7 @@ use super::chat::Corrections;
 use super::courier::Attachments;
 use super::operate::Reload;
 use super::picture::{Album, Portrait};
+use super::time;
 use super::words::Lang;
 use crate::queue::Tuning;
 use crate::store::Store;
@@ -109,6 +110,7 @@ pub struct Shared {
 impl Shared {
     /// For one run of the program.
     pub fn new(store: Arc<dyn Store>, limits: Limits) -> Self {
+        time::begin();
         let message_key = store.instance_key(NUMBERS);
         let occupant_key = store.instance_key("occupant-id");
         let mut run = [0; 8];

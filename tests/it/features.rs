@@ -45,6 +45,12 @@ const USED: &[(&str, &str)] = &[
         "loopback/contact/0144-add.txt",
     ),
     ("vcard-temp", "loopback/picture/room.txt"),
+    (
+        "urn:ietf:params:xml:ns:vcard-4.0",
+        "loopback/inquiry/card.txt",
+    ),
+    ("jabber:iq:last", "loopback/disco/last.txt"),
+    ("urn:xmpp:time", "loopback/disco/last.txt"),
     ("jabber:iq:gateway", "loopback/register/prompt.txt"),
     (r"jid\20escaping", "loopback/register/prompt-escaped.txt"),
     ("jabber:iq:register", "loopback/register/form.txt"),

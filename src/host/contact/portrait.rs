@@ -8,6 +8,7 @@ use super::book::Entry;
 use super::device::Device;
 use super::hub::Hub;
 use crate::host::picture::{self, Portrait};
+use crate::host::shared::now_ms;
 use crate::xmpp::jid::BareJid;
 
 impl Hub {
@@ -19,6 +20,17 @@ impl Hub {
         let book = self.book();
         let entry = book.entry(user, local);
         entry.map(|it| it.portrait.clone()).unwrap_or_default()
+    }
+
+    /// For how many seconds a contact has done nothing; `Some(None)`: nobody knows, `None`: the
+    /// user does not see his presence.
+    pub(crate) fn idle(&self, user: &BareJid, local: &str) -> Option<Option<u64>> {
+        let book = self.book();
+        let mood = book.entry(user, local)?.mood.as_ref();
+        Some(mood.and_then(|mood| match mood.since {
+            Some(since) => u64::try_from((now_ms() - since) / 1000).ok(),
+            None => mood.online.then_some(0),
+        }))
     }
 
     fn own_portrait(&self) -> Portrait {

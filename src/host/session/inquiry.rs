@@ -12,14 +12,14 @@ use super::stanzas::Incoming;
 use super::{Base, Pending, Session};
 use crate::component::Class;
 use crate::host::card::Card;
-use crate::host::delay::{from_stamp, stamp};
+use crate::host::delay::from_stamp;
 use crate::host::fault;
 use crate::host::picture::Portrait;
-use crate::host::ping;
 use crate::host::post::head;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
 use crate::host::words::{Denial, Phrase};
+use crate::host::{ping, time};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
@@ -144,12 +144,7 @@ impl Inquiry {
             }),
             Form::Pong => self.origin.result(&outbox, |_| {}),
             Form::Time => match from_stamp(answer) {
-                Some(at) => self.origin.result(&outbox, |xml| {
-                    xml.start_ns("time", ns::TIME);
-                    xml.text_element("tzo", "+00:00");
-                    xml.text_element("utc", &stamp(at));
-                    xml.end();
-                }),
+                Some(at) => self.origin.result(&outbox, |xml| time::write(xml, at)),
                 None => {
                     let text = Denial::TimeForPeople.with(&[answer]);
                     let condition = Condition::NotAcceptable;

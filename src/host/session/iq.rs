@@ -13,7 +13,7 @@ use crate::host::room::is_room;
 use crate::host::rsm::Paging;
 use crate::host::words::Denial;
 use crate::host::words::{Lang, Text};
-use crate::host::{disco, ping, search, service};
+use crate::host::{disco, ping, search, service, time};
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::resource_from_nick;
 use crate::xmpp::ns;
@@ -56,6 +56,9 @@ impl Session {
             }
             ("vCard", ns::VCARD) if get && is_room(incoming.to.kind) => {
                 self.room_card(&origin, &incoming, &payload);
+            }
+            ("query", ns::LAST) if get && incoming.to.kind == Kind::Contact => {
+                self.idle_of(&origin);
             }
             ("moderate", ns::MODERATE) if !get && is_room(incoming.to.kind) => {
                 let request = payload.clone();
@@ -122,6 +125,21 @@ impl Session {
                 let rules = disco::Rules::of(&self.base.shared, self.base.outbox.domain());
                 let to = &incoming.to;
                 service::answer(&outbox, gateway, origin, to, true, payload, rules);
+            }
+        }
+    }
+
+    /// XEP-0012 §4: for how long a contact has done nothing, to whom he shows his presence.
+    fn idle_of(&self, origin: &Origin) {
+        let outbox = &self.base.outbox;
+        let local = origin.local.as_deref().unwrap_or_default();
+        match self.base.hub.idle(&self.base.user, local) {
+            Some(Some(seconds)) => time::last(outbox, origin, seconds),
+            Some(None) => {
+                origin.error(outbox, Condition::ServiceUnavailable, Denial::IdleUnknown);
+            }
+            None => {
+                origin.error(outbox, Condition::Forbidden, Denial::IdleHidden);
             }
         }
     }

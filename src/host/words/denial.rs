@@ -69,6 +69,10 @@ texts! {
             / "网关正在关闭；请稍后重新发送",
         GroupchatToRoom: "a groupchat message goes to the room, not to an occupant"
             / "群聊消息应发往房间，而非某个成员",
+        IdleHidden: "only who sees the presence of a contact may ask this"
+            / "只有能看到该联系人在线状态的人才可查询",
+        IdleUnknown: "the network does not tell how long this contact has been away"
+            / "该网络不提供此联系人的离开时长",
         InvitationNamesRoom: "an invitation names a room"
             / "邀请须指明房间",
         IqPayload: "an iq request has exactly one payload"
