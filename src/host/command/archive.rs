@@ -39,7 +39,7 @@ const COLUMNS: [(&str, Text); 5] = [
     ("at", Text::ColumnWhen),
     ("with", Text::ColumnWith),
     ("from", Text::ColumnFrom),
-    ("text", Text::ColumnText),
+    ("text", Text::ColumnWords),
 ];
 
 fn asks(fields: Vec<Field>) -> Asked {

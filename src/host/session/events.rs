@@ -5,7 +5,6 @@ use isthmus_gateway::{
 };
 
 use super::heard::{Private, filing, nick_at, refer};
-use super::invites::write_direct;
 use super::{Base, Link, Pending, Session};
 use crate::component::Class;
 use crate::host::archive::copy_of;
@@ -531,36 +530,6 @@ impl Session {
         for room in self.rooms.iter_mut() {
             room.renamed(&self.base, from, to, mine);
         }
-    }
-
-    /// A direct invitation (XEP-0249 §2) in the network's name.
-    pub(super) fn invited(&mut self, room: &str, by: &str, reason: Option<&str>) {
-        let blocked = |kind, id| self.base.is_blocked(kind, id);
-        if blocked(Kind::Contact, by) || blocked(Kind::Room, room) || blocked(Kind::Group, room) {
-            return;
-        }
-        let local = self.base.local(Kind::Room, room);
-        let local = local.or_else(|_| self.base.local(Kind::Group, room));
-        let Ok(local) = local else {
-            return;
-        };
-        let jid = format!("{local}@{}", self.base.outbox.domain());
-        let inviter = self
-            .base
-            .local(Kind::Contact, by)
-            .ok()
-            .filter(|_| !by.is_empty());
-        let from = Sender {
-            local: Some(inviter.as_deref().unwrap_or(&local)),
-            resource: None,
-        };
-        let (class, name) = (Class::Message, StanzaName::Message);
-        let to = self.base.user.to_string();
-        self.base.outbox.push(|batch| {
-            batch.stanza(class, head(name, from, &to, None, None), |xml| {
-                write_direct(xml, &jid, reason, None);
-            });
-        });
     }
 
     /// Words of the network itself, from the network's JID; about a room from that. They are of the moment: not to be

@@ -6,7 +6,7 @@ use isthmus_gateway::{Command, Kind, Outgoing, Place, Role, Text, Who};
 use super::messages::not_inside;
 use super::stanzas::Incoming;
 use super::{Pending, Session};
-use crate::component::Class;
+use crate::component::{Class, Outbox};
 use crate::host::form;
 use crate::host::post::head;
 use crate::host::reply::Origin;
@@ -59,16 +59,25 @@ impl Session {
             return not_inside(&base.outbox, origin);
         };
         let to = invite.attr("to").unwrap_or_default();
+        let reason = invite.child("reason", ns::MUC_USER);
+        let reason = reason.map(|reason| reason.text().into_owned());
         let jid = match Jid::parse(to) {
-            Ok(jid) => jid,
+            // Nobody invites a server: a word alone is a nickname, as people type it.
+            _ if !to.is_empty() && !to.contains(['@', '.', '/']) => None,
+            Ok(jid) => Some(jid),
             Err(_) => {
                 return origin.error(&base.outbox, Condition::JidMalformed, Denial::AddressNoJid);
             }
         };
-        let reason = invite.child("reason", ns::MUC_USER);
-        let reason = reason.map(|reason| reason.text().into_owned());
-        if jid.domain() == base.outbox.domain() {
-            let contact = match person(base, to) {
+        let Some(stranger) = jid
+            .as_ref()
+            .filter(|it| it.domain() != base.outbox.domain())
+        else {
+            let contact = match jid {
+                Some(_) => person(base, to),
+                None => Ok(to.to_owned()),
+            };
+            let contact = match contact {
                 Ok(contact) => contact.into(),
                 Err((condition, text)) => return origin.error(&base.outbox, condition, text),
             };
@@ -79,30 +88,42 @@ impl Session {
             };
             base.issue(command, Pending::Quiet(origin.clone()));
             return;
-        }
-        let (local, password) = (room.local.clone(), room.password.clone());
-        let address = room.jid(base);
-        let user = base.user.to_string();
-        let from = Sender {
-            local: Some(&local),
-            resource: None,
         };
-        base.outbox.push(|batch| {
-            let head = head(StanzaName::Message, from, jid.as_str(), None, None);
-            batch.stanza(Class::Message, head, |xml| {
-                xml.start_ns("x", ns::MUC_USER);
-                xml.start("invite").attr("from", &user);
-                if let Some(reason) = &reason {
-                    xml.text_element("reason", reason);
-                }
-                xml.end();
-                if let Some(password) = &password {
-                    xml.text_element("password", password);
-                }
-                xml.end();
-                write_direct(xml, &address, reason.as_deref(), password.as_deref());
-            });
-        });
+        let address = room.jid(base);
+        let invitation = Invitation {
+            room: &address,
+            by: Some(base.user.as_str()),
+            reason: reason.as_deref(),
+            password: room.password.as_deref(),
+        };
+        invitation.send(&base.outbox, &room.local, stranger.as_str());
+    }
+
+    /// A direct invitation (XEP-0249 §2) in the network's name.
+    pub(super) fn invited(&mut self, room: &str, by: &str, reason: Option<&str>) {
+        let blocked = |kind, id| self.base.is_blocked(kind, id);
+        if blocked(Kind::Contact, by) || blocked(Kind::Room, room) || blocked(Kind::Group, room) {
+            return;
+        }
+        let local = self.base.local(Kind::Room, room);
+        let local = local.or_else(|_| self.base.local(Kind::Group, room));
+        let Ok(local) = local else {
+            return;
+        };
+        let jid = format!("{local}@{}", self.base.outbox.domain());
+        let inviter = self
+            .base
+            .local(Kind::Contact, by)
+            .ok()
+            .filter(|_| !by.is_empty());
+        let inviter = inviter.map(|local| format!("{local}@{}", self.base.outbox.domain()));
+        let invitation = Invitation {
+            room: &jid,
+            by: inviter.as_deref(),
+            reason,
+            password: None,
+        };
+        invitation.send(&self.base.outbox, &local, self.base.user.as_str());
     }
 
     /// §7.8.2: the user declines what somebody of XMPP invited him to. A foreign network has no
@@ -268,19 +289,51 @@ impl Session {
     }
 }
 
-/// Writes an invitation of XEP-0249.
-pub(super) fn write_direct(
-    xml: &mut Xml<'_>,
-    room: &str,
-    reason: Option<&str>,
-    password: Option<&str>,
-) {
-    xml.start_ns("x", ns::MUC_DIRECT_INVITE).attr("jid", room);
-    if let Some(password) = password {
-        xml.attr("password", password);
+/// Somebody is invited to a room, in both ways there are: clients know one or the other.
+struct Invitation<'a> {
+    /// Its JID.
+    room: &'a str,
+    /// Whose JID, if it is known.
+    by: Option<&'a str>,
+    reason: Option<&'a str>,
+    password: Option<&'a str>,
+}
+
+impl Invitation<'_> {
+    /// Sends it from the room.
+    fn send(&self, outbox: &Outbox, room: &str, to: &str) {
+        let from = Sender {
+            local: Some(room),
+            resource: None,
+        };
+        outbox.push(|batch| {
+            let head = head(StanzaName::Message, from, to, None, None);
+            batch.stanza(Class::Message, head, |xml| self.write(xml));
+        });
     }
-    if let Some(reason) = reason {
-        xml.attr("reason", reason);
+
+    fn write(&self, xml: &mut Xml<'_>) {
+        // XEP-0045 §7.8.2
+        xml.start_ns("x", ns::MUC_USER);
+        xml.start("invite")
+            .attr("from", self.by.unwrap_or(self.room));
+        if let Some(reason) = self.reason {
+            xml.text_element("reason", reason);
+        }
+        xml.end();
+        if let Some(password) = self.password {
+            xml.text_element("password", password);
+        }
+        xml.end();
+        // XEP-0249 §2
+        xml.start_ns("x", ns::MUC_DIRECT_INVITE);
+        xml.attr("jid", self.room);
+        if let Some(password) = self.password {
+            xml.attr("password", password);
+        }
+        if let Some(reason) = self.reason {
+            xml.attr("reason", reason);
+        }
+        xml.end();
     }
-    xml.end();
 }

@@ -53,7 +53,7 @@ pub(super) fn say(text: Text) -> &'static str {
         Text::ColumnResources => "Resources",
         Text::ColumnSessions => "Sessions",
         Text::ColumnState => "State",
-        Text::ColumnText => "Text",
+        Text::ColumnWords => "Text",
         Text::ColumnTo => "To",
         Text::ColumnWhen => "When",
         Text::ColumnWhy => "Why",

@@ -248,7 +248,7 @@ commands![
     ColumnResources,
     ColumnSessions,
     ColumnState,
-    ColumnText,
+    ColumnWords,
     ColumnTo,
     ColumnWhen,
     ColumnWhy,

@@ -53,7 +53,7 @@ pub(super) fn say(text: Text) -> &'static str {
         Text::ColumnResources => "资源",
         Text::ColumnSessions => "会话",
         Text::ColumnState => "状态",
-        Text::ColumnText => "内容",
+        Text::ColumnWords => "内容",
         Text::ColumnTo => "收件人",
         Text::ColumnWhen => "时间",
         Text::ColumnWhy => "原因",

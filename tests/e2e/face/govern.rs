@@ -117,10 +117,15 @@ pub(super) async fn out_and_in(cast: &Cast) {
          <x xmlns='jabber:x:conference' jid='{ROOM}' reason='again'/></message>"
     ));
     let conference = "jabber:x:conference";
-    let direct = |s: &Stanza| s.from() == JULIET && s.child_ns("x", conference).is_some();
-    let direct = romeo.expect(direct).await;
-    let x = direct.child_ns("x", conference).expect("just found");
-    assert_eq!((x.attr("jid"), x.attr("reason")), (ROOM, "again"));
+    let again = |s: &Stanza| {
+        let x = s.child_ns("x", conference);
+        x.is_some_and(|x| x.attr("reason") == "again")
+    };
+    let invited = romeo.expect(again).await;
+    let x = invited.child_ns("x", conference).expect("just found");
+    assert_eq!((x.attr("jid"), invited.from()), (ROOM, ROOM));
+    let invite = invited.find("invite", MUC_USER).expect("in both ways");
+    assert_eq!(invite.attr("from"), JULIET);
 }
 
 /// Tybalt is invited and would rather not; to invite nobody is refused.
