@@ -10,7 +10,7 @@ use isthmus_gateway::{Address, Fault, FaultKind, Gateway, Kind, Later};
 use super::archive::Readers;
 use super::card::{self, Card};
 use super::command::{self, Asker, Sessions};
-use super::contact::Hub;
+use super::contact::{Hub, Questions};
 use super::courier::CourierHost;
 use super::domain::Domain;
 use super::errand::{Done, Errands, PATIENCE};
@@ -36,6 +36,8 @@ pub(crate) struct Desk {
     /// Held while an account is changed: lines belong to several users.
     pub(super) changes: tokio::sync::Mutex<()>,
     pub(super) sessions: Sessions,
+    /// What networks ask.
+    pub(super) questions: Questions,
     /// Who reads archives.
     pub(super) readers: Readers,
     /// Whose desk it is.
@@ -62,6 +64,7 @@ impl Desk {
             errands,
             changes: tokio::sync::Mutex::default(),
             sessions: Sessions::default(),
+            questions: Questions::default(),
             readers: Readers::default(),
             domain,
         }

@@ -268,8 +268,12 @@ impl Store for MemoryStore {
         self.later(Err(StoreFault::Closed))
     }
 
-    fn unseal(&self, _: &str, _: &str, _: &str) -> Later<Result<Option<Secret>, StoreFault>> {
-        self.later(Ok(None))
+    fn unseal(&self, _: &str, _: &str, name: &str) -> Later<Result<Option<Secret>, StoreFault>> {
+        // Networks keep and ask nothing here: the dice of a seed are thrown for what tests are about.
+        match name.starts_with("session ") || name.starts_with("dialog ") {
+            true => Box::pin(std::future::ready(Ok(None))),
+            false => self.later(Ok(None)),
+        }
     }
 
     fn instance_key(&self, _: &str) -> [u8; 32] {

@@ -1,17 +1,19 @@
 //! The commands in a chat with an address: for clients that show no other way.
 //!
-//! `help` lists them. While a dialog with the gateway asks something, what is said is its answer.
+//! `help` lists them. While a dialog with the gateway asks something, or the network does, what is
+//! said is its answer.
 //! Otherwise what follows the words of a command answers its questions, in order. A message to the
 //! gateway that is no command is answered with an error, never with words: two gateways that talk
 //! to each other come to an end. To a network or a room what is no command is something else.
 
 use std::sync::Arc;
 
-use isthmus_gateway::{Fault, Field, FieldKind, Kind};
+use isthmus_gateway::{Fault, Field, FieldKind, Gateway, Kind};
 
 use super::settings::{self, Word};
 use super::{Asker, Command, Told, Work, table};
-use crate::host::desk::{Desk, registers};
+use crate::host::contact::Way;
+use crate::host::desk::Desk;
 use crate::host::errand::{Answer, Done};
 use crate::host::fault::words;
 use crate::host::form::{self, Answers};
@@ -33,9 +35,13 @@ impl Desk {
     /// Takes a message to an address that has commands; false: it is no command.
     pub(crate) fn chat(self: &Arc<Self>, origin: &Origin, asker: Asker, body: &str) -> bool {
         let call = self.call(&asker, body);
-        let itself = asker.at.kind == Kind::Gateway;
-        let dialogs = registers(&*self.gateway) || !self.gateway.manifest().commands.is_empty();
-        if matches!(call, Call::Nothing) && !(itself && dialogs) {
+        let asked = match asker.at.kind {
+            // What its only network asks is on disk, and nothing else is said to the gateway.
+            Kind::Gateway => true,
+            Kind::Network => self.questions.has(&asker.user, &asker.at.network),
+            _ => false,
+        };
+        if matches!(call, Call::Nothing) && !asked {
             return false;
         }
         let (desk, body) = (Arc::clone(self), body.to_owned());
@@ -78,11 +84,12 @@ impl Desk {
 
     /// Takes what was said: an answer, if something was asked.
     async fn said(self: &Arc<Self>, asker: &Asker, body: &str, call: Call) -> Result<Done, Fault> {
-        if asker.at.kind == Kind::Gateway
-            && !matches!(call, Call::Help)
-            && let Some(done) = self.answered(asker, body).await?
-        {
-            return Ok(done);
+        if !matches!(call, Call::Help) {
+            for way in ways(&*self.gateway, asker) {
+                if let Some(done) = self.answered(asker, way, body).await? {
+                    return Ok(done);
+                }
+            }
         }
         match call {
             Call::Help => Ok(Done::with(self.words(self.help(asker)))),
@@ -154,6 +161,15 @@ impl Desk {
         let answers = in_order(&page.fields, &rest);
         let answers = form::checked(&page.fields, &answers, asker.lang)?;
         command.work.run(self, asker, answers).await
+    }
+}
+
+/// The dialogs that may go on at an address. A network without one of its own asks at the gateway's.
+fn ways<'a>(gateway: &'a dyn Gateway, asker: &'a Asker) -> Vec<Way<'a>> {
+    match asker.at.kind {
+        Kind::Gateway => vec![Way::Chat, Way::Network(gateway.home().unwrap_or_default())],
+        Kind::Network => vec![Way::Network(&asker.at.network)],
+        _ => Vec::new(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A dialog in a chat with the gateway: one field after the other. `cancel` ends it, `-` leaves
+//! A dialog in a chat with the gateway, or with a network that asks: one field after the other. `cancel` ends it, `-` leaves
 //! what is proposed, or nothing. What is answered is never repeated.
 
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use crate::host::errand::Done;
 use crate::host::fault::{self, words};
 use crate::host::form::{self, Answers};
 use crate::host::words::{Lang, Text};
+use crate::xmpp::jid::BareJid;
 
 impl Desk {
     /// Begins to ask.
@@ -63,19 +64,42 @@ impl Desk {
         }
     }
 
+    /// A network begins to ask: what its user is told. The dialog is on its way to the disk.
+    ///
+    /// # Errors
+    /// It asks too much.
+    pub(crate) fn ask(
+        &self,
+        user: &BareJid,
+        network: &str,
+        first: Dialog,
+        lang: Lang,
+    ) -> Result<String, Fault> {
+        let steps = Steps::of_network(first);
+        let keeping = self.put_steps(user, Way::Network(network), Some(&steps))?;
+        tokio::spawn(async move {
+            if let Err(fault) = keeping.await {
+                tracing::error!(%fault, "what a network asks is not kept");
+            }
+        });
+        let hint = lang.say(Text::DialogHint);
+        Ok(format!("{hint}\n{}", question(&steps, lang)))
+    }
+
     /// Takes an answer; `None`: nothing was asked.
     pub(super) async fn answered(
         self: &Arc<Self>,
         asker: &Asker,
+        way: Way<'_>,
         body: &str,
     ) -> Result<Option<Done>, Fault> {
         let (user, lang) = (&asker.user, asker.lang);
-        let Some(mut steps) = self.steps(user, Way::Chat).await? else {
+        let Some(mut steps) = self.steps(user, way).await? else {
             return Ok(None);
         };
         let body = body.trim();
         if body.eq_ignore_ascii_case("cancel") {
-            self.keep_steps(user, Way::Chat, None).await?;
+            self.keep_steps(user, way, None).await?;
             let text = lang.say(Text::Cancelled).to_owned();
             return Ok(Some(Done::with(self.words(text))));
         }
@@ -85,7 +109,7 @@ impl Desk {
                 return Ok(Some(self.again(&steps, &fault, lang)));
             }
             if next(&open, &steps.given).is_some() {
-                self.keep_steps(user, Way::Chat, Some(&steps)).await?;
+                self.keep_steps(user, way, Some(&steps)).await?;
                 return Ok(Some(Done::with(self.words(question(&steps, lang)))));
             }
         }
@@ -93,11 +117,11 @@ impl Desk {
         match self.step(asker, &steps, &given).await {
             Ok(Outcome::Next(more)) => {
                 steps.ask(more)?;
-                self.keep_steps(user, Way::Chat, Some(&steps)).await?;
+                self.keep_steps(user, way, Some(&steps)).await?;
                 Ok(Some(Done::with(self.words(question(&steps, lang)))))
             }
             Ok(Outcome::Over { text, fresh }) => {
-                self.keep_steps(user, Way::Chat, None).await?;
+                self.keep_steps(user, way, None).await?;
                 let done = Done::with(self.words(lang.pick(&text).to_owned()));
                 let (hub, user) = (Arc::clone(&self.hub), user.clone());
                 Ok(Some(match fresh {
@@ -109,7 +133,7 @@ impl Desk {
             Err(fault) => {
                 // All of this step is asked again: which answer was wrong only the network knows.
                 steps.given.clear();
-                self.keep_steps(user, Way::Chat, Some(&steps)).await?;
+                self.keep_steps(user, way, Some(&steps)).await?;
                 Ok(Some(self.again(&steps, &fault, lang)))
             }
         }

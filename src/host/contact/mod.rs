@@ -36,4 +36,4 @@ pub(crate) use self::book::Mood;
 pub(crate) use self::displayed::read_in;
 pub(crate) use self::hub::Hub;
 pub(crate) use self::registration::account_of;
-pub(crate) use self::steps::{Outcome, Steps, Way};
+pub(crate) use self::steps::{Outcome, Questions, Steps, Way};

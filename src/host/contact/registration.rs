@@ -187,6 +187,7 @@ impl Desk {
         for way in [Way::Command, Way::Chat] {
             self.keep_steps(user, way, None).await?;
         }
+        self.questions.forget(user);
         if let Some(domain) = self.domain.upgrade() {
             domain.unregistered(user);
         }

@@ -2,44 +2,63 @@
 //!
 //! The gateway says what comes next (`Gateway::dialog`); between steps everything is kept here,
 //! sealed, for answers hold secrets: a restart of the program ends no dialog. A user has one dialog
-//! in each way of asking; another begins in its place.
+//! in each way of asking, and one that each network began; another begins in its place.
 //!
 //! Not here: how a question looks (`command::steps` for XEP-0050, `command::talk` for a chat).
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use isthmus_gateway::{Dialog, Fault, FaultKind, Step, Words};
 use serde::{Deserialize, Serialize};
 
 use crate::host::command::Asker;
-use crate::host::desk::{Desk, asked, store_fault};
+use crate::host::desk::{Desk, asked, registers, store_fault};
 use crate::host::fault;
 use crate::host::form::{self, Answers};
 use crate::host::shared::now_ms;
 use crate::host::words::Denial;
 use crate::secret::Secret;
+use crate::store::{Later, StoreFault};
 use crate::xmpp::jid::BareJid;
 
 /// The command that registers.
 pub(super) const REGISTER: &str = "register";
 /// How long a dialog waits for an answer, in milliseconds.
 const LIFE: i64 = 30 * 60_000;
+/// The same of one that a network began: its user may be away.
+const LIFE_ASKED: i64 = 24 * 60 * 60_000;
 /// Questions that may follow each other.
 const MOST: usize = 32;
+/// The bytes of a dialog.
+const MOST_BYTES: usize = 262_144;
 
 /// How a dialog is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Way<'a> {
     /// By ad-hoc command.
     Command,
     /// By chat.
     Chat,
+    /// By chat, begun by this network.
+    Network(&'a str),
 }
 
-impl Way {
+impl Way<'_> {
     /// The name under which the dialog is sealed.
-    fn name(self) -> &'static str {
+    fn name(self) -> String {
         match self {
-            Self::Command => "dialog command",
-            Self::Chat => "dialog chat",
+            Self::Command => "dialog command".to_owned(),
+            Self::Chat => "dialog chat".to_owned(),
+            Self::Network(network) => format!("dialog network {network}"),
+        }
+    }
+
+    /// How long such a dialog waits for an answer, in milliseconds.
+    fn life(self) -> i64 {
+        match self {
+            Self::Command | Self::Chat => LIFE,
+            Self::Network(_) => LIFE_ASKED,
         }
     }
 }
@@ -77,6 +96,19 @@ impl Steps {
             given: Answers::new(),
             until: 0,
         }
+    }
+
+    /// A dialog that a network began with that question.
+    pub(crate) fn of_network(first: Dialog) -> Self {
+        Self {
+            asked: vec![first],
+            ..Self::default()
+        }
+    }
+
+    /// Whether a network began it.
+    fn is_of_network(&self) -> bool {
+        self.node.is_empty()
     }
 
     /// Whether it was begun by this resource, there.
@@ -133,7 +165,7 @@ impl Desk {
             at: Some(asker.at.clone()),
             ..Dialog::default()
         };
-        self.stepped_on(asker, begin).await
+        self.stepped_on(asker, begin, false).await
     }
 
     /// The question of a registration.
@@ -161,14 +193,21 @@ impl Desk {
         let stored = before.as_ref().map(|account| &account.fields);
         let open = steps.open();
         let fields = form::check(&open.fields, given, stored, asker.lang)?;
-        self.stepped_on(asker, Dialog { fields, ..open }).await
+        let step = Dialog { fields, ..open };
+        self.stepped_on(asker, step, steps.is_of_network()).await
     }
 
     /// Hands the gateway a step. What it says of an account holds.
-    async fn stepped_on(&self, asker: &Asker, step: Dialog) -> Result<Outcome, Fault> {
+    async fn stepped_on(
+        &self,
+        asker: &Asker,
+        step: Dialog,
+        of_network: bool,
+    ) -> Result<Outcome, Fault> {
         let mut known = self.shared.user(&asker.user);
         asker.lang.tag().clone_into(&mut known.lang);
-        let (at, offered) = (step.at.clone(), self.offers(&step.name));
+        let at = step.at.clone();
+        let no_account = of_network || self.offers(&step.name);
         match asked(self.gateway.dialog(&known, step)).await? {
             Step::Next(next) => Ok(Outcome::Next(Dialog {
                 at: next.at.or(at),
@@ -177,7 +216,10 @@ impl Desk {
             Step::Done {
                 account: None,
                 text,
-            } if offered => Ok(Outcome::Over { text, fresh: false }),
+            } if no_account => Ok(Outcome::Over { text, fresh: false }),
+            Step::Done { text, .. } if of_network && !registers(&*self.gateway) => {
+                Ok(Outcome::Over { text, fresh: false })
+            }
             Step::Done { account, text } => {
                 let fresh = self.keep(&asker.user, account).await?;
                 Ok(Outcome::Over { text, fresh })
@@ -192,9 +234,9 @@ impl Desk {
     }
 
     /// The dialog that goes on, if one does.
-    pub(crate) async fn steps(&self, user: &BareJid, way: Way) -> Result<Option<Steps>, Fault> {
+    pub(crate) async fn steps(&self, user: &BareJid, way: Way<'_>) -> Result<Option<Steps>, Fault> {
         let (store, domain) = (&self.shared.store, self.outbox.domain());
-        let kept = store.unseal(user.as_str(), domain, way.name()).await;
+        let kept = store.unseal(user.as_str(), domain, &way.name()).await;
         let Some(kept) = kept.map_err(|fault| store_fault(&fault))? else {
             return Ok(None);
         };
@@ -207,22 +249,82 @@ impl Desk {
     pub(crate) async fn keep_steps(
         &self,
         user: &BareJid,
-        way: Way,
+        way: Way<'_>,
         steps: Option<&Steps>,
     ) -> Result<(), Fault> {
+        let kept = self.put_steps(user, way, steps)?.await;
+        kept.map_err(|fault| store_fault(&fault))
+    }
+
+    /// The same where the store is not waited for.
+    pub(crate) fn put_steps(
+        &self,
+        user: &BareJid,
+        way: Way<'_>,
+        steps: Option<&Steps>,
+    ) -> Result<Later<Result<(), StoreFault>>, Fault> {
+        let until = now_ms() + way.life();
         let sealed = match steps {
             None => String::new(),
             Some(steps) => {
                 let steps = Steps {
-                    until: now_ms() + LIFE,
+                    until,
                     ..steps.clone()
                 };
                 serde_json::to_string(&steps).map_err(|error| fault::ours(&error))?
             }
         };
+        if sealed.len() > MOST_BYTES {
+            return Err(fault::of(FaultKind::Internal, Denial::DialogEndless));
+        }
+        if let Way::Network(network) = way {
+            self.questions.note(user, network, steps.map(|_| until));
+        }
         let (store, domain) = (&self.shared.store, self.outbox.domain());
-        let sealed = Secret::new(sealed);
-        let kept = store.seal(user.as_str(), domain, way.name(), &sealed).await;
-        kept.map_err(|fault| store_fault(&fault))
+        Ok(store.seal(user.as_str(), domain, &way.name(), &Secret::new(sealed)))
+    }
+
+    /// Learns whether a network's question was open when the program ended.
+    pub(crate) async fn recall(&self, user: &BareJid, network: &str) {
+        match self.steps(user, Way::Network(network)).await {
+            Ok(steps) => {
+                let until = steps.map(|steps| steps.until);
+                self.questions.note(user, network, until);
+            }
+            Err(fault) => tracing::error!(%fault, "what a network asks cannot be read"),
+        }
+    }
+}
+
+/// Who is asked something by a network at the moment: what he says to it is no line for it.
+#[derive(Default)]
+pub(crate) struct Questions(Mutex<HashMap<(BareJid, Box<str>), i64>>);
+
+impl Questions {
+    /// Whether an answer is waited for.
+    pub(crate) fn has(&self, user: &BareJid, network: &str) -> bool {
+        let until = self.open().get(&(user.clone(), network.into())).copied();
+        until.is_some_and(|until| until > now_ms())
+    }
+
+    /// Notes until when an answer is waited for; `None`: it is not.
+    fn note(&self, user: &BareJid, network: &str, until: Option<i64>) {
+        let (mut open, now) = (self.open(), now_ms());
+        open.retain(|_, until| *until > now);
+        let key = (user.clone(), network.into());
+        match until {
+            Some(until) => open.insert(key, until),
+            None => open.remove(&key),
+        };
+    }
+
+    /// Nobody asks the user anything any more.
+    pub(crate) fn forget(&self, user: &BareJid) {
+        self.open().retain(|(whose, _), _| whose != user);
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<(BareJid, Box<str>), i64>> {
+        // One entry is changed at a time.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

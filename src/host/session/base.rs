@@ -373,6 +373,12 @@ impl Base {
         }
     }
 
+    /// The escaped localpart of the network itself; `None`: it speaks from the gateway's address.
+    pub(crate) fn own_local(&self) -> Option<String> {
+        let local = self.local(Kind::Network, "").ok();
+        local.filter(|local| !local.is_empty())
+    }
+
     /// Whether the user has blocked somebody.
     pub(crate) fn is_blocked(&self, kind: Kind, id: &str) -> bool {
         let listed = |local: String| self.blocked.contains(&local);

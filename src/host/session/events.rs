@@ -143,8 +143,8 @@ impl Session {
                 self.contact_seen(&contact, online, away.map(Into::into), since);
             }
             Event::Picture { at, picture } => self.pictured(&at, picture.as_ref()),
-            // Nothing shows these yet; the network loses nothing by it.
-            Event::Ask(_) | Event::Keep { .. } => {}
+            Event::Ask(dialog) => self.asked(dialog),
+            Event::Keep { state } => self.keep(state),
         }
     }
 

@@ -9,6 +9,7 @@
 //! `Online`: a lost connection, a restart and a first start are one path.
 
 mod acts;
+mod asking;
 mod away;
 mod base;
 mod batch;
@@ -76,6 +77,8 @@ pub(crate) struct Session {
     watching: contacts::Watching,
     /// What lasts, as it is on disk; `None`: not read yet.
     lasting: Option<lasting::Wanted>,
+    /// What the gateway wants to find again, until it is sealed.
+    keeping: Option<Vec<u8>>,
     /// What lasts, or whether the user is away, may have changed.
     unsettled: bool,
     moods: away::Moods,
@@ -105,6 +108,7 @@ impl Session {
             listing: Listing::default(),
             watching: contacts::Watching::default(),
             lasting: None,
+            keeping: None,
             unsettled: false,
             moods: away::Moods::default(),
             missed: gap::Missed::default(),

@@ -21,8 +21,9 @@ use std::time::{Duration, Instant};
 use isthmus_gateway::{Account, Close, Credit, Event, Settings, Sink, User};
 use tokio::time::Sleep;
 
+use super::asking::{Before, before};
 use super::messages::IN_FLIGHT;
-use super::{Base, Link, Session, lasting};
+use super::{Base, Link, Session};
 use crate::component::{Level, Mark, Outbox};
 use crate::host::contact::account_of;
 use crate::host::domain::{Domain, Place};
@@ -145,8 +146,10 @@ pub(crate) struct SessionTask {
     account: Registered,
     /// Stanzas wait until they are known: who sets something and then acts finds it set.
     settings: Setting,
-    /// What lasts on this network, until it has been read.
-    wanted: Option<Later<lasting::Wanted>>,
+    /// What is on disk of this session, until it has been read.
+    before: Option<Later<Before>>,
+    /// What the gateway kept of the last one.
+    kept: Option<Vec<u8>>,
     inbox: Arc<Inbox>,
     place: Place,
     stage: Stage,
@@ -161,14 +164,15 @@ impl SessionTask {
     pub(crate) fn new(session: Session, user: User, inbox: Arc<Inbox>, place: Place) -> Self {
         let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
         let settings = Setting::Asked(asked(&session.base));
-        let wanted = lasting::wanted(&session.base);
+        let before = before(&session.base);
         Self {
             session,
             network: None,
             user,
             account: Registered::Unasked,
             settings,
-            wanted: Some(wanted),
+            before: Some(before),
+            kept: None,
             inbox,
             place,
             stage: Stage::Open,
@@ -286,11 +290,11 @@ impl SessionTask {
     /// Takes up again what lasts, when it and the settings have been read.
     fn restore(&mut self, cx: &mut Context<'_>) {
         let known = matches!(self.settings, Setting::Known);
-        let Some(wanted) = self.wanted.as_mut().filter(|_| known) else {
+        let Some(before) = self.before.as_mut().filter(|_| known) else {
             return;
         };
-        if let Poll::Ready(wanted) = wanted.as_mut().poll(cx) {
-            self.wanted = None;
+        if let Poll::Ready(Before { wanted, kept }) = before.as_mut().poll(cx) {
+            (self.before, self.kept) = (None, kept);
             self.session.restore(&wanted);
         }
     }
@@ -307,7 +311,7 @@ impl SessionTask {
     fn stanzas(&mut self, cx: &mut Context<'_>) -> bool {
         if self.stage != Stage::Open
             || matches!(self.settings, Setting::Asked(_))
-            || self.wanted.is_some()
+            || self.before.is_some()
         {
             self.inbox.register(cx);
             return false;
@@ -381,17 +385,20 @@ impl SessionTask {
             session: &mut self.session,
             events: 0,
         };
-        if network.poll(cx, now, credit, &mut counted).is_ready() {
+        let over = network.poll(cx, now, credit, &mut counted).is_ready();
+        let more = counted.events >= EVENTS;
+        self.session.seal_kept();
+        if over {
             let text = &Denial::ConnectionOver.into();
             self.session.abandon(text);
             self.session.farewell(false, text);
             self.place.close();
             return None;
         }
-        let more = counted.events >= EVENTS;
         let commands = self.session.base.link == Link::Online;
         let commands = commands && !self.session.base.commands.is_empty();
         self.hand_over(&mut *network, now);
+        self.session.seal_kept();
         self.network = Some(network);
         Some(more || commands)
     }
@@ -400,7 +407,7 @@ impl SessionTask {
     fn open(&mut self, cx: &mut Context<'_>) -> bool {
         let needed = self.session.needs_network();
         let known = matches!(self.settings, Setting::Known);
-        if !needed || !known || self.stage != Stage::Open {
+        if !needed || !known || self.before.is_some() || self.stage != Stage::Open {
             return false;
         }
         let base = &self.session.base;
@@ -409,10 +416,10 @@ impl SessionTask {
         };
         let nothing = Settings::default();
         let settings = base.settings.as_deref().unwrap_or(&nothing);
-        let network =
-            base.gateway
-                .open(&self.user, account.as_ref(), &base.network, settings, None);
-        self.network = Some(network);
+        let (kept, account) = (self.kept.take(), account.as_ref());
+        let (gateway, network) = (&base.gateway, &base.network);
+        let opened = gateway.open(&self.user, account, network, settings, kept.as_deref());
+        self.network = Some(opened);
         true
     }
 

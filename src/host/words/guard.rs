@@ -27,6 +27,7 @@ const HARMLESS: &[&str] = &[
     "\"delete user\"",
     "\"dialog chat\"",
     "\"dialog command\"",
+    "\"dialog network {network}\"",
     "\"disconnect user\"",
     "\"end session\"",
     "\"end-to-end encryption\"",

@@ -219,12 +219,15 @@ pub(super) fn kept(db: &Connection, owner: &Owner) -> rusqlite::Result<Option<Ve
     )
 }
 
-/// Users of whom a gateway has sealed something.
+/// Users of whom a gateway has sealed something that they said it to be: not what a network keeps
+/// of its own or asks.
 pub(super) fn users(db: &Connection, gateway: &str) -> rusqlite::Result<Vec<String>> {
     let mut users = db.prepare_cached(
         "SELECT DISTINCT user.jid FROM sealed JOIN user ON user.id = sealed.user \
          JOIN gateway ON gateway.id = sealed.gateway \
-         WHERE gateway.domain = ?1 AND user.jid <> '' ORDER BY user.jid",
+         WHERE gateway.domain = ?1 AND user.jid <> '' \
+         AND sealed.name NOT LIKE 'session %' AND sealed.name NOT LIKE 'dialog %' \
+         ORDER BY user.jid",
     )?;
     let users = users.query_map([gateway], |row| row.get(0))?;
     users.collect()

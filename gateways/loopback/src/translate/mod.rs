@@ -512,6 +512,15 @@ impl World {
         }
         let event = if line == "ask" {
             Event::Ask(question())
+        } else if let Some(state) = line.strip_prefix("keep ") {
+            let state = state.as_bytes().to_vec();
+            Event::Keep { state }
+        } else if line == "me" {
+            let nick = self.clients.get(&me).map(|client| client.nick.clone());
+            Event::Notice {
+                room: None,
+                text: nick.unwrap_or_default().into(),
+            }
         } else if line == "settings" {
             let set = self.clients.get(&me).map(|client| &client.settings);
             Event::Notice {
