@@ -243,7 +243,7 @@ pub trait Store: archives::Archives + contacts::Contacts + jobs::Jobs + Send + S
         name: &str,
     ) -> Later<Result<Option<Secret>, StoreFault>>;
 
-    /// Users of whom a gateway keeps secrets, accounts and settings among them, in order.
+    /// Users of whom a gateway has sealed an `account` or `settings`, in order.
     fn users(&self, gateway: &str) -> Later<Result<Vec<String>, StoreFault>> {
         let _ = gateway;
         Box::pin(std::future::ready(Ok(Vec::new())))

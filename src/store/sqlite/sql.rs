@@ -219,14 +219,13 @@ pub(super) fn kept(db: &Connection, owner: &Owner) -> rusqlite::Result<Option<Ve
     )
 }
 
-/// Users of whom a gateway has sealed something that they said it to be: not what a network keeps
-/// of its own or asks.
+/// Users who registered or set something: what is sealed besides is not of their saying.
 pub(super) fn users(db: &Connection, gateway: &str) -> rusqlite::Result<Vec<String>> {
     let mut users = db.prepare_cached(
         "SELECT DISTINCT user.jid FROM sealed JOIN user ON user.id = sealed.user \
          JOIN gateway ON gateway.id = sealed.gateway \
          WHERE gateway.domain = ?1 AND user.jid <> '' \
-         AND sealed.name NOT LIKE 'session %' AND sealed.name NOT LIKE 'dialog %' \
+         AND sealed.name IN ('account', 'settings') \
          ORDER BY user.jid",
     )?;
     let users = users.query_map([gateway], |row| row.get(0))?;
