@@ -128,7 +128,7 @@ impl<'a> Scene<'a> {
         };
         let asked = self.juliet.iq("set", IRC, &command(">")).await;
         let session = asked.child("command").expect("a form").attr("sessionid");
-        let form = "<x xmlns='jabber:x:data' type='submit'><field var='irc-server'>\
+        let form = "<x xmlns='jabber:x:data' type='submit'><field var='irc-servers'>\
                     <value>local</value></field></x>";
         let submit = command(&format!("sessionid='{session}'>{form}"));
         let done = self.juliet.iq("set", IRC, &submit).await;
