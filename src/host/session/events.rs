@@ -44,6 +44,57 @@ impl Session {
                 let altered = altered.as_deref();
                 self.echoed(tag, &keys, &Echo { key, altered });
             }
+            Event::Found { tag, fields } => self.found(tag, &fields),
+            Event::Past { tag, message } => self.told_of_the_past(tag, message),
+            Event::Known { who } => self.rooms.known(&self.base, &who),
+            Event::Notice { room, text } => self.notice(room.as_deref(), &text),
+            event @ (Event::Joined { .. }
+            | Event::Names { .. }
+            | Event::Came { .. }
+            | Event::Left(_)
+            | Event::Renamed { .. }
+            | Event::Ranks { .. }
+            | Event::Subject { .. }
+            | Event::Flags { .. }
+            | Event::Invited { .. }
+            | Event::Knocked { .. }) => self.about_a_room(event),
+            event @ (Event::Edit { .. }
+            | Event::Retract { .. }
+            | Event::React { .. }
+            | Event::Delivered { .. }
+            | Event::Read { .. }
+            | Event::Typing { .. }) => self.about_a_message(event),
+            Event::Contact {
+                contact,
+                online,
+                away,
+                since,
+            } => {
+                let since = since.map(|time| time.0);
+                self.contact_seen(&contact, online, away.map(Into::into), since);
+            }
+            Event::Picture { at, picture } => self.pictured(&at, picture.as_ref()),
+            Event::Ask(dialog) => self.asked(dialog),
+            Event::Keep { state } => self.keep(state),
+        }
+    }
+
+    /// One answer to something that was asked.
+    fn found(&mut self, tag: Tag, fields: &[(Text<'_>, Text<'_>)]) {
+        match self.base.pending(tag) {
+            Some(Pending::Bans { found, .. }) if found.len() < MOST_BANS => {
+                found.push(Ban::of(fields));
+            }
+            Some(Pending::Inquiry(inquiry)) => inquiry.found(fields),
+            Some(Pending::Rooms) => self.room_found(tag, fields),
+            Some(Pending::Missed { whom: None }) => self.wrote_meanwhile(fields),
+            _ => {}
+        }
+    }
+
+    /// Who is in a room and what holds there has changed.
+    fn about_a_room(&mut self, event: Event<'_>) {
+        match event {
             Event::Joined { room, asked, .. } => {
                 self.unsettled = true;
                 self.joined(&room, asked);
@@ -101,50 +152,10 @@ impl Session {
             Event::Invited { room, by, reason } => {
                 self.invited(&room, &by.nick, reason.as_deref());
             }
-            Event::Found { tag, fields } => match self.base.pending(tag) {
-                Some(Pending::Bans { found, .. }) if found.len() < MOST_BANS => {
-                    found.push(Ban::of(&fields));
-                }
-                Some(Pending::Inquiry(inquiry)) => inquiry.found(&fields),
-                Some(Pending::Rooms) => self.room_found(tag, &fields),
-                Some(Pending::Missed { whom: None }) => self.wrote_meanwhile(&fields),
-                _ => {}
-            },
-            Event::Past { tag, message } => match self.base.pending(tag) {
-                Some(Pending::History { room }) => {
-                    let room = room.clone();
-                    self.past(&room, &message);
-                }
-                Some(Pending::Missed { .. }) => {
-                    for part in self.parts_of(message.into_owned()) {
-                        self.missed(part);
-                    }
-                }
-                _ => {}
-            },
             Event::Knocked { room, who, reason } => {
                 self.knocked(&room, &who, reason.as_deref());
             }
-            Event::Known { who } => self.rooms.known(&self.base, &who),
-            Event::Notice { room, text } => self.notice(room.as_deref(), &text),
-            event @ (Event::Edit { .. }
-            | Event::Retract { .. }
-            | Event::React { .. }
-            | Event::Delivered { .. }
-            | Event::Read { .. }
-            | Event::Typing { .. }) => self.about_a_message(event),
-            Event::Contact {
-                contact,
-                online,
-                away,
-                since,
-            } => {
-                let since = since.map(|time| time.0);
-                self.contact_seen(&contact, online, away.map(Into::into), since);
-            }
-            Event::Picture { at, picture } => self.pictured(&at, picture.as_ref()),
-            Event::Ask(dialog) => self.asked(dialog),
-            Event::Keep { state } => self.keep(state),
+            _ => {}
         }
     }
 

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Command, Key, Message, Place, Text, Time};
+use isthmus_gateway::{Command, Key, Message, Place, Tag, Text, Time};
 
 use super::heard::Private;
 use super::{Pending, Session};
@@ -141,6 +141,22 @@ impl Session {
         };
         if gap.people.len() < MOST_PEOPLE && !self.base.facts.fold.same(name, &self.base.facts.me) {
             gap.people.push_back(name.as_ref().into());
+        }
+    }
+
+    /// What was said while nobody listened.
+    pub(super) fn told_of_the_past(&mut self, tag: Tag, message: Message<'_>) {
+        match self.base.pending(tag) {
+            Some(Pending::History { room }) => {
+                let room = room.clone();
+                self.past(&room, &message);
+            }
+            Some(Pending::Missed { .. }) => {
+                for part in self.parts_of(message.into_owned()) {
+                    self.missed(part);
+                }
+            }
+            _ => {}
         }
     }
 

@@ -3,7 +3,8 @@
 
 use isthmus::xmpp::Element;
 
-use super::run::{Fault, Run, fault, shown};
+use super::run::{Fault, Run, fault};
+use super::spelled::shown;
 use super::xml;
 
 impl Run {

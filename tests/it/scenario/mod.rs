@@ -6,6 +6,7 @@ mod foreign;
 mod operator;
 mod parse;
 mod run;
+mod spelled;
 pub(crate) mod wire;
 mod xml;
 

@@ -23,11 +23,12 @@ use tokio::sync::mpsc;
 use super::foreign;
 use super::operator;
 use super::parse::{Act, Step};
+use super::spelled::{invisible, shown, visible};
 use super::wire::{self, Attempt, Line};
 use super::xml::{self, Given, Names};
 
 /// How long something may take to come before it counts as missing.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a step came to that did not hold.
 pub(crate) struct Fault {
@@ -582,34 +583,6 @@ fn keep(to: &mut VecDeque<Element>, stanza: &Stanza) {
         panic!("{fault}: {element:?}");
     }
     to.push_back(element);
-}
-
-/// A line as it is written in a scenario.
-pub(super) fn shown(line: &str) -> String {
-    if line.starts_with("PING :proof-") {
-        "(proof)".to_owned()
-    } else {
-        visible(line)
-    }
-}
-
-/// With control characters as `\x01`.
-fn visible(line: &str) -> String {
-    line.chars().fold(String::new(), |mut out, c| {
-        match c {
-            '\0'..' ' => out.push_str(&format!("\\x{:02x}", u32::from(c))),
-            _ => out.push(c),
-        }
-        out
-    })
-}
-
-/// With `\x01` as the control character it stands for.
-fn invisible(line: &str) -> String {
-    let controls = (0..32u8).map(char::from);
-    controls.fold(line.to_owned(), |line, c| {
-        line.replace(&format!("\\x{:02x}", u32::from(c)), &c.to_string())
-    })
 }
 
 /// What scenarios of IRC take for granted: a network called `net`, no encryption, no throttle.

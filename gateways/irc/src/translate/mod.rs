@@ -36,6 +36,7 @@ mod services;
 mod shared;
 mod sts;
 mod tags;
+mod told;
 mod who;
 
 use std::time::{Duration, Instant, SystemTime};
@@ -532,28 +533,6 @@ impl Conversation {
             }
             _ => {}
         }
-    }
-
-    /// The server's own words, where the user wants to read such; what he asked for by a line of
-    /// his own he does.
-    fn chatter(&self, text: &str, important: bool, sink: &mut dyn Sink) {
-        let wanted = match self.settings.notices {
-            Notices::All => true,
-            Notices::Important => important,
-            Notices::Nothing => false,
-        };
-        let answers = self.curious.is_some_and(|at| self.clock < at + CURIOUS);
-        if wanted || answers {
-            self.notice(None, text, sink);
-        }
-    }
-
-    fn notice(&self, room: Option<&str>, text: &str, sink: &mut dyn Sink) {
-        let plain = format::plain(text);
-        sink.event(Event::Notice {
-            room: room.map(Into::into),
-            text: plain.body,
-        });
     }
 
     /// The folded spelling of a name, owned.
