@@ -392,7 +392,10 @@ impl Session for IrcSession {
         }
         let leave = self.waiting.as_mut().and_then(|it| it.poll_leave(cx));
         if leave.is_some() && !matches!(self.link, Link::Up { .. } | Link::Parting { .. }) {
-            let reason = Fault::new(FaultKind::NotAllowed, "you have disconnected");
+            let reason = Fault::new(
+                FaultKind::NotAllowed,
+                ("you have disconnected", "您已断开连接"),
+            );
             self.link = Link::Broken { reason, since: now };
         }
         loop {

@@ -264,7 +264,13 @@ impl Machine {
         let Some(pending) = self.remove(id) else {
             return;
         };
-        let fault = Fault::new(FaultKind::TimedOut, "the gateway's program does not answer");
+        let fault = Fault::new(
+            FaultKind::TimedOut,
+            (
+                "the gateway's program does not answer",
+                "网关的程序没有应答",
+            ),
+        );
         match pending.what {
             What::Command { session, tag, .. } => self.end(session, tag, Err(fault)),
             What::Open { session, .. } => self.shut(session, &fault, Some(self.timeout), now),

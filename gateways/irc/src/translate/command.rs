@@ -251,7 +251,10 @@ impl Conversation {
             .iter()
             .any(|a| a.want == Want::Join && a.key == key);
         if let Some(join) = self.services.give_back(&self.isupport.fold, room) {
-            let fault = Fault::new(FaultKind::NotJoined, "left before it was entered");
+            let fault = Fault::new(
+                FaultKind::NotJoined,
+                ("left before it was entered", "进入之前已离开"),
+            );
             done(join, Err(fault), sink);
             return done(tag, Ok(Outcome::Finished), sink);
         }

@@ -523,7 +523,10 @@ impl Conversation {
         match self.pinged_at {
             Some(at) if now >= at + self.settings.ping_timeout => {
                 self.end = Some(End {
-                    fault: Fault::new(FaultKind::NetworkDown, "ping timeout"),
+                    fault: Fault::new(
+                        FaultKind::NetworkDown,
+                        ("ping timeout", "连接超时：服务器没有应答"),
+                    ),
                     retry: true,
                 });
             }

@@ -97,8 +97,12 @@ impl Undelivered {
             self.advice()
         );
         let encoding = ContentTransferEncoding::QuotedPrintable;
-        let words = Body::new_with_encoding(words, encoding)
-            .map_err(|_| Fault::new(FaultKind::Internal, "the report cannot be encoded"))?;
+        let words = Body::new_with_encoding(words, encoding).map_err(|_| {
+            Fault::new(
+                FaultKind::Internal,
+                ("the report cannot be encoded", "无法编码该报告"),
+            )
+        })?;
         let words = SinglePart::builder()
             .header(ContentType::TEXT_PLAIN)
             .body(words);
