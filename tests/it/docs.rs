@@ -90,7 +90,13 @@ fn tests_there_are() -> BTreeSet<String> {
     ];
     let mut known = tests_in(&everywhere);
     known.extend(scenarios());
+    known.extend(scenarios().map(|file| folder_of(&file).to_owned()));
     known
+}
+
+/// The folder of a scenario, with its stroke.
+fn folder_of(file: &str) -> &str {
+    file.rfind('/').map_or("", |at| &file[..=at])
 }
 
 /// The names of all scenarios, by file.
@@ -160,6 +166,19 @@ fn every_test_named_in_the_verification_page_exists() {
         }
     }
     assert!(named > 20, "the page names only {named} tests");
+}
+
+#[test]
+fn every_scenario_shows_something_that_is_promised() {
+    let page = fs::read_to_string(root().join("docs/verification.md")).expect("the page");
+    let left: Vec<String> = scenarios()
+        .filter(|file| !file.starts_with("include/"))
+        .filter(|file| {
+            let named = |name: &str| page.contains(&format!("`{name}`"));
+            !named(file) && !named(folder_of(file))
+        })
+        .collect();
+    assert!(left.is_empty(), "the page leaves out {left:?}");
 }
 
 /// `docs/mapping/irc-rows.txt` lists what users of IRC gateways know and ask for; the page says of
