@@ -191,6 +191,7 @@ impl Postfix {
     /// log tells.
     pub fn sent_to(&self, address: &str) -> Vec<String> {
         let (log, to) = (self.log(), format!(": to=<{address}>"));
+        // Several processes write it: an id may stand behind what became of the mail.
         let mut ids: HashMap<&str, &str> = HashMap::new();
         let mut sent = Vec::new();
         for line in log.lines() {
@@ -204,10 +205,11 @@ impl Postfix {
             if let Some((_, id)) = rest.split_once(": message-id=") {
                 ids.insert(mail, id);
             } else if rest.contains(&to) && rest.contains("status=sent (250") {
-                sent.extend(ids.get(mail).map(|id| (*id).to_owned()));
+                sent.push(mail);
             }
         }
-        sent
+        let sent = sent.into_iter().filter_map(|mail| ids.get(mail));
+        sent.map(|id| (*id).to_owned()).collect()
     }
 
     /// What it has logged so far.
@@ -342,6 +344,7 @@ lmtp_tls_security_level = encrypt
 /// As [`strict_cf`].
 const PATIENT: &str = "\
 maximal_queue_lifetime = 1d
+enable_long_queue_ids = yes
 queue_run_delay = 1s
 minimal_backoff_time = 1s
 maximal_backoff_time = 2s
