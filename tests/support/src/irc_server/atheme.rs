@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::{Inspircd, IrcServer, Kind};
+use super::{Daemon, Inspircd, IrcServer, Kind};
 use crate::process::{Process, Spec, read_lossy};
 use crate::{DEADLINE, paths};
 
@@ -86,16 +86,12 @@ impl IrcServer for Atheme {
         Kind::Atheme
     }
 
-    fn port(&self) -> u16 {
-        self.server.port()
+    fn daemon(&self) -> &Daemon {
+        self.server.daemon()
     }
 
-    fn tls_port(&self) -> u16 {
-        self.server.tls_port()
-    }
-
-    fn authority(&self) -> PathBuf {
-        self.server.authority()
+    fn daemon_mut(&mut self) -> &mut Daemon {
+        self.server.daemon_mut()
     }
 
     fn kill_hard(&mut self) {

@@ -7,15 +7,12 @@
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use tempfile::TempDir;
-
+use super::daemon::{Daemon, Ends};
 use super::{IrcServer, Kind, OPER_NAME, OPER_PASSWORD, SERVER_NAME};
-use crate::port::Port;
-use crate::process::{Process, Spec, read_lossy};
-use crate::tls::Certificate;
-use crate::{DEADLINE, paths};
+use crate::paths;
+use crate::process::Spec;
 
 /// What is compiled in, and what stands for it under a directory of ours.
 const MOVED: [(&str, &str); 2] = [
@@ -29,13 +26,7 @@ const NOBODY: &str = "65534";
 
 /// A running ircd-hybrid.
 #[derive(Debug)]
-pub struct Hybrid {
-    process: Process,
-    plain: Port,
-    tls: Port,
-    certificate: Certificate,
-    dir: TempDir,
-}
+pub struct Hybrid(Daemon);
 
 impl Hybrid {
     /// Starts one.
@@ -44,25 +35,8 @@ impl Hybrid {
         let dir = dir.expect("a temporary directory");
         open(dir.path(), 0o777);
         relocate(dir.path());
-        let (plain, tls) = (Port::reserve(), Port::reserve());
-        let certificate = Certificate::create(dir.path());
-        let config = config(plain.number(), tls.number(), &certificate);
-        fs::write(dir.path().join("ircd.conf"), config).expect("written");
-        let process = Process::start(spec(dir.path()));
-        let mut this = Self {
-            process,
-            plain,
-            tls,
-            certificate,
-            dir,
-        };
-        this.wait();
-        this
-    }
-
-    fn wait(&mut self) {
-        self.process.wait_for_port(self.plain.address(), DEADLINE);
-        self.process.wait_for_port(self.tls.address(), DEADLINE);
+        let files = ("ircd.conf", Some("ircd.log"));
+        Self(Daemon::start(dir, files, config, spec))
     }
 }
 
@@ -71,29 +45,12 @@ impl IrcServer for Hybrid {
         Kind::Hybrid
     }
 
-    fn port(&self) -> u16 {
-        self.plain.number()
+    fn daemon(&self) -> &Daemon {
+        &self.0
     }
 
-    fn tls_port(&self) -> u16 {
-        self.tls.number()
-    }
-
-    fn authority(&self) -> PathBuf {
-        self.certificate.authority()
-    }
-
-    fn kill_hard(&mut self) {
-        self.process.kill_hard();
-    }
-
-    fn restart(&mut self) {
-        self.process.restart();
-        self.wait();
-    }
-
-    fn log(&self) -> String {
-        self.process.log() + &read_lossy(&self.dir.path().join("ircd.log"))
+    fn daemon_mut(&mut self) -> &mut Daemon {
+        &mut self.0
     }
 }
 
@@ -151,8 +108,9 @@ fn spec(dir: &Path) -> Spec {
         .env("LD_LIBRARY_PATH", paths::library_path(&[]))
 }
 
-fn config(plain: u16, tls: u16, certificate: &Certificate) -> String {
-    let (cert, key) = (certificate.certificate(), certificate.key());
+fn config(ends: &Ends<'_>) -> String {
+    let (plain, tls) = (ends.plain, ends.tls);
+    let (cert, key) = (ends.certificate.certificate(), ends.certificate.key());
     format!(
         r#"serverinfo {{
  name = "{SERVER_NAME}"; description = "a server for tests";

@@ -1,16 +1,13 @@
 //! InspIRCd 3, with the modules that large networks run.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use tempfile::TempDir;
+use std::path::Path;
 
 use super::atheme::{LINK_PASSWORD, SERVICES_NAME};
+use super::daemon::{Daemon, Ends};
 use super::{IrcServer, Kind, OPER_NAME, OPER_PASSWORD, SERVER_NAME};
+use crate::paths;
 use crate::port::Port;
-use crate::process::{Process, Spec, read_lossy};
-use crate::tls::Certificate;
-use crate::{DEADLINE, paths};
+use crate::process::Spec;
 
 const MODULES: [&str; 36] = [
     "alltime",
@@ -54,12 +51,8 @@ const MODULES: [&str; 36] = [
 /// A running InspIRCd.
 #[derive(Debug)]
 pub struct Inspircd {
-    process: Process,
-    plain: Port,
-    tls: Port,
+    daemon: Daemon,
     link: Option<Port>,
-    certificate: Certificate,
-    dir: TempDir,
 }
 
 impl Inspircd {
@@ -80,27 +73,14 @@ impl Inspircd {
 
     fn listening(link: Option<Port>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let (plain, tls) = (Port::reserve(), Port::reserve());
-        let certificate = Certificate::create(dir.path());
-        let mut config = config(dir.path(), plain.number(), tls.number(), &certificate);
-        config.extend(link.as_ref().map(|port| services(port.number())));
-        fs::write(dir.path().join("inspircd.conf"), config).expect("written");
-        let process = Process::start(spec(dir.path()));
-        let mut this = Self {
-            process,
-            plain,
-            tls,
-            link,
-            certificate,
-            dir,
+        let config = |ends: &Ends<'_>| {
+            let mut config = config(ends);
+            config.extend(link.as_ref().map(|port| services(port.number())));
+            config
         };
-        this.wait();
-        this
-    }
-
-    fn wait(&mut self) {
-        self.process.wait_for_port(self.plain.address(), DEADLINE);
-        self.process.wait_for_port(self.tls.address(), DEADLINE);
+        let files = ("inspircd.conf", Some("inspircd.log"));
+        let daemon = Daemon::start(dir, files, config, spec);
+        Self { daemon, link }
     }
 }
 
@@ -109,29 +89,12 @@ impl IrcServer for Inspircd {
         Kind::Inspircd
     }
 
-    fn port(&self) -> u16 {
-        self.plain.number()
+    fn daemon(&self) -> &Daemon {
+        &self.daemon
     }
 
-    fn tls_port(&self) -> u16 {
-        self.tls.number()
-    }
-
-    fn authority(&self) -> PathBuf {
-        self.certificate.authority()
-    }
-
-    fn kill_hard(&mut self) {
-        self.process.kill_hard();
-    }
-
-    fn restart(&mut self) {
-        self.process.restart();
-        self.wait();
-    }
-
-    fn log(&self) -> String {
-        self.process.log() + &read_lossy(&self.dir.path().join("inspircd.log"))
+    fn daemon_mut(&mut self) -> &mut Daemon {
+        &mut self.daemon
     }
 }
 
@@ -158,7 +121,13 @@ fn services(port: u16) -> String {
     )
 }
 
-fn config(dir: &Path, plain: u16, tls: u16, certificate: &Certificate) -> String {
+fn config(ends: &Ends<'_>) -> String {
+    let &Ends {
+        dir,
+        plain,
+        tls,
+        certificate,
+    } = ends;
     let library = paths::need("usr/lib/inspircd/modules");
     let modules: String = MODULES
         .iter()

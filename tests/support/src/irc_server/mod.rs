@@ -1,6 +1,7 @@
 //! Real IRC servers on loopback, without look-ups, throttles or penalties.
 
 mod atheme;
+mod daemon;
 mod hybrid;
 mod inspircd;
 mod ngircd;
@@ -8,6 +9,7 @@ mod ngircd;
 use std::path::PathBuf;
 
 pub use self::atheme::Atheme;
+pub use self::daemon::Daemon;
 pub use self::hybrid::Hybrid;
 pub use self::inspircd::Inspircd;
 pub use self::ngircd::Ngircd;
@@ -52,21 +54,39 @@ pub trait IrcServer: Send + Sync {
     /// Which one it is.
     fn kind(&self) -> Kind;
 
+    /// What runs.
+    fn daemon(&self) -> &Daemon;
+
+    /// The same, to be stopped.
+    fn daemon_mut(&mut self) -> &mut Daemon;
+
     /// The plain-text port, on 127.0.0.1.
-    fn port(&self) -> u16;
+    fn port(&self) -> u16 {
+        self.daemon().port()
+    }
 
     /// The TLS port, on 127.0.0.1; the certificate is for `localhost` and 127.0.0.1.
-    fn tls_port(&self) -> u16;
+    fn tls_port(&self) -> u16 {
+        self.daemon().tls_port()
+    }
 
     /// The authority (PEM) that signed the certificate.
-    fn authority(&self) -> PathBuf;
+    fn authority(&self) -> PathBuf {
+        self.daemon().authority()
+    }
 
     /// Kills it with SIGKILL, without any warning.
-    fn kill_hard(&mut self);
+    fn kill_hard(&mut self) {
+        self.daemon_mut().kill_hard();
+    }
 
     /// Starts it again (killing it if it runs) on the same ports.
-    fn restart(&mut self);
+    fn restart(&mut self) {
+        self.daemon_mut().restart();
+    }
 
     /// What it has logged so far.
-    fn log(&self) -> String;
+    fn log(&self) -> String {
+        self.daemon().log()
+    }
 }

@@ -1,25 +1,16 @@
 //! ngIRCd.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use tempfile::TempDir;
-
+use super::daemon::{Daemon, Ends};
 use super::{IrcServer, Kind, OPER_NAME, OPER_PASSWORD, SERVER_NAME};
-use crate::port::Port;
-use crate::process::{Process, Spec};
-use crate::tls::Certificate;
-use crate::{DEADLINE, paths};
+use crate::paths;
+use crate::process::Spec;
 
 /// A running ngIRCd.
 #[derive(Debug)]
-pub struct Ngircd {
-    process: Process,
-    plain: Port,
-    tls: Port,
-    certificate: Certificate,
-    _dir: TempDir,
-}
+pub struct Ngircd(Daemon);
 
 impl Ngircd {
     /// Starts one.
@@ -28,25 +19,7 @@ impl Ngircd {
         // As root it drops to `nobody` before it opens its files.
         let world = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(dir.path(), world).expect("ours");
-        let (plain, tls) = (Port::reserve(), Port::reserve());
-        let certificate = Certificate::create(dir.path());
-        let config = config(plain.number(), tls.number(), &certificate);
-        fs::write(dir.path().join("ngircd.conf"), config).expect("written");
-        let process = Process::start(spec(dir.path()));
-        let mut this = Self {
-            process,
-            plain,
-            tls,
-            certificate,
-            _dir: dir,
-        };
-        this.wait();
-        this
-    }
-
-    fn wait(&mut self) {
-        self.process.wait_for_port(self.plain.address(), DEADLINE);
-        self.process.wait_for_port(self.tls.address(), DEADLINE);
+        Self(Daemon::start(dir, ("ngircd.conf", None), config, spec))
     }
 }
 
@@ -55,29 +28,12 @@ impl IrcServer for Ngircd {
         Kind::Ngircd
     }
 
-    fn port(&self) -> u16 {
-        self.plain.number()
+    fn daemon(&self) -> &Daemon {
+        &self.0
     }
 
-    fn tls_port(&self) -> u16 {
-        self.tls.number()
-    }
-
-    fn authority(&self) -> PathBuf {
-        self.certificate.authority()
-    }
-
-    fn kill_hard(&mut self) {
-        self.process.kill_hard();
-    }
-
-    fn restart(&mut self) {
-        self.process.restart();
-        self.wait();
-    }
-
-    fn log(&self) -> String {
-        self.process.log()
+    fn daemon_mut(&mut self) -> &mut Daemon {
+        &mut self.0
     }
 }
 
@@ -87,8 +43,9 @@ fn spec(dir: &Path) -> Spec {
         .env("LD_LIBRARY_PATH", paths::library_path(&[]))
 }
 
-fn config(plain: u16, tls: u16, certificate: &Certificate) -> String {
-    let (cert, key) = (certificate.certificate(), certificate.key());
+fn config(ends: &Ends<'_>) -> String {
+    let (plain, tls) = (ends.plain, ends.tls);
+    let (cert, key) = (ends.certificate.certificate(), ends.certificate.key());
     format!(
         "[Global]
 Name = {SERVER_NAME}
