@@ -231,6 +231,7 @@ fn files(config: &Config) -> FileSettings {
         public_url: files.server.as_ref().map(|(_, url)| url.clone()),
         types: files.types.clone(),
         fetch: files.fetch,
+        pictures: files.fetch_pictures,
         trusted: files.trusted.clone(),
         server_domain: config.server_domain.clone(),
         paste_lines: files.paste_lines,

@@ -270,6 +270,13 @@ pub(super) const ATTACHMENTS: &[Key] = &[
         example: "fetch = false",
     },
     Key {
+        key: "fetch_pictures",
+        default: "true",
+        doc: "Pictures of people and rooms that networks tell by a link are fetched, from where\n\
+              fetch does: once for all users, at most 45000 bytes, of a type in types.",
+        example: "fetch_pictures = false",
+    },
+    Key {
         key: "trusted",
         default: "[]",
         doc: "Hosts that may be reached at private addresses and without TLS: those of your own\n\

@@ -184,6 +184,8 @@ pub struct AttachmentsConfig {
     pub types: Vec<String>,
     /// What users share by a link is fetched.
     pub fetch: bool,
+    /// Pictures that networks tell by a link are fetched.
+    pub fetch_pictures: bool,
     /// Hosts that may be reached at private addresses and without TLS.
     pub trusted: Vec<String>,
     /// Where our own file server listens, and what its URLs begin with (no slash at the end).

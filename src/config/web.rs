@@ -38,6 +38,7 @@ pub(super) fn attachments(notes: &Notes, dict: &Dict) -> AttachmentsConfig {
         (good && !text.contains(bad)).then(|| text.to_ascii_lowercase())
     });
     let fetch = reader.boolean("fetch");
+    let fetch_pictures = reader.boolean("fetch_pictures");
     let listen = reader.parsed("listen", "an address such as \"127.0.0.1:5480\"", |text| {
         text.parse::<SocketAddr>().ok()
     });
@@ -71,6 +72,7 @@ pub(super) fn attachments(notes: &Notes, dict: &Dict) -> AttachmentsConfig {
     AttachmentsConfig {
         types: types.unwrap_or_default(),
         fetch,
+        fetch_pictures,
         trusted: trusted.unwrap_or_default(),
         server,
         paste_lines,

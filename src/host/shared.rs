@@ -14,7 +14,7 @@ use super::attachment::Files;
 use super::chat::Corrections;
 use super::courier::Attachments;
 use super::operate::Reload;
-use super::picture::{Album, Portrait};
+use super::picture::{Album, Links, Portrait};
 use super::time;
 use super::words::Lang;
 use crate::queue::Tuning;
@@ -99,6 +99,7 @@ pub struct Shared {
     corrections: Corrections,
     public: Public,
     album: Album,
+    links: Links,
     portraits: HashMap<String, Portrait>,
     queue: Tuning,
     attachments: Option<Arc<Attachments>>,
@@ -130,6 +131,7 @@ impl Shared {
             corrections: Corrections::default(),
             public: Public::default(),
             album: Album::default(),
+            links: Links::default(),
             portraits: HashMap::new(),
             queue: Tuning::default(),
             attachments: None,
@@ -239,6 +241,19 @@ impl Shared {
     /// All pictures.
     pub(crate) fn album(&self) -> &Album {
         &self.album
+    }
+
+    /// Pictures that are told by links.
+    pub(crate) fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// What the link of a picture leads to.
+    pub(crate) async fn look(&self, url: &str) -> Portrait {
+        match &self.files {
+            Some(files) => self.links.portrait(files, &self.album, url).await,
+            None => Portrait::Unknown,
+        }
     }
 
     /// How corrections are told where a network has none.

@@ -43,7 +43,7 @@ pub struct Caps {
     pub subject: bool,
     /// Presence of contacts can be watched.
     pub watch: bool,
-    /// Pictures of people or rooms are told (`Event::Picture`).
+    /// Pictures of people or rooms are told (`Event::Picture`, `Event::PictureLink`).
     pub pictures: bool,
     /// The network tells more of a person (`Command::Lookup`).
     pub lookup: bool,

@@ -216,6 +216,16 @@ pub enum Event<'a> {
         /// The picture; `None`: there is none.
         picture: Option<Picture<'a>>,
     },
+    /// The same, as a link: the host fetches the picture, each link once for all users, from where
+    /// attachments are fetched (`https`), if the operator lets it. A contact stands for that person
+    /// everywhere: as a contact and as an occupant of that nickname.
+    PictureLink {
+        /// Whose.
+        #[serde(borrow)]
+        at: Place<'a>,
+        /// Where the picture is, of a size that `Picture` may have; `None`: there is none.
+        url: Option<Text<'a>>,
+    },
     /// The user is in a room. `Names` follow, the last of them completes the join.
     Joined {
         /// Which.

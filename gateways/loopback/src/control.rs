@@ -4,6 +4,7 @@
 use isthmus_gateway::{Event, Fault, JobId, Picture, Ranks, RoomFlags, Why};
 
 use crate::courier::Ledger;
+use crate::translate::Look as Portrait;
 use crate::transport::Wire;
 
 /// Plays the people and servers of the foreign side. Networks are named as in localparts (empty:
@@ -64,7 +65,14 @@ impl Control {
     /// Gives a nickname or a room (with its `#`) a picture, or takes it away.
     pub fn picture(&self, network: &str, name: &str, picture: Option<Picture<'static>>) {
         self.wire
-            .with(|world| world.foreign_picture(network, name, picture));
+            .with(|world| world.foreign_picture(network, name, picture.map(Portrait::Is)));
+    }
+
+    /// The same, with a link to it.
+    pub fn picture_link(&self, network: &str, name: &str, url: &str) {
+        let look = Some(Portrait::At(url.to_owned()));
+        self.wire
+            .with(|world| world.foreign_picture(network, name, look));
     }
 
     /// Leaves a room.

@@ -1,6 +1,7 @@
-//! Fetches what a user shares by a link, so that a network can carry the file itself.
+//! Fetches what a user shares by a link, so that a network can carry the file itself, and pictures
+//! that networks tell by links.
 //!
-//! A user names the host, so it is reached only by `https` and only at addresses of the public
+//! A user or a network names the host, so it is reached only by `https` and only at addresses of the public
 //! internet, unless the operator trusts the host (`attachments.trusted`). Each redirection is
 //! judged anew. Size is bounded by what is announced and by what comes.
 
@@ -13,7 +14,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, USER_AGENT};
 use hyper::{Request, StatusCode};
-use isthmus_gateway::{Blob, BlobWriter};
+use isthmus_gateway::{Blob, BlobWriter, Picture};
 use isthmus_kit::Reach;
 
 use super::Files;
@@ -23,6 +24,8 @@ use crate::host::shared::Shared;
 
 /// All of it: connecting, redirections, reading.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The same, for a picture.
+const PICTURE_PATIENCE: Duration = Duration::from_secs(10);
 /// Redirections that are followed.
 const REDIRECTIONS: usize = 3;
 
@@ -78,6 +81,18 @@ impl Files {
         }
         match tokio::time::timeout(PATIENCE, self.follow(url, most)).await {
             Ok(fetched) => fetched,
+            Err(_) => Err(Notice::FileServerSlow.into()),
+        }
+    }
+
+    /// Fetches what should be a picture; what is wrong, in words.
+    pub(crate) async fn fetch_picture(&self, url: &str) -> Result<Vec<u8>, Said> {
+        if !self.settings().pictures {
+            return Err(Notice::FilesNotFetched.into());
+        }
+        let most = Picture::MOST as u64;
+        match tokio::time::timeout(PICTURE_PATIENCE, self.follow(url, most)).await {
+            Ok(fetched) => fetched.map(|it| it.bytes),
             Err(_) => Err(Notice::FileServerSlow.into()),
         }
     }

@@ -49,6 +49,8 @@ pub struct FileSettings {
     pub types: Vec<String>,
     /// What users share is fetched for networks that carry files.
     pub fetch: bool,
+    /// Pictures of people and rooms that networks tell by a link are fetched.
+    pub pictures: bool,
     /// Hosts, or hosts with a port, that may be reached without encryption and at private
     /// addresses.
     pub trusted: Vec<String>,

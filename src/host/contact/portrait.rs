@@ -22,6 +22,11 @@ impl Hub {
         entry.map(|it| it.portrait.clone()).unwrap_or_default()
     }
 
+    /// Whether a user has something to do with an address.
+    pub(crate) fn knows(&self, user: &BareJid, local: &str) -> bool {
+        self.book().entry(user, local).is_some()
+    }
+
     /// For how many seconds a contact has done nothing; `Some(None)`: nobody knows, `None`: the
     /// user does not see his presence.
     pub(crate) fn idle(&self, user: &BareJid, local: &str) -> Option<Option<u64>> {

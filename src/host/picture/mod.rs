@@ -1,11 +1,13 @@
 //! Pictures of people, rooms and the gateway itself: what is known of them, and how they are shown:
 //! as a hash in presence with the file in a vCard (XEP-0153 1.1.1; of rooms XEP-0486 0.1.0), and by
-//! PubSub (`pep`: XEP-0084 1.1.4, PNG only, as that wants it).
+//! PubSub (`pep`: XEP-0084 1.1.4, PNG only, as that wants it). Those that networks tell by links
+//! are fetched (`link`).
 //!
 //! Nothing is on disk: networks tell pictures anew. One file is held once however many people see
 //! it, and all of them have a bound; what is not taken is not shown, so that no hash is told that
 //! cannot be asked for.
 
+mod link;
 mod pep;
 
 use std::collections::HashMap;
@@ -18,6 +20,7 @@ use base64::engine::general_purpose::STANDARD;
 use isthmus_gateway::Picture;
 use sha1::{Digest, Sha1};
 
+pub(crate) use self::link::Links;
 pub(crate) use self::pep::{answer, asks, tell};
 use crate::xmpp::ns;
 use crate::xmpp::write::Xml;

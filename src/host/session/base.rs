@@ -487,7 +487,8 @@ impl Base {
         disco::of_contact(&*self.gateway, &to, Some(self.caps_at(&at)), rules).hash()
     }
 
-    fn same(&self, one: &Place<'_>, other: &Place<'_>) -> bool {
+    /// Whether two places are one to the network.
+    pub(super) fn same(&self, one: &Place<'_>, other: &Place<'_>) -> bool {
         let fold = &self.facts.fold;
         match (one, other) {
             (Place::Room(one), Place::Room(other))

@@ -8,6 +8,7 @@ use isthmus_gateway::{Caps, Command, Fault, FaultKind, Kind, Picture, Place};
 use super::{Link, Pending, Session};
 use crate::host::contact::Mood;
 use crate::host::fault;
+use crate::host::picture::Portrait;
 
 /// What the session does for contacts.
 #[derive(Debug, Default)]
@@ -109,8 +110,14 @@ impl Session {
 
     /// The network tells how somebody or something looks.
     pub(super) fn pictured(&mut self, at: &Place<'_>, picture: Option<&Picture<'_>>) {
+        self.looks.forget(&self.base, at);
+        let portrait = self.base.shared.album().portrait(picture);
+        self.depict(at, portrait);
+    }
+
+    /// Somebody or something looks so.
+    pub(super) fn depict(&mut self, at: &Place<'_>, portrait: Portrait) {
         let base = &self.base;
-        let portrait = base.shared.album().portrait(picture);
         match at {
             Place::Contact(contact) => {
                 if let Ok(local) = base.local(Kind::Contact, contact) {

@@ -74,6 +74,7 @@ impl Session {
                 self.contact_seen(&contact, online, away.map(Into::into), since);
             }
             Event::Picture { at, picture } => self.pictured(&at, picture.as_ref()),
+            Event::PictureLink { at, url } => self.linked(&at, url.as_deref()),
             Event::Ask(dialog) => self.asked(dialog),
             Event::Keep { state } => self.keep(state),
         }
@@ -538,6 +539,7 @@ impl Session {
             self.unsettled = true;
             to.clone_into(&mut self.base.facts.me);
         }
+        self.looks.renamed(&self.base, from, to);
         for room in self.rooms.iter_mut() {
             room.renamed(&self.base, from, to, mine);
         }

@@ -26,6 +26,7 @@ mod invites;
 mod iq;
 pub(crate) mod lasting;
 mod listing;
+mod looks;
 mod messages;
 mod pending;
 mod presences;
@@ -73,6 +74,8 @@ pub(crate) struct Session {
     /// What others do and the store has to be asked about.
     held: heard::Held,
     listing: Listing,
+    /// Pictures that are fetched.
+    looks: looks::Looks,
     /// Whom the gateway watches.
     watching: contacts::Watching,
     /// What lasts, as it is on disk; `None`: not read yet.
@@ -106,6 +109,7 @@ impl Session {
             showing: files::Showing::default(),
             held: heard::Held::default(),
             listing: Listing::default(),
+            looks: looks::Looks::default(),
             watching: contacts::Watching::default(),
             lasting: None,
             keeping: None,

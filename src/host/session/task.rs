@@ -338,6 +338,7 @@ impl SessionTask {
         let mut progress = self.session.poll_held(cx);
         progress |= self.session.poll_fetched(cx);
         progress |= self.session.poll_shown(cx);
+        progress |= self.session.poll_looks(cx);
         if let Some(waiting) = &mut self.session.waiting
             && let Poll::Ready(known) = waiting.known.as_mut().poll(cx)
         {

@@ -30,6 +30,7 @@ pub(crate) fn act(control: &Control, text: &str) -> Result<(), String> {
             control.come(network, id, first, Ranks(ranks));
         }
         "picture" if first.is_empty() => control.picture(network, id, None),
+        "picture" if first.contains("://") => control.picture_link(network, id, first),
         "picture" => {
             let json = serde_json::Value::from(first).to_string();
             let picture: Picture<'_> = serde_json::from_str(&json).map_err(|it| it.to_string())?;

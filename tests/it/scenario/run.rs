@@ -180,6 +180,7 @@ impl Run {
         self.files = Some(FileSettings {
             public_url: text("public_url"),
             fetch: true,
+            pictures: settings.get("pictures") != Some(&false.into()),
             trusted: vec!["files.example.org".to_owned()],
             server_domain: "example.org".to_owned(),
             ..FileSettings::default()

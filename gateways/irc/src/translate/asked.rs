@@ -270,6 +270,9 @@ impl Conversation {
             return;
         }
         let command = line.param(0).unwrap_or("");
+        if command == "METADATA" {
+            return self.on_metadata_fail(line, sink);
+        }
         let params = line.params();
         let context = params.get(2..params.len().saturating_sub(1)).unwrap_or(&[]);
         let keys: Vec<Vec<u8>> = context.iter().map(|name| self.folded(name)).collect();

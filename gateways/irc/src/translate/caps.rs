@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 
 use isthmus_gateway::{Event, Sink};
 
+use super::metadata::most_keys;
 use super::{Conversation, Phase};
 use crate::line::Line;
 
@@ -27,6 +28,7 @@ pub(super) enum Cap {
     InviteNotify,
     LabeledResponse,
     MessageTags,
+    Metadata,
     MultiPrefix,
     Multiline,
     ReadMarker,
@@ -39,7 +41,7 @@ pub(super) enum Cap {
 }
 
 /// Names on the wire. The last of several names of one capability is the best.
-const NAMES: [(&str, Cap); 23] = [
+const NAMES: [(&str, Cap); 24] = [
     ("account-notify", Cap::AccountNotify),
     ("account-tag", Cap::AccountTag),
     ("away-notify", Cap::AwayNotify),
@@ -54,6 +56,7 @@ const NAMES: [(&str, Cap); 23] = [
     ("invite-notify", Cap::InviteNotify),
     ("labeled-response", Cap::LabeledResponse),
     ("message-tags", Cap::MessageTags),
+    ("draft/metadata-2", Cap::Metadata),
     ("multi-prefix", Cap::MultiPrefix),
     ("draft/multiline", Cap::Multiline),
     ("draft/read-marker", Cap::ReadMarker),
@@ -86,6 +89,8 @@ pub(super) struct Capabilities {
     sasl: Option<Box<str>>,
     /// Bytes and lines of one message (draft/multiline).
     pub(super) multiline: (usize, usize),
+    /// Keys of metadata that can be subscribed to, where the server says so (draft/metadata-2).
+    pub(super) keys: Option<u32>,
     /// The value of `sts`.
     pub(super) sts: Option<Box<str>>,
 }
@@ -112,6 +117,7 @@ impl Capabilities {
         match cap_of(name) {
             Cap::Sasl => self.sasl = Some(value.into()),
             Cap::Multiline => self.multiline = multiline(value),
+            Cap::Metadata => self.keys = most_keys(value),
             _ => {}
         }
         if !self.offered.contains(&name) {
@@ -146,6 +152,7 @@ impl Conversation {
                         self.caps.on &= !bit(cap_of(name));
                     }
                 }
+                self.follow_keys();
                 self.tell_caps(sink);
             }
             _ => {}
@@ -195,6 +202,7 @@ impl Conversation {
         if sasl {
             self.sasl_begin(sink);
         }
+        self.follow_keys();
         self.tell_caps(sink);
         self.cap_end();
     }

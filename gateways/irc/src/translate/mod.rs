@@ -21,6 +21,7 @@ mod format;
 mod isupport;
 mod lookup;
 mod message;
+mod metadata;
 mod mode;
 mod moderate;
 mod monitor;
@@ -49,6 +50,7 @@ use self::batch::{Batch, Context};
 use self::caps::Capabilities;
 use self::isupport::Isupport;
 use self::lookup::Whois;
+use self::metadata::Metadata;
 use self::monitor::Watch;
 use self::queue::Queue;
 use self::read::Marks;
@@ -200,6 +202,7 @@ pub struct Conversation {
     aside: Aside,
     marks: Marks,
     watch: Watch,
+    metadata: Metadata,
     whois: Whois,
     /// Questions by WHO that are open: folded masks.
     who_open: Vec<Vec<u8>>,
@@ -259,6 +262,7 @@ impl Conversation {
             aside: Aside::default(),
             marks: Marks::default(),
             watch: Watch::default(),
+            metadata: Metadata::default(),
             whois: Whois::default(),
             who_open: Vec::new(),
             sends: Default::default(),
@@ -331,6 +335,7 @@ impl Conversation {
         self.batches = Vec::new();
         self.context = Context::default();
         self.unwatch();
+        self.forget_keys();
         self.phase = Phase::Down(end.fault.clone());
         end
     }
@@ -370,6 +375,7 @@ impl Conversation {
             "REDACT" => self.on_redact(line, sink),
             "MARKREAD" => self.on_markread(line, sink),
             "CHATHISTORY" => self.on_chathistory(line, sink),
+            "METADATA" => self.on_metadata(line, sink),
             "AWAY" => self.on_away(line, sink),
             "ACCOUNT" => self.on_account(line, sink),
             "CHGHOST" => self.on_chghost(line, sink),
@@ -410,6 +416,7 @@ impl Conversation {
         self.register_tick(now, sink);
         self.keep_alive(now);
         self.watch_tick(now);
+        self.sync_tick(now);
         self.services_tick(now, sink);
         self.give_up(now, sink);
         self.release(now);
@@ -449,6 +456,7 @@ impl Conversation {
             ask,
             services,
             self.watch_deadline(),
+            self.sync_deadline(),
         ]
         .into_iter()
         .flatten()

@@ -98,6 +98,7 @@ impl Conversation {
                 self.notice(None, &text, sink);
             }
             _ if is_silent(number) => {}
+            760..=774 if self.on_metadata_reply(number, line, sink) => {}
             900..=908 if self.on_sasl(number, line, now, sink) => {}
             MON_ONLINE | MON_OFFLINE => self.on_monitor(number == MON_ONLINE, line, sink),
             WATCH_ON | WATCH_IS_ON => self.on_watch(true, line, sink),
@@ -214,7 +215,7 @@ impl Conversation {
     }
 
     /// Any other reply: words from the network.
-    fn on_other(&mut self, number: u16, line: &Line<'_>, sink: &mut dyn Sink) {
+    pub(super) fn on_other(&mut self, number: u16, line: &Line<'_>, sink: &mut dyn Sink) {
         let words = line.params().get(1..).unwrap_or(&[]);
         let text = words.join(" ");
         if text.is_empty() {

@@ -212,6 +212,7 @@ impl Conversation {
         self.true_nick();
         self.after_connect();
         self.await_services(now);
+        self.follow_keys();
         if refused {
             self.want_back(now);
         }
@@ -259,6 +260,7 @@ impl Conversation {
             moderate: self.can(Cap::Redaction),
             read: self.can(Cap::ReadMarker),
             multiline: batch && self.can(Cap::Multiline),
+            pictures: self.has_metadata(),
             history: batch && self.can(Cap::ChatHistory),
             ..caps()
         }

@@ -13,10 +13,14 @@ impl Conversation {
             Notices::Important => important,
             Notices::Nothing => false,
         };
-        let answers = self.curious.is_some_and(|at| self.clock < at + CURIOUS);
-        if wanted || answers {
+        if wanted || self.is_curious() {
             self.notice(None, text, sink);
         }
+    }
+
+    /// Whether what comes now answers a line of the user's own.
+    pub(super) fn is_curious(&self) -> bool {
+        self.curious.is_some_and(|at| self.clock < at + CURIOUS)
     }
 
     pub(super) fn notice(&self, room: Option<&str>, text: &str, sink: &mut dyn Sink) {

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use isthmus_gateway::{
     Affiliation, Command, Dialog, Event, Facts, Fault, FaultKind, Field, Fold, Left, Message,
-    Outcome, Outgoing, Picture, Rank, Role, Settings, Tag, Time, Why,
+    Outcome, Outgoing, Rank, Role, Settings, Tag, Time, Why,
 };
 
 use crate::{Config, setting};
@@ -35,6 +35,7 @@ use room::Room;
 
 pub(crate) use client::{Client, ClientId, Link};
 pub(crate) use magic::{fault, kind, named};
+pub(crate) use picture::Look;
 
 /// Commands of one client that may wait for an answer; the oldest ends when one more comes.
 const MOST_OPEN: usize = 1_024;
@@ -72,7 +73,7 @@ pub(crate) struct World {
     networks: BTreeMap<String, Network>,
     clients: BTreeMap<ClientId, Client>,
     /// By network and folded name.
-    pictures: BTreeMap<(String, String), Picture<'static>>,
+    pictures: BTreeMap<(String, String), Look>,
     /// Events that follow the `Done` of the command in hand.
     behind: Vec<(ClientId, Event<'static>)>,
     /// Whom to wake once the lock is free.

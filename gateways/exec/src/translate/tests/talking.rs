@@ -317,3 +317,17 @@ fn a_picture_is_told_as_it_came_and_one_that_is_no_base64_is_counted_out() {
     let told = bench.told(id, Credit::Events(u32::MAX));
     assert_eq!(told, [picture("R0lGODlh"), none]);
 }
+
+#[test]
+fn the_link_of_a_picture_is_told_as_it_came() {
+    let mut bench = Bench::new(8, false);
+    let (id, wire) = bench.session();
+    let at = json!({ "contact": "bob" });
+    for url in [json!("https://files.example/bob.png"), json!(null)] {
+        let link = json!({ "type": "picture_link", "at": at, "url": url });
+        bench.event(wire, link.clone()).expect("sound");
+        assert_eq!(bench.told(id, Credit::Events(u32::MAX)), [link]);
+    }
+    let bad = json!({ "type": "picture_link", "at": at, "url": 7 });
+    bench.event(wire, bad).expect_err("no link");
+}

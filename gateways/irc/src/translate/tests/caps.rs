@@ -118,19 +118,20 @@ fn a_network_is_said_to_do_what_it_can_and_no_more() {
     };
     let none = caps("", "X=y");
     assert!(!none.typing && !none.react && !none.reply && !none.retract && !none.history);
+    assert!(!none.pictures);
     assert!(none.rooms && none.watch && !none.multiline && !none.read);
     let all = "message-tags batch draft/multiline draft/chathistory draft/read-marker \
-               draft/message-redaction";
+               draft/message-redaction draft/metadata-2";
     let all = caps(all, "X=y");
     assert!(all.typing && all.react && all.reply && all.retract && all.history);
-    assert!(all.multiline && all.read);
+    assert!(all.multiline && all.read && all.pictures);
     let denied = caps("message-tags", "CLIENTTAGDENY=*,-draft/reply");
     assert!(!denied.typing && !denied.react && denied.reply);
     let denied = caps("message-tags", "CLIENTTAGDENY=typing");
     assert!(!denied.typing && denied.react);
-    // Both need batch.
-    let alone = caps("draft/multiline draft/chathistory", "X=y");
-    assert!(!alone.multiline && !alone.history);
+    // They need batch.
+    let alone = caps("draft/multiline draft/chathistory draft/metadata-2", "X=y");
+    assert!(!alone.multiline && !alone.history && !alone.pictures);
 }
 
 #[test]

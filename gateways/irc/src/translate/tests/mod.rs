@@ -4,6 +4,7 @@ mod batch;
 mod caps;
 mod lookup;
 mod message;
+mod metadata;
 mod monitor;
 mod people;
 mod refusal;
@@ -311,6 +312,9 @@ fn brief(event: &Event<'_>) -> String {
                 .map(|away| format!(" away: {away}"))
                 .unwrap_or_default()
         ),
+        Event::PictureLink { at, url } => {
+            format!("picture {} {}", place(at), url.as_deref().unwrap_or("-"))
+        }
         Event::Knocked { room, who, .. } => format!("knocked {room} {}", who.nick),
         Event::Found { tag, fields } => {
             let fields: Vec<_> = fields.iter().map(|(l, v)| format!("{l}={v}")).collect();
