@@ -10,8 +10,9 @@ fn line() -> impl Strategy<Value = String> {
         "BATCH \\+[ab] (labeled-response|chathistory #c|draft/multiline #c|netsplit)|BATCH -[ab]",
         "TAGMSG #c|REDACT #c m1|MARKREAD #c timestamp=2001-09-09T01:46:40Z|AUTHENTICATE|ACK",
         "CAP ferris (NEW|DEL|ACK|NAK) :(batch|labeled-response|sasl|echo-message)",
-        "ACCOUNT|CHGHOST|SETNAME|WARN|NOTE|FAIL (PRIVMSG|BATCH|REDACT) X",
+        "ACCOUNT|CHGHOST|SETNAME|WARN|NOTE|FAIL (PRIVMSG|BATCH|REDACT|METADATA) X",
         "PRIVMSG|NOTICE|JOIN|PART|QUIT|KICK|NICK|TOPIC|MODE|INVITE|CAP|PING|PONG|FAIL|WARN|AWAY",
+        "METADATA (#c|bob|ferris) avatar|77[04] ferris (#c|avatar)|76[016] ferris bob avatar",
         Just("CAP ferris".to_owned()),
         Just("353 ferris = #c".to_owned()),
         "\\PC{0,6}",
@@ -130,7 +131,7 @@ proptest! {
     ) {
         let all = if all {
             "message-tags server-time batch labeled-response draft/multiline=max-bytes=999 \
-             draft/chathistory draft/read-marker draft/message-redaction"
+             draft/chathistory draft/read-marker draft/message-redaction draft/metadata-2"
         } else {
             ""
         };
