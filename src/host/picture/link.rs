@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::{Album, Image, Portrait};
 use crate::host::attachment::Files;
-use crate::host::words::{Lang, Phrase};
+use crate::host::words::Lang;
 
 /// Pictures that are fetched at a time, for all users.
 const PLACES: usize = 8;

@@ -107,7 +107,10 @@ fn metadata_that_is_put_off_is_asked_for_when_the_server_says() {
     desk.wait(1);
     assert_eq!(desk.said(), ["METADATA #c SYNC"]);
     desk.hear(":s 774 ferris #c");
-    assert_eq!(desk.talk.deadline(desk.now), Some(desk.now + Duration::from_secs(30)));
+    assert_eq!(
+        desk.talk.deadline(desk.now),
+        Some(desk.now + Duration::from_secs(30))
+    );
     desk.hear(":ferris!~crab@host.example PART #c");
     desk.events();
     desk.wait(30);
