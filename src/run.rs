@@ -144,6 +144,7 @@ async fn open(
     let shared = Arc::new(shared);
     shared.set_archiving(archiving(config));
     shared.set_staying(staying(config));
+    shared.set_showing(showing(config));
     Ok((store, shared))
 }
 
@@ -180,6 +181,7 @@ fn apply(config: &Config, shared: &Shared, served: &[(String, Served)]) {
     shared.set_limits(limits(config));
     shared.set_archiving(archiving(config));
     shared.set_staying(staying(config));
+    shared.set_showing(showing(config));
     for gateway in &config.gateways {
         if let Some((_, served)) = served.iter().find(|(name, _)| *name == gateway.name) {
             served.domain().set_access(access(gateway));
@@ -309,6 +311,12 @@ fn archiving(config: &Config) -> Archiving {
 /// Domains of gateways whose users stay in rooms unless they say otherwise.
 fn staying(config: &Config) -> Vec<String> {
     let on = config.gateways.iter().filter(|gateway| gateway.persistent);
+    on.map(|gateway| gateway.domain.clone()).collect()
+}
+
+/// Domains of gateways whose users' pictures are shown unless they say otherwise.
+fn showing(config: &Config) -> Vec<String> {
+    let on = config.gateways.iter().filter(|gateway| gateway.show_avatar);
     on.map(|gateway| gateway.domain.clone()).collect()
 }
 

@@ -65,6 +65,7 @@ struct Draft {
     admins: Vec<BareJid>,
     archive: bool,
     persistent: bool,
+    show_avatar: bool,
     told: super::Told,
     server: Option<(String, u16)>,
     secret: Option<Secret>,
@@ -334,6 +335,7 @@ impl Check<'_> {
         let admins = reader.list("admins", "a JID without resource", address::bare_jid);
         let archive = !dict.contains_key("archive") || reader.boolean("archive");
         let persistent = dict.contains_key("persistent") && reader.boolean("persistent");
+        let show_avatar = dict.contains_key("show_avatar") && reader.boolean("show_avatar");
         let told = told::gateway(&mut reader, self.folder);
         let server = reader.parsed("server", ENDPOINT, address::endpoint);
         let secret = self.secret(&mut reader);
@@ -359,6 +361,7 @@ impl Check<'_> {
             admins: admins.unwrap_or_default(),
             archive,
             persistent,
+            show_avatar,
             told,
             server,
             secret,
@@ -467,6 +470,7 @@ fn gateway(draft: Draft, shared: &Shared, server_domain: &str) -> Option<Gateway
         admins: draft.admins,
         archive: draft.archive,
         persistent: draft.persistent,
+        show_avatar: draft.show_avatar,
         told: draft.told,
         component: ServerConfig {
             host,

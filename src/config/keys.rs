@@ -363,6 +363,14 @@ pub(super) const GATEWAY: &[Key] = &[
         example: "persistent = true",
     },
     Key {
+        key: "show_avatar",
+        default: "false",
+        doc: "Whether users' pictures are shown to others on the network, where that can show any\n\
+              and attachments.listen is set, unless they say otherwise (the setting show_avatar).\n\
+              Live.",
+        example: "show_avatar = true",
+    },
+    Key {
         key: "transmission",
         default: "",
         doc: "What users are told of the way to the network (XEP-0504): \"plain\", \"encrypted\"\n\

@@ -211,6 +211,8 @@ pub struct GatewayConfig {
     pub archive: bool,
     /// Users stay in rooms when all their devices have left, unless they say otherwise.
     pub persistent: bool,
+    /// Users' pictures are shown to others on the network, unless they say otherwise.
+    pub show_avatar: bool,
     /// What users are told of it.
     pub told: Told,
     /// Its connection to the XMPP server.

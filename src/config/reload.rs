@@ -11,8 +11,8 @@ pub struct Change {
     pub live: bool,
 }
 
-/// Everything that differs, by key. Log level, limits, archives, `allow`, `admins` and
-/// `persistent` are live.
+/// Everything that differs, by key. Log level, limits, archives, `allow`, `admins`,
+/// `persistent` and `show_avatar` are live.
 pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     let mut found = Vec::new();
     let mut note = |key: &str, same: bool, live: bool| {
@@ -65,6 +65,7 @@ pub fn applied(old: &Config, new: &Config) -> Config {
             gateway.admins = new.admins.clone();
             gateway.archive = new.archive;
             gateway.persistent = new.persistent;
+            gateway.show_avatar = new.show_avatar;
         }
     }
     config
@@ -81,6 +82,8 @@ fn gateway(
     note(&format!("{path}.archive"), was.archive == is.archive, true);
     let same = was.persistent == is.persistent;
     note(&format!("{path}.persistent"), same, true);
+    let same = was.show_avatar == is.show_avatar;
+    note(&format!("{path}.show_avatar"), same, true);
     let (before, now) = (&was.told, &is.told);
     let same = before.transmission == now.transmission;
     note(&format!("{path}.transmission"), same, false);

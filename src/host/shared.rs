@@ -95,6 +95,8 @@ pub struct Shared {
     archiving: RwLock<Arc<Archiving>>,
     /// Domains of gateways whose users stay in rooms unless they say otherwise.
     staying: RwLock<Vec<String>>,
+    /// Domains of gateways whose users are shown to others unless they say otherwise.
+    showing: RwLock<Vec<String>>,
     language: Lang,
     corrections: Corrections,
     public: Public,
@@ -127,6 +129,7 @@ impl Shared {
             limits: RwLock::new(Arc::new(limits)),
             archiving: RwLock::default(),
             staying: RwLock::default(),
+            showing: RwLock::default(),
             language: Lang::default(),
             corrections: Corrections::default(),
             public: Public::default(),
@@ -182,6 +185,23 @@ impl Shared {
     /// Takes the domains of gateways whose users do; it holds for who leaves from now on.
     pub fn set_staying(&self, domains: Vec<String>) {
         *self.staying.write().unwrap_or_else(PoisonError::into_inner) = domains;
+    }
+
+    /// Whether the pictures of a gateway's users are shown to others, unless they say otherwise.
+    pub(crate) fn shows_avatars(&self, domain: &str) -> bool {
+        let showing = self.showing.read().unwrap_or_else(PoisonError::into_inner);
+        showing.iter().any(|it| it == domain)
+    }
+
+    /// Takes the domains of gateways where they are; it holds for what is told from now on.
+    pub fn set_showing(&self, domains: Vec<String>) {
+        *self.showing.write().unwrap_or_else(PoisonError::into_inner) = domains;
+    }
+
+    /// Whether files can be offered at our own server.
+    pub(crate) fn offers_files(&self) -> bool {
+        let files = self.files.as_ref();
+        files.is_some_and(|files| files.settings().public_url.is_some())
     }
 
     /// Takes new limits; they hold from the next look on.

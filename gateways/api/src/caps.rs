@@ -45,6 +45,8 @@ pub struct Caps {
     pub watch: bool,
     /// Pictures of people or rooms are told (`Event::Picture`, `Event::PictureLink`).
     pub pictures: bool,
+    /// The user's own picture is shown to others (`Command::Avatar`).
+    pub avatar: bool,
     /// The network tells more of a person (`Command::Lookup`).
     pub lookup: bool,
     /// Missed messages can be fetched from the network.

@@ -147,6 +147,13 @@ pub enum Command<'a> {
         #[serde(borrow)]
         text: Option<Text<'a>>,
     },
+    /// The user looks so to others from now on (`Caps::avatar`). Told anew after each
+    /// `Event::Online`, where he wants it.
+    Avatar {
+        /// Where anybody can fetch the picture; `None`: he has none.
+        #[serde(borrow)]
+        url: Option<Text<'a>>,
+    },
     /// Begin or end watching a contact's presence.
     Watch {
         /// Whom.

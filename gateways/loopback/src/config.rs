@@ -49,6 +49,7 @@ impl Default for Config {
                 subject: true,
                 watch: true,
                 pictures: true,
+                avatar: true,
                 lookup: true,
                 history: false,
                 max_text: 0,

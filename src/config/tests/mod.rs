@@ -561,7 +561,7 @@ fn a_reload_takes_what_is_live_and_names_what_waits_for_a_restart() {
         [gateway.plain]\ndomain = \"plain.example.org\"
         [gateway",
     );
-    let toml = format!("{toml}admins = [\"ann@example.org\"]\nlines = 6\npersistent = true");
+    let toml = format!("{toml}admins = [\"ann@example.org\"]\nlines = 6\npersistent = true\nshow_avatar = true");
     let new = folder.load(&toml, &[]).expect("good");
     let found = changes(&old, &new);
     let keys = |live: bool| {
@@ -574,6 +574,7 @@ fn a_reload_takes_what_is_live_and_names_what_waits_for_a_restart() {
         "gateway.garden.allow",
         "gateway.garden.admins",
         "gateway.garden.persistent",
+        "gateway.garden.show_avatar",
     ];
     assert_eq!(keys(true), live);
     let restart = [
@@ -588,7 +589,7 @@ fn a_reload_takes_what_is_live_and_names_what_waits_for_a_restart() {
         (applied.log.level.as_str(), applied.limits.history),
         ("debug", 3)
     );
-    assert!(applied.gateways[0].persistent);
+    assert!(applied.gateways[0].persistent && applied.gateways[0].show_avatar);
     assert!(access(&applied.gateways[0]).is_run_by(&jid("ann@example.org")));
     assert_eq!(applied.gateways[0].component, old.gateways[0].component);
     assert_eq!(applied.server_domain, "example.org");

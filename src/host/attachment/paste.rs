@@ -73,24 +73,24 @@ impl Files {
         )
     }
 
-    /// Keeps a text as a file at our own server; its URL. `None`: it cannot be kept.
+    /// Keeps bytes as a file at our own server; its URL. `None`: it cannot be kept.
     pub(crate) fn keep(
         self: &Arc<Self>,
         shared: &Arc<Shared>,
         name: &'static str,
         mime: &str,
-        text: &str,
+        bytes: &[u8],
         (user, gateway): (&str, &str),
     ) -> Later<Option<String>> {
         let mut writer = Writer::new(Arc::clone(shared), name, mime);
-        let written = writer.write(text.as_bytes());
+        let written = writer.write(bytes);
         let (files, shared) = (Arc::clone(self), Arc::clone(shared));
         let (user, gateway) = (user.to_owned(), gateway.to_owned());
         Box::pin(async move {
             written.ok()?;
             let token = Box::new(writer).finish().await;
             let token = token.inspect_err(|fault| {
-                tracing::warn!(%fault, name, "a text cannot be kept as a file");
+                tracing::warn!(%fault, name, "what is offered cannot be kept as a file");
             });
             let token = token.ok()?;
             own_blob(&shared, &token, &user, &gateway).await;

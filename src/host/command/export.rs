@@ -78,7 +78,7 @@ fn export(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
                 &desk.shared,
                 "export.json",
                 "application/json",
-                &text,
+                text.as_bytes(),
                 owner,
             );
             let Some(url) = kept.await else {

@@ -103,6 +103,7 @@ impl Session {
     /// What can be expressed has changed.
     pub(super) fn capable(&mut self, at: Option<Place<'_>>, caps: Caps) {
         self.base.set_caps(at, caps);
+        self.unsettled = true;
         let base = &self.base;
         base.hub
             .able(&base.user, &base.network, |contact| base.ver_of(contact));

@@ -10,6 +10,7 @@
 
 mod acts;
 mod asking;
+mod avatar;
 mod away;
 mod base;
 mod batch;
@@ -76,6 +77,8 @@ pub(crate) struct Session {
     listing: Listing,
     /// Pictures that are fetched.
     looks: looks::Looks,
+    /// How the user looks himself.
+    own: avatar::Own,
     /// Whom the gateway watches.
     watching: contacts::Watching,
     /// What lasts, as it is on disk; `None`: not read yet.
@@ -110,6 +113,7 @@ impl Session {
             held: heard::Held::default(),
             listing: Listing::default(),
             looks: looks::Looks::default(),
+            own: avatar::Own::default(),
             watching: contacts::Watching::default(),
             lasting: None,
             keeping: None,
@@ -141,6 +145,7 @@ impl Session {
         if unsettled {
             self.keep_wanted();
             self.tell_mood();
+            self.tell_looks();
         }
         unsettled
     }

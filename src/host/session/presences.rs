@@ -48,6 +48,7 @@ impl Session {
             return refuse(Condition::JidMalformed, Denial::NicknameNeeded);
         };
         self.shows(&incoming);
+        self.wears(&incoming);
         let entrance = incoming.stanza.child("x", ns::MUC);
         let inside = self
             .rooms

@@ -339,6 +339,7 @@ impl SessionTask {
         progress |= self.session.poll_fetched(cx);
         progress |= self.session.poll_shown(cx);
         progress |= self.session.poll_looks(cx);
+        progress |= self.session.poll_own(cx);
         if let Some(waiting) = &mut self.session.waiting
             && let Poll::Ready(known) = waiting.known.as_mut().poll(cx)
         {

@@ -41,6 +41,9 @@ pub(crate) const MAX_HISTORY: &str = "max_history_length";
 /// Whether the user stays in a room when his last device has left.
 pub(crate) const PERSISTENT: &str = "persistent";
 
+/// Whether the user's picture is shown to others.
+pub(crate) const SHOW_AVATAR: &str = "show_avatar";
+
 /// All that a user has set behind one gateway.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -196,7 +199,7 @@ pub(crate) fn inherit<'a>(
     above: impl Fn(&str) -> Option<&'a str>,
 ) {
     for field in fields {
-        let own = [RECORD_HISTORY, MAX_HISTORY, PERSISTENT].contains(&field.name.as_str());
+        let own = [RECORD_HISTORY, MAX_HISTORY, PERSISTENT, SHOW_AVATAR].contains(&field.name.as_str());
         if let Some(value) = above(&field.name).filter(|_| own) {
             field.value = Some(value.to_owned());
         } else if field.name == PERSISTENT {
@@ -284,6 +287,13 @@ impl Desk {
     /// What can be set of an address by one who has set this, with the defaults as values.
     fn fields_at(&self, at: &Address, kept: &Kept, lang: Lang) -> Vec<Field> {
         let mut fields = fields(&*self.gateway, at, lang);
+        let shown = self.gateway.manifest().caps.avatar && self.shared.offers_files();
+        if shown && matches!(at.kind, Kind::Gateway | Kind::Network) {
+            let domain = self.outbox.domain();
+            let default = self.shared.shows_avatars(domain).to_string();
+            let label = lang.say(Text::ShowAvatar);
+            fields.push(Field::new(SHOW_AVATAR, label, FieldKind::Bool).value(&default));
+        }
         let stays = self.shared.stays(self.outbox.domain());
         let place = Place::of(&*self.gateway, at);
         inherit(&mut fields, stays, |name| kept.above(place.as_ref()?, name));

@@ -126,6 +126,7 @@ pub(super) fn say(text: Text) -> &'static str {
         Text::OnlineList => "Users online",
         Text::OnlineNum => "Number of users online",
         Text::OnlySet => "commands are executed by a set",
+        Text::ShowAvatar => "Show my picture to others on the network",
         Text::Persistent => "Stay in rooms when all devices have left",
         Text::Queue => "Messages that wait",
         Text::QueueBegun => "being sent",

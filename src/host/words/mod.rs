@@ -322,6 +322,7 @@ commands![
     OnlineNum,
     OnlySet,
     Persistent,
+    ShowAvatar,
     Queue,
     QueueBegun,
     QueueCancel,

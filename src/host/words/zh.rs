@@ -126,6 +126,7 @@ pub(super) fn say(text: Text) -> &'static str {
         Text::OnlineList => "在线用户",
         Text::OnlineNum => "在线用户数",
         Text::OnlySet => "命令须以 set 类型执行",
+        Text::ShowAvatar => "向网络上的其他人显示我的头像",
         Text::Persistent => "所有设备离开后仍留在房间",
         Text::Queue => "等待发送的消息",
         Text::QueueBegun => "正在发送",

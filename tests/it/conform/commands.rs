@@ -37,7 +37,7 @@ rules! {
 }
 
 /// How many sorts of commands there are; the match below does not compile without each.
-const SORTS: usize = 26;
+const SORTS: usize = 27;
 
 fn sort(command: &Command<'_>) -> usize {
     match command {
@@ -67,6 +67,7 @@ fn sort(command: &Command<'_>) -> usize {
         Command::Raw { .. } => 23,
         Command::Delivered { .. } => 24,
         Command::Query { .. } => 25,
+        Command::Avatar { .. } => 26,
     }
 }
 
@@ -135,6 +136,10 @@ fn said(room: &str, who: &str) -> Vec<Command<'static>> {
             text: Some("out".into()),
         },
         Command::Away { text: None },
+        Command::Avatar {
+            url: Some("https://files.example/me.png".into()),
+        },
+        Command::Avatar { url: None },
         Command::Watch {
             contact: contact.clone(),
             on: true,

@@ -56,6 +56,8 @@ pub(crate) struct Run {
     archive: bool,
     /// Users stay in rooms unless they say otherwise.
     persistent: bool,
+    /// Users' pictures are shown to others unless they say otherwise.
+    show_avatar: bool,
     /// How files are carried.
     files: Option<FileSettings>,
     /// The gateway has a name and a picture of its own.
@@ -98,6 +100,7 @@ impl Run {
             },
             archive: true,
             persistent: false,
+            show_avatar: false,
             files: None,
             face: false,
             language: Lang::default(),
@@ -162,6 +165,7 @@ impl Run {
             "inbox" => self.limits.inbox = value,
             "archive" => self.archive = value > 0,
             "persistent" => self.persistent = value > 0,
+            "show_avatar" => self.show_avatar = value > 0,
             "face" => self.face = value > 0,
             "language" if value == 1 => self.language = Lang::Zh,
             "corrections" if value == 0 => self.corrections = Corrections::Refuse,
@@ -253,6 +257,9 @@ impl Run {
         let shared = Arc::new(shared);
         if self.persistent {
             shared.set_staying(vec![self.domain.clone()]);
+        }
+        if self.show_avatar {
+            shared.set_showing(vec![self.domain.clone()]);
         }
         if !self.archive {
             shared.set_archiving(Archiving {

@@ -19,6 +19,7 @@ pub(super) enum Want {
     Rank,
     Invite,
     Away,
+    Avatar,
     Retract,
     React,
     Read,
@@ -44,6 +45,7 @@ impl Want {
             Self::Rank => "MODE",
             Self::Invite => "INVITE",
             Self::Away => "AWAY",
+            Self::Avatar => "METADATA",
             Self::Retract => "REDACT",
             Self::React => "TAGMSG",
             Self::Read => "MARKREAD",
@@ -73,7 +75,7 @@ impl Want {
 pub(super) struct Asked {
     pub(super) tag: Tag,
     pub(super) want: Want,
-    /// The folded channel, or nickname for `Nick`; empty for `Away`.
+    /// The folded channel, or nickname for `Nick`; empty for `Away` and `Avatar`.
     pub(super) key: Vec<u8>,
     /// The folded nickname of somebody it concerns; may be empty.
     pub(super) nick: Vec<u8>,
@@ -271,7 +273,7 @@ impl Conversation {
         }
         let command = line.param(0).unwrap_or("");
         if command == "METADATA" {
-            return self.on_metadata_fail(line, sink);
+            return self.on_metadata_fail(code, line, sink);
         }
         let params = line.params();
         let context = params.get(2..params.len().saturating_sub(1)).unwrap_or(&[]);

@@ -137,6 +137,7 @@ impl Conversation {
                 };
                 self.ask(tag, Want::Away, ("", ""), line, sink);
             }
+            Command::Avatar { url } => self.show_avatar(tag, url.as_deref(), sink),
             Command::Raw { line } => self.raw(tag, &line, sink),
             Command::Retract { to, key, reason } => {
                 self.retract(tag, &to, (&key, reason.as_deref()), sink);

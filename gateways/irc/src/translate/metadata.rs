@@ -1,16 +1,18 @@
 //! Pictures of people and channels: the key `avatar` of IRCv3 metadata (`draft/metadata-2`, keys by
 //! the IRCv3 registry), subscribed to and told as links. The host fetches them.
 //!
-//! No other key is asked for. What a user asks by lines of his own (`METADATA nick LIST`) is
+//! The user's own is set where he wants it. No other key is asked for. What a user asks by lines of his own (`METADATA nick LIST`) is
 //! answered to him as it is.
 
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Event, Place, Sink};
+use isthmus_gateway::{Event, Fault, FaultKind, Outcome, Place, Sink, Tag};
 
+use super::asked::Want;
 use super::caps::Cap;
+use super::command::one_line;
 use super::queue::Owner;
-use super::{Conversation, Phase};
+use super::{Conversation, Phase, done, numeric};
 use crate::line::Line;
 
 /// The key that is subscribed to.
@@ -87,10 +89,15 @@ impl Conversation {
             return false;
         }
         match number {
-            WHOIS_KEY_VALUE | KEY_VALUE => self.key_told(line, 1, sink),
-            KEY_NOT_SET => {
-                let (target, key) = (line.param(1), line.param(2));
-                self.tell_picture(target.unwrap_or(""), key.unwrap_or(""), None, sink);
+            WHOIS_KEY_VALUE => self.key_told(line, 1, sink),
+            // What the host has set it knows.
+            KEY_VALUE | KEY_NOT_SET if self.avatar_taken(line, sink) => return true,
+            KEY_VALUE | KEY_NOT_SET => {
+                if number == KEY_VALUE {
+                    self.key_told(line, 1, sink);
+                } else if let (Some(target), Some(key)) = (line.param(1), line.param(2)) {
+                    self.tell_picture(target, key, None, sink);
+                }
             }
             SUBSCRIBED | UNSUBSCRIBED | SUBSCRIPTIONS => {}
             SYNC_LATER => {
@@ -105,9 +112,49 @@ impl Conversation {
         true
     }
 
-    /// `FAIL METADATA code ...`: the user has asked for nothing, unless by a line of his own.
-    pub(super) fn on_metadata_fail(&self, line: &Line<'_>, sink: &mut dyn Sink) {
-        if self.is_curious() {
+    /// Shows the user to others.
+    pub(super) fn show_avatar(&mut self, tag: Tag, url: Option<&str>, sink: &mut dyn Sink) {
+        if !self.has_metadata() {
+            let words = ("this network shows no pictures", "此网络不显示头像");
+            return done(tag, Err(Fault::new(FaultKind::Unsupported, words)), sink);
+        }
+        let line = match url {
+            Some(url) => format!("METADATA * SET {AVATAR} :{}", one_line(url)),
+            None => format!("METADATA * SET {AVATAR}"),
+        };
+        self.ask(tag, Want::Avatar, ("", ""), line, sink);
+    }
+
+    /// 761 and 766 of the user's own avatar. False: nobody has set it here.
+    fn avatar_taken(&mut self, line: &Line<'_>, sink: &mut dyn Sink) -> bool {
+        let target = line.param(1).unwrap_or("");
+        let mine = target == "*" || self.is_me(target);
+        let key = line.param(2).unwrap_or("");
+        let it = mine && key.eq_ignore_ascii_case(AVATAR);
+        it && self.finish(|asked| asked.want == Want::Avatar, sink)
+    }
+
+    /// `FAIL METADATA code ...`: of what the host has set, else told to who has asked by a line of
+    /// his own.
+    pub(super) fn on_metadata_fail(
+        &mut self,
+        code: &str,
+        line: &Line<'_>,
+        sink: &mut dyn Sink,
+    ) {
+        let set = if code == "TOO_MANY_SUBS" {
+            None
+        } else {
+            self.take_asked(|asked| asked.want == Want::Avatar)
+        };
+        if let Some(tag) = set {
+            let result = match code {
+                // There was none to be taken away.
+                "KEY_NOT_SET" => Ok(Outcome::Finished),
+                _ => Err(Fault::new(numeric::fail_kind(code), line.last())),
+            };
+            done(tag, result, sink);
+        } else if self.is_curious() {
             self.chatter(line.last(), true, sink);
         } else {
             tracing::debug!(code = line.param(1), "metadata refused");

@@ -261,6 +261,7 @@ impl Conversation {
             read: self.can(Cap::ReadMarker),
             multiline: batch && self.can(Cap::Multiline),
             pictures: self.has_metadata(),
+            avatar: self.has_metadata(),
             history: batch && self.can(Cap::ChatHistory),
             ..caps()
         }
@@ -304,6 +305,7 @@ pub(crate) fn caps() -> Caps {
         rooms: true,
         watch: true,
         lookup: true,
+        avatar: true,
         style: true,
         subject: false,
         max_text: 400,

@@ -173,6 +173,7 @@ impl World {
             Command::Read { to, key } => self.read(me, &to, &key),
             Command::Typing { to, on } => self.typing(me, &to, on),
             Command::Away { text } => self.away(me, text.as_deref()),
+            Command::Avatar { url } => self.wears(me, url.as_deref()),
             Command::Watch { contact, on } => self.watch(me, &contact, on),
             Command::Join {
                 room,

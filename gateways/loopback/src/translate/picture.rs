@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StrDeserializer};
 
-use super::{ClientId, Link, World, fold};
+use super::{ClientId, Ended, FINISHED, Link, World, fold};
 
 /// Most pictures there are at a time; one more is not taken.
 const MOST: usize = 1_000;
@@ -35,6 +35,15 @@ impl World {
         let (network, nick) = (self.network_of(me), self.nick_of(me));
         self.foreign_picture(&network, &nick, look);
         Some(())
+    }
+
+    /// The user looks so to others.
+    pub(super) fn wears(&mut self, me: ClientId, url: Option<&str>) -> Ended {
+        self.must(|caps| caps.avatar)?;
+        let look = url.map(|url| Look::At(url.to_owned()));
+        let (network, nick) = (self.network_of(me), self.nick_of(me));
+        self.foreign_picture(&network, &nick, look);
+        FINISHED
     }
 
     /// Gives a nickname or a room (with its `#`) a picture, or takes it away.

@@ -42,6 +42,7 @@ fn every_command(place: &Place<'static>) -> Vec<Command<'static>> {
         Command::Away {
             text: Some("tea".into()),
         },
+        Command::Avatar { url: None },
         Command::Watch {
             contact: nick(),
             on: true,
@@ -144,10 +145,11 @@ fn sort(command: &Command<'_>) -> u8 {
         Command::Raw { .. } => 23,
         Command::Delivered { .. } => 24,
         Command::Query { .. } => 25,
+        Command::Avatar { .. } => 26,
     }
 }
 
-const SORTS: usize = 26;
+const SORTS: usize = 27;
 
 #[test]
 fn every_command_ends_exactly_once_wherever_it_is_given() {

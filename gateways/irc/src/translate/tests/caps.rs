@@ -118,13 +118,13 @@ fn a_network_is_said_to_do_what_it_can_and_no_more() {
     };
     let none = caps("", "X=y");
     assert!(!none.typing && !none.react && !none.reply && !none.retract && !none.history);
-    assert!(!none.pictures);
+    assert!(!none.pictures && !none.avatar);
     assert!(none.rooms && none.watch && !none.multiline && !none.read);
     let all = "message-tags batch draft/multiline draft/chathistory draft/read-marker \
                draft/message-redaction draft/metadata-2";
     let all = caps(all, "X=y");
     assert!(all.typing && all.react && all.reply && all.retract && all.history);
-    assert!(all.multiline && all.read && all.pictures);
+    assert!(all.multiline && all.read && all.pictures && all.avatar);
     let denied = caps("message-tags", "CLIENTTAGDENY=*,-draft/reply");
     assert!(!denied.typing && !denied.react && denied.reply);
     let denied = caps("message-tags", "CLIENTTAGDENY=typing");

@@ -139,3 +139,36 @@ fn what_the_user_asks_himself_is_answered_to_him_and_a_refusal_of_ours_is_not() 
         ]
     );
 }
+
+#[test]
+fn the_users_own_avatar_is_set_and_taken_away_and_each_ends_once() {
+    let mut desk = online(CAPS);
+    desk.said();
+    desk.events();
+    let url = "https://files.example/f/a/avatar.png";
+    let tag = desk.ask(Command::Avatar {
+        url: Some(url.into()),
+    });
+    let line = format!("METADATA * SET avatar :{url}");
+    assert!(desk.said().contains(&line));
+    desk.hear(&format!(":s 761 ferris * avatar * :{url}"));
+    assert_eq!(desk.events(), [format!("done {tag} Finished")]);
+    for (answer, end) in [
+        (":s 766 ferris ferris avatar :key not set", "Finished"),
+        ("FAIL METADATA KEY_NOT_SET * avatar :key not set", "Finished"),
+        ("FAIL METADATA RATE_LIMITED * avatar 5 :slow down", "TooFast: slow down"),
+        ("FAIL METADATA KEY_NO_PERMISSION * avatar :no", "NotPrivileged: no"),
+    ] {
+        let tag = desk.ask(Command::Avatar { url: None });
+        let said = desk.said();
+        assert!(said.iter().any(|line| line == "METADATA * SET avatar"), "{said:?}");
+        desk.hear(answer);
+        let events = desk.events();
+        assert!(events.contains(&format!("done {tag} {end}")), "{events:?}");
+    }
+    let mut desk = online("batch");
+    desk.events();
+    let tag = desk.ask(Command::Avatar { url: None });
+    let told = format!("done {tag} Unsupported: this network shows no pictures");
+    assert_eq!(desk.events(), [told]);
+}

@@ -116,6 +116,9 @@ fn command(n: u32) -> Command<'static> {
             to: Place::Room(room),
             on: true,
         },
+        18 => Command::Avatar {
+            url: (n > 128).then(|| "https://a.example/me.png".into()),
+        },
         _ => Command::Send(Outgoing::text(Place::Room(room), "hello")),
     }
 }
