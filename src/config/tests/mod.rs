@@ -561,7 +561,9 @@ fn a_reload_takes_what_is_live_and_names_what_waits_for_a_restart() {
         [gateway.plain]\ndomain = \"plain.example.org\"
         [gateway",
     );
-    let toml = format!("{toml}admins = [\"ann@example.org\"]\nlines = 6\npersistent = true\nshow_avatar = true");
+    let toml = format!(
+        "{toml}admins = [\"ann@example.org\"]\nlines = 6\npersistent = true\nshow_avatar = true"
+    );
     let new = folder.load(&toml, &[]).expect("good");
     let found = changes(&old, &new);
     let keys = |live: bool| {

@@ -199,7 +199,8 @@ pub(crate) fn inherit<'a>(
     above: impl Fn(&str) -> Option<&'a str>,
 ) {
     for field in fields {
-        let own = [RECORD_HISTORY, MAX_HISTORY, PERSISTENT, SHOW_AVATAR].contains(&field.name.as_str());
+        let own =
+            [RECORD_HISTORY, MAX_HISTORY, PERSISTENT, SHOW_AVATAR].contains(&field.name.as_str());
         if let Some(value) = above(&field.name).filter(|_| own) {
             field.value = Some(value.to_owned());
         } else if field.name == PERSISTENT {

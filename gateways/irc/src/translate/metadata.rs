@@ -136,12 +136,7 @@ impl Conversation {
 
     /// `FAIL METADATA code ...`: of what the host has set, else told to who has asked by a line of
     /// his own.
-    pub(super) fn on_metadata_fail(
-        &mut self,
-        code: &str,
-        line: &Line<'_>,
-        sink: &mut dyn Sink,
-    ) {
+    pub(super) fn on_metadata_fail(&mut self, code: &str, line: &Line<'_>, sink: &mut dyn Sink) {
         let set = if code == "TOO_MANY_SUBS" {
             None
         } else {

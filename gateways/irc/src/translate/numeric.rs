@@ -310,7 +310,9 @@ pub(super) fn fail_kind(code: &str) -> FaultKind {
         "INVALID_TARGET" | "UNKNOWN_MSGID" | "REDACT_INVALID_MSGID" | "NO_SUCH_CHANNEL" => {
             F::NoSuchTarget
         }
-        "REDACT_FORBIDDEN" | "CANNOT_SEND" | "NOT_PRIVILEGED" | "KEY_NO_PERMISSION" => F::NotPrivileged,
+        "REDACT_FORBIDDEN" | "CANNOT_SEND" | "NOT_PRIVILEGED" | "KEY_NO_PERMISSION" => {
+            F::NotPrivileged
+        }
         "REDACT_WINDOW_EXPIRED" => F::Expired,
         "MULTILINE_MAX_BYTES" | "MULTILINE_MAX_LINES" => F::TooLarge,
         "LIMIT_REACHED" => F::Full,

@@ -155,13 +155,25 @@ fn the_users_own_avatar_is_set_and_taken_away_and_each_ends_once() {
     assert_eq!(desk.events(), [format!("done {tag} Finished")]);
     for (answer, end) in [
         (":s 766 ferris ferris avatar :key not set", "Finished"),
-        ("FAIL METADATA KEY_NOT_SET * avatar :key not set", "Finished"),
-        ("FAIL METADATA RATE_LIMITED * avatar 5 :slow down", "TooFast: slow down"),
-        ("FAIL METADATA KEY_NO_PERMISSION * avatar :no", "NotPrivileged: no"),
+        (
+            "FAIL METADATA KEY_NOT_SET * avatar :key not set",
+            "Finished",
+        ),
+        (
+            "FAIL METADATA RATE_LIMITED * avatar 5 :slow down",
+            "TooFast: slow down",
+        ),
+        (
+            "FAIL METADATA KEY_NO_PERMISSION * avatar :no",
+            "NotPrivileged: no",
+        ),
     ] {
         let tag = desk.ask(Command::Avatar { url: None });
         let said = desk.said();
-        assert!(said.iter().any(|line| line == "METADATA * SET avatar"), "{said:?}");
+        assert!(
+            said.iter().any(|line| line == "METADATA * SET avatar"),
+            "{said:?}"
+        );
         desk.hear(answer);
         let events = desk.events();
         assert!(events.contains(&format!("done {tag} {end}")), "{events:?}");
