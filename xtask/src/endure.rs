@@ -19,13 +19,15 @@ struct Step {
 enum Work {
     /// The end-to-end tests with this in their name.
     EndToEnd(&'static str),
+    /// The tests in one process, without servers, with this in their name.
+    InProcess(&'static str),
     /// The fuzz target of this name.
     Fuzz(&'static str),
     /// The benchmarks.
     Bench,
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 19] = [
     Step {
         name: "soak",
         what: "long conversations",
@@ -67,6 +69,26 @@ const STEPS: [Step; 14] = [
         work: Work::EndToEnd("compared_"),
     },
     Step {
+        name: "converge",
+        what: "20,000 histories of cuts, losses and delays, compared with the network",
+        work: Work::InProcess("converge::"),
+    },
+    Step {
+        name: "outcomes",
+        what: "many lives of one queue, each message with one outcome",
+        work: Work::InProcess("outcomes::"),
+    },
+    Step {
+        name: "pump",
+        what: "30,000 lines a second from a network, inside the bounds",
+        work: Work::InProcess("pump::"),
+    },
+    Step {
+        name: "flood",
+        what: "100,000 requests of one user, each answered once",
+        work: Work::InProcess("flood::"),
+    },
+    Step {
         name: "fuzz-chunking",
         what: "the XML stream in arbitrary pieces",
         work: Work::Fuzz("chunking"),
@@ -75,6 +97,11 @@ const STEPS: [Step; 14] = [
         name: "fuzz-jid",
         what: "addresses there and back",
         work: Work::Fuzz("jid"),
+    },
+    Step {
+        name: "fuzz-irc",
+        what: "IRC lines of any bytes",
+        work: Work::Fuzz("irc"),
     },
     Step {
         name: "fuzz-smtp-mail",
@@ -144,19 +171,9 @@ impl Work {
         match self {
             Self::EndToEnd(filter) => {
                 install::servers()?;
-                let mut command = cargo(&["test", "--release", "--package", "isthmus"]);
-                command.args(["--test", "e2e", "--", "--nocapture", filter]);
-                command.env("ISTHMUS_ENDURE", "1");
-                let (lines, result) = tee(&mut command, |line| line.starts_with("test result:"));
-                result?;
-                // A filter that fits nothing would pass for ever.
-                let ran = count(&lines, "passed") > 0;
-                if ran {
-                    Ok(())
-                } else {
-                    Err(format!("no test is called {filter}"))
-                }
+                long("e2e", filter)
             }
+            Self::InProcess(filter) => long("it", filter),
             Self::Fuzz(target) => {
                 install::cargo_fuzz()?;
                 let seconds = std::env::var("ISTHMUS_FUZZ_SECONDS");
@@ -175,5 +192,20 @@ impl Work {
                 run(&mut cargo(&["bench", "--package", "isthmus", "--benches"]))
             }
         }
+    }
+}
+
+/// Runs the tests of `target` that have `filter` in their name, in their long form.
+fn long(target: &str, filter: &str) -> Result<(), String> {
+    let mut command = cargo(&["test", "--release", "--package", "isthmus"]);
+    command.args(["--test", target, "--", "--nocapture", filter]);
+    command.env("ISTHMUS_ENDURE", "1");
+    let (lines, result) = tee(&mut command, |line| line.starts_with("test result:"));
+    result?;
+    // A filter that fits nothing would pass for ever.
+    if count(&lines, "passed") > 0 {
+        Ok(())
+    } else {
+        Err(format!("no test is called {filter}"))
     }
 }

@@ -133,6 +133,12 @@ pub(crate) fn network(config: &Config, name: &str) -> Vec<Field> {
     fields.push(throttle.range(1, burst.into()).value(&burst.to_string()));
     let reads = named.map_or(config.encoding, |network| network.encoding);
     fields.extend(encodings(reads.name(), "UTF-8"));
+    fields.push(server_notices());
+    fields.push(Field::new("bot", ("I am a bot", "我是机器人"), FieldKind::Bool).value("false"));
+    fields
+}
+
+fn server_notices() -> Field {
     let notices = Field::new(
         "server_notices",
         ("What the server says by itself", "服务器自发的消息"),
@@ -146,9 +152,7 @@ pub(crate) fn network(config: &Config, name: &str) -> Vec<Field> {
         ),
         ("none", ("Nothing", "无")),
     ];
-    fields.push(notices.options(&options).value("all"));
-    fields.push(Field::new("bot", ("I am a bot", "我是机器人"), FieldKind::Bool).value("false"));
-    fields
+    notices.options(&options).value("all")
 }
 
 /// Where a network's servers are, and how sure one wants to be of them.
@@ -194,7 +198,18 @@ fn reach(config: &Config, name: &str, named: Option<&Network>) -> Vec<Field> {
         ("Ports without TLS", "不使用 TLS 的端口"),
         false,
     ));
-    let mode = named.map_or(config.tls, |network| network.tls);
+    fields.push(encryption(named.map_or(config.tls, |network| network.tls)));
+    if config.unverified {
+        let verify = ("Verify the server's certificate", "验证服务器证书");
+        let holds = named.is_none_or(|it| it.trust != isthmus_kit::Trust::Insecure);
+        let verify = Field::new("verify_cert", verify, FieldKind::Bool);
+        fields.push(verify.value(if holds { "true" } else { "false" }));
+    }
+    fields
+}
+
+/// What the operator's `mode` leaves to choose from.
+fn encryption(mode: TlsMode) -> Field {
     let choices = [
         ("required", ("Always", "始终"), TlsMode::Required),
         (
@@ -208,14 +223,7 @@ fn reach(config: &Config, name: &str, named: Option<&Network>) -> Vec<Field> {
     let open = choices.iter().filter(|it| may(mode, it.2));
     let open: Vec<_> = open.map(|it| (it.0, it.1)).collect();
     let tls = Field::new("tls", ("Encryption", "加密"), FieldKind::Choice);
-    fields.push(tls.options(&open).value(of(mode)));
-    if config.unverified {
-        let verify = ("Verify the server's certificate", "验证服务器证书");
-        let holds = named.is_none_or(|it| it.trust != isthmus_kit::Trust::Insecure);
-        let verify = Field::new("verify_cert", verify, FieldKind::Bool);
-        fields.push(verify.value(if holds { "true" } else { "false" }));
-    }
-    fields
+    tls.options(&open).value(of(mode))
 }
 
 /// Whether a user may choose `wish` where the operator has said `mode`.

@@ -346,6 +346,67 @@ impl IrcSession {
             _ => Link::Down,
         };
     }
+
+    /// The server was reached, or it was not.
+    fn dialled(&mut self, result: Result<Connected, Fault>, now: Instant) {
+        match result {
+            Ok(Connected { stream, about }) => {
+                self.waiting = None;
+                self.talk.secured(about.safety, about.certificate);
+                self.link = Link::Up {
+                    stream,
+                    about: Box::new(about),
+                    since: now,
+                };
+                self.talk.connected(now);
+            }
+            Err(reason) => self.link = Link::Broken { reason, since: now },
+        }
+    }
+
+    /// Talks with the server as long as there is something to say; ready once the link broke.
+    fn poll_up(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        credit: Credit,
+        sink: &mut dyn Sink,
+    ) -> Poll<()> {
+        let link = std::mem::replace(&mut self.link, Link::Down);
+        let Link::Up {
+            mut stream,
+            mut about,
+            since,
+        } = link
+        else {
+            self.link = link;
+            return Poll::Ready(());
+        };
+        let reason = if let Some(words) = about.listed.poll_leave(cx) {
+            self.leave(cx, &mut stream, &words, sink);
+            left()
+        } else {
+            let result = self.pump(cx, &mut stream, now, credit, sink);
+            self.follow(&about);
+            if let Some((me, rooms)) = self.talk.standing() {
+                about.listed.tell(me, rooms);
+            }
+            match result {
+                Ok(()) if !self.talk.ending() => {
+                    self.link = Link::Up {
+                        stream,
+                        about,
+                        since,
+                    };
+                    return Poll::Pending;
+                }
+                Ok(()) => gone("connection closed"),
+                Err(fault) => gone(&words(&fault)),
+            }
+        };
+        self.link = Link::Broken { reason, since };
+        Poll::Ready(())
+    }
 }
 
 impl Session for IrcSession {
@@ -392,10 +453,7 @@ impl Session for IrcSession {
         }
         let leave = self.waiting.as_mut().and_then(|it| it.poll_leave(cx));
         if leave.is_some() && !matches!(self.link, Link::Up { .. } | Link::Parting { .. }) {
-            let reason = Fault::new(
-                FaultKind::NotAllowed,
-                ("you have disconnected", "您已断开连接"),
-            );
+            let reason = left();
             self.link = Link::Broken { reason, since: now };
         }
         loop {
@@ -408,19 +466,10 @@ impl Session for IrcSession {
                     }
                     self.start_dialing(now);
                 }
-                Link::Dialing(attempt) => match ready!(attempt.as_mut().poll(cx)) {
-                    Ok(Connected { stream, about }) => {
-                        self.waiting = None;
-                        self.talk.secured(about.safety, about.certificate);
-                        self.link = Link::Up {
-                            stream,
-                            about: Box::new(about),
-                            since: now,
-                        };
-                        self.talk.connected(now);
-                    }
-                    Err(reason) => self.link = Link::Broken { reason, since: now },
-                },
+                Link::Dialing(attempt) => {
+                    let dialled = ready!(attempt.as_mut().poll(cx));
+                    self.dialled(dialled, now);
+                }
                 Link::Broken { reason, since } => {
                     let (reason, since) = (reason.clone(), *since);
                     if !self.hand_over_rest(now, credit, sink) {
@@ -428,44 +477,7 @@ impl Session for IrcSession {
                     }
                     self.lost(reason, since, now, sink);
                 }
-                Link::Up { .. } => {
-                    let link = std::mem::replace(&mut self.link, Link::Down);
-                    let Link::Up {
-                        mut stream,
-                        mut about,
-                        since,
-                    } = link
-                    else {
-                        return Poll::Pending;
-                    };
-                    if let Some(words) = about.listed.poll_leave(cx) {
-                        self.leave(cx, &mut stream, &words, sink);
-                        let reason = Fault::new(
-                            FaultKind::NotAllowed,
-                            ("you have disconnected", "您已断开连接"),
-                        );
-                        self.link = Link::Broken { reason, since };
-                        continue;
-                    }
-                    let result = self.pump(cx, &mut stream, now, credit, sink);
-                    self.follow(&about);
-                    if let Some((me, rooms)) = self.talk.standing() {
-                        about.listed.tell(me, rooms);
-                    }
-                    let reason = match result {
-                        Ok(()) if !self.talk.ending() => {
-                            self.link = Link::Up {
-                                stream,
-                                about,
-                                since,
-                            };
-                            return Poll::Pending;
-                        }
-                        Ok(()) => gone("connection closed"),
-                        Err(fault) => gone(&words(&fault)),
-                    };
-                    self.link = Link::Broken { reason, since };
-                }
+                Link::Up { .. } => ready!(self.poll_up(cx, now, credit, sink)),
             }
         }
     }
@@ -548,6 +560,12 @@ fn parting(command: &Command<'_>) -> Option<String> {
     let rest = rest.trim_start();
     let quits = word.eq_ignore_ascii_case("QUIT") && !line.contains(['\r', '\n']);
     quits.then(|| rest.strip_prefix(':').unwrap_or(rest).to_owned())
+}
+
+/// The user ended the connection himself.
+fn left() -> Fault {
+    let words = ("you have disconnected", "您已断开连接");
+    Fault::new(FaultKind::NotAllowed, words)
 }
 
 fn gone(words: &str) -> Fault {

@@ -10,6 +10,7 @@
 //! * `told`: receipts (XEP-0184) and errors, written once and kept until they have arrived.
 
 mod blob;
+mod deliver;
 mod files;
 mod handout;
 mod outward;

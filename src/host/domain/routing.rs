@@ -69,6 +69,7 @@ impl Domain {
         self.follow(outbox, route, stanza, user, &to);
     }
 
+    /// Takes a stanza of somebody who is admitted where its route leads.
     fn follow(
         self: &Arc<Self>,
         outbox: &Outbox,
@@ -96,11 +97,9 @@ impl Domain {
             Route::Subscription | Route::Presence => {}
             Route::Open if self.is_job(&stanza, &local) => self.send(outbox, &stanza, user, &local),
             Route::Open => {
-                let key = Key {
-                    user,
-                    network: network.into(),
-                };
-                self.refuse_rest(outbox, self.offer(outbox, &key, stanza, Want::Open));
+                let network = network.into();
+                let offer = self.offer(outbox, &Key { user, network }, stanza, Want::Open);
+                self.refuse_rest(outbox, offer);
             }
             // What was asked in the name of one of our addresses.
             Route::Tell
@@ -110,12 +109,9 @@ impl Domain {
                 if let (Route::End, Some(courier)) = (route, self.courier.get()) {
                     courier.returned(&user, &stanza);
                 }
-                let key = Key {
-                    user,
-                    network: network.into(),
-                };
+                let network = network.into();
                 // Nobody is there to be told, or he is told enough: nothing is owed.
-                self.offer(outbox, &key, stanza, Want::End);
+                self.offer(outbox, &Key { user, network }, stanza, Want::End);
             }
             Route::Ask if self.asks_archive(&stanza, &user, to) => {}
             Route::Ask => self.ask(outbox, stanza, user, &local),

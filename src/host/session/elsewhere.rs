@@ -4,7 +4,7 @@
 //! name, told to his devices by that server (XEP-0356 §4.2, XEP-0280). Elsewhere they find it in
 //! the archive. That he types elsewhere is told to nobody.
 
-use isthmus_gateway::{Key, Time};
+use isthmus_gateway::{Key, Message, Time};
 
 use super::Session;
 use super::heard::{Private, filing, private_peer, refer};
@@ -50,41 +50,7 @@ impl Session {
             kept: true,
         };
         match event {
-            Private::Said(message) => {
-                let mut named = String::new();
-                if let Some(Key(key)) = &message.key {
-                    self.base.ids.next(Some(key), &mut named);
-                    deed.id = &named;
-                    self.knows_own(&deed, key, &message.body);
-                }
-                if let Some(Time(ms)) = message.time {
-                    deed.at = ms;
-                }
-                let author = match own.is_some() {
-                    true => self.base.user.as_str(),
-                    false => to.as_str(),
-                };
-                let reply = message.reply.is_some().then_some(Quoted {
-                    id: of,
-                    to: author,
-                    who: None,
-                });
-                let late = (self.base.now_ms - deed.at).abs() > LATE_MS;
-                let spoken = Spoken {
-                    id: deed.id,
-                    by: &peer,
-                    at: late.then_some(deed.at),
-                };
-                let sum = self.base.sum_of(message);
-                let beside = Beside {
-                    reply,
-                    sha256: sum.as_ref(),
-                    ..Beside::default()
-                };
-                do_in_his_name(&self.base, &deed, |xml| {
-                    chat::write_said(xml, message, &spoken, &beside);
-                });
-            }
+            Private::Said(message) => self.said_elsewhere(deed, message, (of, own.is_some())),
             Private::Edited(_, message) => {
                 let spoken = Spoken {
                     id: &id,
@@ -114,6 +80,43 @@ impl Session {
             }
             Private::Delivered(..) => {}
         }
+    }
+
+    /// He said something. `of`: the id of the message it answers, and whether that is his.
+    fn said_elsewhere(&mut self, mut deed: Deed<'_>, message: &Message<'_>, of: (&str, bool)) {
+        let mut named = String::new();
+        if let Some(Key(key)) = &message.key {
+            self.base.ids.next(Some(key), &mut named);
+            deed.id = &named;
+            self.knows_own(&deed, key, &message.body);
+        }
+        if let Some(Time(ms)) = message.time {
+            deed.at = ms;
+        }
+        let author = match of.1 {
+            true => self.base.user.as_str(),
+            false => deed.to,
+        };
+        let reply = message.reply.is_some().then_some(Quoted {
+            id: of.0,
+            to: author,
+            who: None,
+        });
+        let late = (self.base.now_ms - deed.at).abs() > LATE_MS;
+        let spoken = Spoken {
+            id: deed.id,
+            by: deed.peer,
+            at: late.then_some(deed.at),
+        };
+        let sum = self.base.sum_of(message);
+        let beside = Beside {
+            reply,
+            sha256: sum.as_ref(),
+            ..Beside::default()
+        };
+        do_in_his_name(&self.base, &deed, |xml| {
+            chat::write_said(xml, message, &spoken, &beside);
+        });
     }
 
     /// His devices know the message as one of his own: what they say of it finds it.

@@ -1,17 +1,13 @@
 //! Events of the gateway. The dispatcher only matches; rooms and chats do the work.
 
-use isthmus_gateway::{
-    Event, Facts, Fault, FaultKind, Key, Kind, Message, Outcome, Place, Sink, Tag, Text,
-};
+use isthmus_gateway::{Event, Facts, Fault, FaultKind, Key, Kind, Message, Place, Sink, Tag, Text};
 
-use super::heard::{Private, filing, nick_at, refer};
+use super::heard::{Private, nick_at};
 use super::{Base, Link, Pending, Session};
 use crate::component::Class;
-use crate::host::archive::copy_of;
-use crate::host::chat;
 use crate::host::fault;
 use crate::host::post::head;
-use crate::host::room::{Ban, Echo, Phase, Room, Subject, answer_bans};
+use crate::host::room::{Ban, Echo, Phase, Room, Subject};
 use crate::host::words::Said;
 use crate::xmpp::ns;
 use crate::xmpp::write::{Sender, StanzaName};
@@ -130,10 +126,9 @@ impl Session {
                 time,
                 live,
             } => {
-                let (text, by) = (text.into_owned(), by.map(Into::into));
                 let subject = Subject {
-                    text,
-                    by,
+                    text: text.into_owned(),
+                    by: by.map(Into::into),
                     time,
                     ..Subject::default()
                 };
@@ -341,157 +336,6 @@ impl Session {
         self.rooms.offline(&mut self.base);
     }
 
-    /// A command has ended. What comes for one that ended before is dropped.
-    pub(super) fn ended(&mut self, tag: Tag, result: Result<Outcome, Fault>) {
-        let Some(open) = self.base.end(tag) else {
-            return;
-        };
-        if open.doubtful {
-            // It had ended as sent: only `Failed` may follow.
-            return self.base.doubt(tag, open.pending);
-        }
-        match (open.pending, result) {
-            (Pending::Message(sent), Err(fault)) => self.base.answer_fault(&sent.origin, &fault),
-            (Pending::Message(mut sent), Ok(outcome)) => {
-                self.reflect(&mut sent, &Echo::default());
-                if outcome == Outcome::Accepted {
-                    self.confirm(&sent);
-                }
-                if outcome == Outcome::Sent {
-                    self.base.doubt(tag, Pending::Message(sent));
-                }
-            }
-            (Pending::Join { room }, Err(fault)) => {
-                self.unsettled = true;
-                if let Some(room) = self.rooms.by_key(&room) {
-                    room.refused(&self.base, &fault);
-                }
-            }
-            (Pending::Leave { room }, _) => self.left_room(&room),
-            (Pending::Subject { origin, room }, result) => {
-                if let Some(room) = self.rooms.by_key(&room) {
-                    room.subject_ended(tag);
-                }
-                if let Err(fault) = result {
-                    origin.fault(&self.base.outbox, &fault);
-                }
-            }
-            (
-                Pending::Quiet(origin) | Pending::Answer(origin) | Pending::Moderate { origin, .. },
-                Err(fault),
-            ) => origin.fault(&self.base.outbox, &fault),
-            (
-                Pending::Moderate {
-                    origin,
-                    room,
-                    key,
-                    named,
-                    reason,
-                },
-                Ok(_),
-            ) => {
-                origin.result(&self.base.outbox, |_| {});
-                let me = self.base.facts.me.clone();
-                if let Some(room) = self.rooms.by_key(&room) {
-                    let of = room.public_id(&Key(key.into()));
-                    let of = (of.as_str(), Some(named.as_str()));
-                    room.moderated(&mut self.base, of, &me, reason.as_deref());
-                }
-            }
-            (Pending::Share { batch, .. }, result) => self.base.share_ended(batch, result.err()),
-            (Pending::Bans { origin, .. }, Err(fault)) => {
-                origin.fault(&self.base.outbox, &fault);
-            }
-            (Pending::Bans { origin, found }, Ok(_)) => answer_bans(&self.base, &origin, &found),
-            (Pending::History { room }, result) => {
-                if let Some(room) = self.rooms.by_key(&room) {
-                    room.past_ended(&mut self.base, result.is_ok());
-                }
-            }
-            (Pending::Missed { whom }, result) => self.past_ended(whom, result.is_ok()),
-            (Pending::Inquiry(inquiry), result) => {
-                inquiry.ended(&mut self.base, result.err().as_ref());
-            }
-            (Pending::Rooms, result) => self.listing_ended(result.err().as_ref()),
-            (Pending::Answer(origin), Ok(_)) => origin.result(&self.base.outbox, |_| {}),
-            (Pending::Watch(contact), Err(fault)) => self.not_watched(&contact, &fault),
-            (Pending::Join { .. } | Pending::Quiet(_) | Pending::Watch(_), Ok(_))
-            | (Pending::Nothing, _) => {}
-        }
-    }
-
-    fn failed(&mut self, tag: Tag, fault: &Fault) {
-        if let Some(open) = self.base.end(tag)
-            && let Pending::Message(sent) = open.pending
-        {
-            self.base.answer_fault(&sent.origin, fault);
-        }
-    }
-
-    /// A private message was taken: its sender's receipt, where the network will not tell more
-    /// (XEP-0184 §5.3).
-    fn confirm(&mut self, sent: &super::Sent) {
-        let Some(of) = sent.origin.id.as_deref().filter(|_| sent.confirm) else {
-            return;
-        };
-        let mut id = String::new();
-        self.base.ids.next(None, &mut id);
-        sent.origin.tell(&self.base.outbox, &id, |xml| {
-            chat::write_received(xml, of);
-        });
-    }
-
-    fn echoed(&mut self, tag: Tag, keys: &[Key<'_>], echo: &Echo<'_>) {
-        let Some(Pending::Message(sent)) = self.base.pending(tag) else {
-            return;
-        };
-        let mut sent = sent.clone();
-        if let Some(id) = &sent.origin.id {
-            for Key(key) in keys {
-                refer(&self.base, &sent.peer, key, id, true);
-            }
-            if let Some(own) = self.recent.find(&sent.peer, id) {
-                own.key = echo.key.map(str::to_owned);
-            }
-        }
-        self.reflect(&mut sent, echo);
-        if let Some(Pending::Message(kept)) = self.base.pending(tag) {
-            kept.reflected = true;
-        }
-    }
-
-    fn reflect(&mut self, sent: &mut super::Sent, echo: &Echo<'_>) {
-        if std::mem::replace(&mut sent.reflected, true) {
-            return;
-        }
-        match &sent.room {
-            Some(key) => {
-                if let Some(room) = self.rooms.by_key(key) {
-                    room.reflect(&mut self.base, sent, echo);
-                }
-            }
-            None => self.file_own(sent, echo.key),
-        }
-    }
-
-    /// Archives what the user said privately.
-    fn file_own(&mut self, sent: &super::Sent, key: Option<&str>) {
-        let mut id = String::new();
-        self.base.ids.next(key, &mut id);
-        let mut gone = String::new();
-        if let Some(key) = &sent.takes_back {
-            self.base.ids.next(Some(key), &mut gone);
-        }
-        let (user, now) = (self.base.user.to_string(), self.base.now_ms);
-        let filing = filing(&self.base, &user, &sent.peer);
-        if !gone.is_empty() {
-            filing.bury(&gone, sent.origin.id.as_deref().unwrap_or(&id), now);
-        }
-        if chat::is_kept(&sent.stanza) {
-            filing.file(&id, now, copy_of(&sent.stanza));
-        }
-    }
-
     fn joined(&mut self, name: &str, asked: Option<Tag>) {
         if !self.rooms.has(&self.base, name) {
             if self.rooms.len() >= self.base.shared.limits().rooms_per_user {
@@ -522,7 +366,7 @@ impl Session {
         }
     }
 
-    fn left_room(&mut self, key: &[u8]) {
+    pub(super) fn left_room(&mut self, key: &[u8]) {
         self.unsettled = true;
         let Some(room) = self.rooms.by_key(key) else {
             return;

@@ -179,22 +179,13 @@ impl Session {
                 say(base, &way, message, reply, None);
             }
             Private::Edited(key, message) => {
-                let mut first = String::new();
-                base.ids.next(Some(&key.0), &mut first);
+                let first = id_of(base, key);
                 self.typing.heard(&message.who.nick);
                 say(base, &way, message, None, Some((&fresh, &first)));
             }
             Private::Retracted(key, _) => {
-                let mut first = String::new();
-                base.ids.next(Some(&key.0), &mut first);
-                let peer = private_peer(base, nick);
-                let (user, now) = (base.user.to_string(), base.now_ms);
-                filing(base, &user, &peer).bury(&first, &fresh, now);
-                let lang = base.lang(None);
-                tell_and_file(base, &way, &peer, (&fresh, now), |xml| {
-                    chat::write_retracted(xml, &first, lang);
-                    write_id(xml, &fresh, &peer);
-                });
+                let first = id_of(base, key);
+                retracted(base, &way, nick, (&first, &fresh));
             }
             Private::Reacted(_, _, with) => {
                 let peer = private_peer(base, nick);
@@ -227,6 +218,25 @@ impl Session {
             });
         }
     }
+}
+
+/// The id a message of the network's is shown under.
+fn id_of(base: &mut Base, key: &Key<'_>) -> String {
+    let mut id = String::new();
+    base.ids.next(Some(&key.0), &mut id);
+    id
+}
+
+/// Takes a private message back, by their ids: its own, and the one of this.
+fn retracted(base: &Base, way: &chat::Way, nick: &str, (first, id): (&str, &str)) {
+    let peer = private_peer(base, nick);
+    let now = base.now_ms;
+    filing(base, base.user.as_str(), &peer).bury(first, id, now);
+    let lang = base.lang(None);
+    tell_and_file(base, way, &peer, (id, now), |xml| {
+        chat::write_retracted(xml, first, lang);
+        write_id(xml, id, &peer);
+    });
 }
 
 /// Shows a private message. `edited`: its id, and the one of what it takes the place of.

@@ -217,21 +217,7 @@ impl Session {
         let domain = outbox.domain();
         match (node, is_room(kind) && !full) {
             (None, true) if entered => {
-                let base = &self.base;
-                let Some(room) = self.rooms.find(base, &incoming.to.id) else {
-                    return;
-                };
-                let items: Vec<(String, String)> = room
-                    .nicks(base)
-                    .into_iter()
-                    .map(|nick| {
-                        let resource = resource_from_nick(&nick);
-                        (
-                            format!("{}@{domain}/{resource}", room.local),
-                            nick.to_string(),
-                        )
-                    })
-                    .collect();
+                let items = self.occupants_of(incoming);
                 answer_page(
                     &outbox,
                     &origin,
@@ -247,14 +233,7 @@ impl Session {
                 origin.result(&outbox, |xml| write_whois(xml, &jid));
             }
             (Some(ns::MUC_ROOMS), false) => {
-                let nick = incoming.resource.as_deref().unwrap_or(&incoming.to.id);
-                let base = &self.base;
-                let rooms = self.rooms.iter();
-                let items: Vec<(String, String)> = rooms
-                    .filter(|room| room.has_entered(&incoming.from))
-                    .filter(|room| room.occupants.find(nick, &base.facts.fold).is_some())
-                    .map(|room| (room.jid(base), room.name.clone()))
-                    .collect();
+                let items = self.rooms_shared(incoming);
                 answer_page(
                     &outbox,
                     &origin,
@@ -266,6 +245,35 @@ impl Session {
             }
             _ => disco::items(&outbox, &origin, query),
         }
+    }
+
+    /// Who is in the room: JID and nickname of each.
+    fn occupants_of(&mut self, incoming: &Incoming) -> Vec<(String, String)> {
+        let base = &self.base;
+        let Some(room) = self.rooms.find(base, &incoming.to.id) else {
+            return Vec::new();
+        };
+        let domain = base.outbox.domain();
+        let nicks = room.nicks(base).into_iter();
+        let items = nicks.map(|nick| {
+            let resource = resource_from_nick(&nick);
+            let jid = format!("{}@{domain}/{resource}", room.local);
+            (jid, nick.to_string())
+        });
+        items.collect()
+    }
+
+    /// The rooms in which the asker sees a person: JID and name of each.
+    fn rooms_shared(&self, incoming: &Incoming) -> Vec<(String, String)> {
+        let nick = incoming.resource.as_deref().unwrap_or(&incoming.to.id);
+        let base = &self.base;
+        let rooms = self.rooms.iter();
+        let rooms = rooms
+            .filter(|room| room.has_entered(&incoming.from))
+            .filter(|room| room.occupants.find(nick, &base.facts.fold).is_some());
+        rooms
+            .map(|room| (room.jid(base), room.name.clone()))
+            .collect()
     }
 
     /// XEP-0410 §3.2: a ping to one's own occupant is answered from what is known here.

@@ -18,6 +18,7 @@ mod clock;
 mod contacts;
 mod displayed;
 mod elsewhere;
+mod ended;
 mod events;
 mod files;
 mod gap;

@@ -224,16 +224,9 @@ impl Session {
                 room,
                 text: own(rest),
             },
-            "mode" => {
-                // Without a name in front it is this room's.
-                let named = first.len() > 1 && !first.starts_with(['+', '-']);
-                let line = match named {
-                    true => format!("MODE {rest}"),
-                    false => format!("MODE {name} {rest}"),
-                };
-                let line = line.trim_end().to_owned().into();
-                Command::Raw { line }
-            }
+            "mode" => Command::Raw {
+                line: mode_line(name, rest, first).into(),
+            },
             "notice" => Command::Raw {
                 line: format!("NOTICE {first} :{more}").into(),
             },
@@ -244,13 +237,8 @@ impl Session {
             self.base.issue(command, Pending::Quiet(origin));
             return;
         };
-        let (id, pending) = (
-            origin.id.clone(),
-            Pending::Subject {
-                origin,
-                room: key.into(),
-            },
-        );
+        let (id, room) = (origin.id.clone(), key.into());
+        let pending = Pending::Subject { origin, room };
         let tag = self.base.issue(command, pending);
         if let Some(room) = self.rooms.by_key(key) {
             room.subject_asked(tag, id);
@@ -345,4 +333,14 @@ mod tests {
             assert_eq!(read(text), expected, "{text}");
         }
     }
+}
+
+/// The line for modes that were typed in the room `name`; without a name in front they are its own.
+fn mode_line(name: &str, typed: &str, first: &str) -> String {
+    let named = first.len() > 1 && !first.starts_with(['+', '-']);
+    let line = match named {
+        true => format!("MODE {typed}"),
+        false => format!("MODE {name} {typed}"),
+    };
+    line.trim_end().to_owned()
 }

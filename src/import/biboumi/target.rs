@@ -153,20 +153,12 @@ impl Settings {
             return report.leave(format!("settings for {name}: it is not served here"), 1);
         };
         let at = ["networks", network, "own"];
-        let flat = |list: &str| {
-            list.split(';')
-                .filter(|it| !it.is_empty())
-                .collect::<Vec<_>>()
-                .join("\n")
-        };
         for (name, value, default) in [
             ("ports", &server.ports, PORTS),
             ("tls_ports", &server.tls_ports, TLS_PORTS),
         ] {
-            let value = value
-                .as_deref()
-                .map(flat)
-                .filter(|value| *value != flat(default));
+            let value = value.as_deref().map(lines);
+            let value = value.filter(|value| *value != lines(default));
             self.put(&at, name, value.unwrap_or_default());
         }
         if server.verify == Some(false) {
@@ -360,4 +352,10 @@ pub(super) fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+/// A list as settings have it: an entry a line.
+fn lines(list: &str) -> String {
+    let entries = list.split(';').filter(|it| !it.is_empty());
+    entries.collect::<Vec<_>>().join("\n")
 }

@@ -81,12 +81,7 @@ pub fn compose(
     );
     let name = HeaderName::new_from_ascii_str("Jabber-ID");
     builder = builder.raw_header(HeaderValue::new(name, jid));
-    let encoding = ContentTransferEncoding::QuotedPrintable;
-    let body = Body::new_with_encoding(text(job, files), encoding)
-        .map_err(|_| internal("the text cannot be encoded"))?;
-    let part = SinglePart::builder()
-        .header(ContentType::TEXT_PLAIN)
-        .body(body);
+    let part = text_part(job, files)?;
     let made = match files {
         [] => builder.singlepart(part),
         files => {
@@ -107,6 +102,14 @@ pub fn compose(
             spelling: kept.spelling,
         },
     })
+}
+
+fn text_part(job: &Job<'_>, files: &[Attached]) -> Result<SinglePart, Fault> {
+    let encoding = ContentTransferEncoding::QuotedPrintable;
+    let body = Body::new_with_encoding(text(job, files), encoding)
+        .map_err(|_| internal("the text cannot be encoded"))?;
+    let part = SinglePart::builder().header(ContentType::TEXT_PLAIN);
+    Ok(part.body(body))
 }
 
 fn attachment(file: &Attached) -> SinglePart {

@@ -90,17 +90,6 @@ pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Rep
         return Err(Reply::new(550, "5.1.7", "From is not a mail address"));
     }
     let name = sender.and_then(|sender| sender.name()).map(short);
-    let ids = |value: &HeaderValue<'_>| -> Vec<String> {
-        let ids: Vec<&str> = match value {
-            HeaderValue::Text(id) => vec![id],
-            HeaderValue::TextList(ids) => ids.iter().map(AsRef::as_ref).collect(),
-            _ => Vec::new(),
-        };
-        ids.into_iter()
-            .map(kept::tidy_id)
-            .filter(|id| !id.is_empty())
-            .collect()
-    };
     let references = ids(message.references());
     let in_reply_to = ids(message.in_reply_to()).into_iter().next();
     let mut mail = Mail {
@@ -127,6 +116,17 @@ pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Rep
     let nothing = mail.files.is_empty().then(|| "[no text]".to_owned());
     mail.text = some(mail.text).or(nothing).unwrap_or_default();
     Ok(mail)
+}
+
+/// The Message-IDs of a header (RFC 5322 §3.6.4).
+fn ids(value: &HeaderValue<'_>) -> Vec<String> {
+    let ids: Vec<&str> = match value {
+        HeaderValue::Text(id) => vec![id],
+        HeaderValue::TextList(ids) => ids.iter().map(AsRef::as_ref).collect(),
+        _ => Vec::new(),
+    };
+    let tidy = ids.into_iter().map(kept::tidy_id);
+    tidy.filter(|id| !id.is_empty()).collect()
 }
 
 /// The mail with its multiparts closed, where one is not (a mail that was cut off, RFC 2046

@@ -290,29 +290,18 @@ impl Shared {
             Err(reply) => return vec![reply; times],
         };
         let mut replies = vec![Reply::taken(); to.len()];
-        // Where each user's delivery stands in the batch.
-        let mut users: Vec<UserId> = Vec::new();
         let mut wanted: Vec<(usize, UserId)> = Vec::new();
         for (at, recipient) in to.iter().enumerate() {
-            let whom = match self.concerns(&mail, &from, recipient) {
-                Concern::Users(whom) => whom,
-                Concern::Report(token, state) => {
-                    replies[at] = self.report(token, state).await;
-                    continue;
-                }
+            match self.concerns(&mail, &from, recipient) {
+                Concern::Users(whom) => wanted.extend(whom.into_iter().map(|user| (at, user))),
+                Concern::Report(token, state) => replies[at] = self.report(token, state).await,
                 Concern::Nobody => {
                     self.dropped.fetch_add(1, Ordering::Relaxed);
                     tracing::info!("dropped a report about nothing that is known");
-                    continue;
                 }
-            };
-            for user in whom {
-                if !users.contains(&user) {
-                    users.push(user);
-                }
-                wanted.push((at, user));
             }
         }
+        let users = once_each(wanted.iter().map(|(_, user)| *user));
         let files = std::mem::take(&mut mail.files);
         let results = self
             .deliver((&mail, &from), files, &content, &users, protocol)
@@ -478,4 +467,15 @@ pub(crate) fn places(listeners: &[(TcpListener, Protocol)]) -> Vec<SocketAddr> {
         .iter()
         .filter_map(|(listener, _)| listener.local_addr().ok());
     places.collect()
+}
+
+/// Whoever is named, in order, once.
+fn once_each(named: impl Iterator<Item = UserId>) -> Vec<UserId> {
+    let mut users = Vec::new();
+    for user in named {
+        if !users.contains(&user) {
+            users.push(user);
+        }
+    }
+    users
 }
