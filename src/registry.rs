@@ -159,53 +159,39 @@ mod loopback {
 
     use super::*;
 
-    const fn key(
-        key: &'static str,
-        default: &'static str,
-        doc: &'static str,
-        example: &'static str,
-    ) -> Key {
-        Key {
-            key,
-            default,
-            doc,
-            example,
-        }
-    }
-
     pub(super) const KEYS: &[Key] = &[
-        key(
+        Key::new(
             "echo",
             "true",
             "A resident of every room answers what is said.",
             "echo = true",
         ),
-        key(
+        Key::new(
             "misbehave",
             "false",
             "Some names stand for a gateway that breaks its contract.",
             "misbehave = false",
         ),
-        key(
+        Key::new(
             "delay_ms",
             "1000",
             "Milliseconds until what is late comes.",
             "delay_ms = 1000",
         ),
-        key(
+        Key::new(
             "retry_ms",
             "1000",
             "Milliseconds until a broken connection is tried again.",
             "retry_ms = 1000",
         ),
-        key(
+        Key::new(
             "backlog",
             "100000",
             "Events that may wait in one session.",
             "backlog = 100000",
         ),
-        key("rooms", "10000", "Rooms on one network.", "rooms = 10000"),
-        key(
+        Key::new("rooms", "10000", "Rooms on one network.", "rooms = 10000"),
+        Key::new(
             "caps",
             "",
             "What the network can express; what is left out is off.",

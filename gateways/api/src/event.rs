@@ -361,3 +361,18 @@ pub enum Event<'a> {
         state: Vec<u8>,
     },
 }
+
+impl Event<'_> {
+    /// The command it is about, if one.
+    pub fn tag(&self) -> Option<Tag> {
+        match self {
+            Self::Done { tag, .. }
+            | Self::Failed { tag, .. }
+            | Self::Echo { tag, .. }
+            | Self::Found { tag, .. }
+            | Self::Past { tag, .. } => Some(*tag),
+            Self::Joined { asked, .. } => *asked,
+            _ => None,
+        }
+    }
+}

@@ -23,6 +23,23 @@ pub struct Key {
     pub example: &'static str,
 }
 
+impl Key {
+    /// A key of these parts.
+    pub const fn new(
+        key: &'static str,
+        default: &'static str,
+        doc: &'static str,
+        example: &'static str,
+    ) -> Self {
+        Self {
+            key,
+            default,
+            doc,
+            example,
+        }
+    }
+}
+
 /// A value that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {

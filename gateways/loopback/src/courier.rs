@@ -5,7 +5,6 @@
 //! leased at once, so the channel needs no bound of its own. What was leased and not reported at
 //! the end is the host's to hand out again.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use isthmus_gateway::{
     Address, Courier, Delivery, Fault, FaultKind, Job, JobId, Key, Kind, Later, Message, Place,
     Preview, Refusal, Report, State, Uplink, User, UserId, Who,
 };
+use isthmus_kit::Recalls;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -37,7 +37,7 @@ pub(crate) struct Jobs {
 /// What becomes of jobs.
 #[derive(Clone, Default)]
 pub(crate) struct Ledger {
-    open: Arc<Mutex<BTreeMap<JobId, Phase>>>,
+    open: Recalls,
     sent: Arc<Mutex<Vec<(JobId, u16)>>>,
     returned: Arc<Mutex<Vec<(String, String, Fault)>>>,
     read: Arc<Mutex<Vec<(String, String)>>>,
@@ -57,21 +57,8 @@ impl Ledger {
     }
 
     pub(crate) fn recalled(&self) -> Vec<JobId> {
-        let open = lock(&self.open);
-        let recalled = open.iter().filter(|(_, phase)| **phase == Phase::Recalled);
-        recalled.map(|(&id, _)| id).collect()
+        self.open.recalled()
     }
-}
-
-/// How far a job has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Can be taken back.
-    Waiting,
-    /// Was taken back.
-    Recalled,
-    /// Some recipient's copy is past the point of no return.
-    Begun,
 }
 
 impl Jobs {
@@ -126,7 +113,7 @@ impl Jobs {
         let (open, id) = (self.ledger.open.clone(), job.id);
         tasks.spawn(async move {
             while copies.join_next().await.is_some() {}
-            lock(&open).remove(&id);
+            open.ended(id);
         });
     }
 
@@ -160,21 +147,13 @@ impl Courier for Loopback {
     }
 
     fn submit(&self, job: Job<'static>, _up: Arc<dyn Uplink>) {
-        lock(&self.jobs.ledger.open).insert(job.id, Phase::Waiting);
+        self.jobs.ledger.open.submitted(job.id);
         // Nobody listens only after a drain; the host hands the job out again at its next start.
         let _ = self.jobs.submit.send(job);
     }
 
     fn recall(&self, job: JobId) -> Later<bool> {
-        let mut open = lock(&self.jobs.ledger.open);
-        let recalled = match open.get_mut(&job) {
-            Some(phase @ (Phase::Waiting | Phase::Recalled)) => {
-                *phase = Phase::Recalled;
-                true
-            }
-            Some(Phase::Begun) | None => false,
-        };
-        Box::pin(std::future::ready(recalled))
+        Box::pin(std::future::ready(self.jobs.ledger.open.recall(job)))
     }
 
     fn undeliverable(
@@ -211,7 +190,7 @@ struct Copy {
 impl Copy {
     async fn run(self) {
         let name = self.address.id.to_ascii_lowercase();
-        if lock(&self.ledger.open).get(&self.job) == Some(&Phase::Recalled) {
+        if self.ledger.open.is_recalled(self.job) {
             return;
         }
         if let Some(fault) = refused(&self.address) {
@@ -268,12 +247,8 @@ impl Copy {
 
     /// Passes the point of no return; false: it was taken back in time.
     async fn begin(&self) -> bool {
-        {
-            let mut open = lock(&self.ledger.open);
-            match open.get(&self.job) {
-                Some(Phase::Recalled) => return false,
-                _ => open.insert(self.job, Phase::Begun),
-            };
+        if !self.ledger.open.begin(self.job) {
+            return false;
         }
         let begun = self.up.begin(self.job, self.to, self.keys()).await;
         if begun {

@@ -6,7 +6,7 @@
 
 mod copy;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
@@ -14,6 +14,7 @@ use isthmus_gateway::{
     Address, Courier, Fault, FaultKind, Job, JobId, Key, Kind, Later, Preview, Report, State,
     Uplink, User, words,
 };
+use isthmus_kit::Recalls;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -31,18 +32,7 @@ pub(crate) struct Jobs {
     submit: mpsc::UnboundedSender<Job<'static>>,
     /// Taken by the one `run`.
     submitted: Mutex<Option<mpsc::UnboundedReceiver<Job<'static>>>>,
-    pub(crate) open: Arc<Mutex<BTreeMap<JobId, Phase>>>,
-}
-
-/// How far a job has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Can be taken back.
-    Waiting,
-    /// Was taken back.
-    Recalled,
-    /// Some recipient's copy is past the point of no return.
-    Begun,
+    pub(crate) open: Recalls,
 }
 
 /// What jobs need of a carrier.
@@ -58,7 +48,7 @@ impl Jobs {
         Self {
             submit,
             submitted: Mutex::new(Some(submitted)),
-            open: Arc::default(),
+            open: Recalls::default(),
         }
     }
 
@@ -128,10 +118,10 @@ impl Jobs {
                     }
                     while copies.join_next().await.is_some() {}
                 }
-                Err(_) if lock(&open).get(&job.id) == Some(&Phase::Recalled) => {}
+                Err(_) if open.is_recalled(job.id) => {}
                 Err(fault) => refuse(&job, &fault, &up).await,
             }
-            lock(&open).remove(&job.id);
+            open.ended(job.id);
         });
     }
 }
@@ -289,21 +279,13 @@ impl Courier for Sms {
     }
 
     fn submit(&self, job: Job<'static>, _up: Arc<dyn Uplink>) {
-        lock(&self.jobs.open).insert(job.id, Phase::Waiting);
+        self.jobs.open.submitted(job.id);
         // Nobody listens only after a drain; the host hands the job out again at its next start.
         let _ = self.jobs.submit.send(job);
     }
 
     fn recall(&self, job: JobId) -> Later<bool> {
-        let mut open = lock(&self.jobs.open);
-        let recalled = match open.get_mut(&job) {
-            Some(phase @ (Phase::Waiting | Phase::Recalled)) => {
-                *phase = Phase::Recalled;
-                true
-            }
-            Some(Phase::Begun) | None => false,
-        };
-        Box::pin(std::future::ready(recalled))
+        Box::pin(std::future::ready(self.jobs.open.recall(job)))
     }
 
     /// The carrier was told that it is delivered and cannot be told otherwise: the operator is.

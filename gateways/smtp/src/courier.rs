@@ -5,7 +5,6 @@
 //! once, so the channel needs no bound of its own. What was leased and not reported at the end is
 //! the host's to hand out again: a copy bears the same Message-ID every time.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -14,6 +13,7 @@ use isthmus_gateway::{
     Courier, Fault, FaultKind, Job, JobId, Key, Kind, Later, Preview, Refusal, Report, State,
     Uplink, User, words,
 };
+use isthmus_kit::Recalls;
 use lettre::Address;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -43,21 +43,10 @@ pub(crate) struct Jobs {
     submit: mpsc::UnboundedSender<Submitted>,
     /// Taken by the one `run`.
     submitted: Mutex<Option<mpsc::UnboundedReceiver<Submitted>>>,
-    open: Arc<Mutex<BTreeMap<JobId, Phase>>>,
+    open: Recalls,
     /// Mails that go back.
     returns: Returns,
     drained: watch::Sender<bool>,
-}
-
-/// How far a job has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Can be taken back.
-    Waiting,
-    /// Was taken back.
-    Recalled,
-    /// Some recipient's copy is past the point of no return.
-    Begun,
 }
 
 impl Jobs {
@@ -66,7 +55,7 @@ impl Jobs {
         Self {
             submit,
             submitted: Mutex::new(Some(submitted)),
-            open: Arc::default(),
+            open: Recalls::default(),
             returns: Returns::new(),
             drained: watch::Sender::new(false),
         }
@@ -95,11 +84,11 @@ impl Jobs {
                 }
                 job = submitted.recv() => match job {
                     Some((job, up)) => {
-                        let (outward, open) = (outward.clone(), Arc::clone(&self.open));
+                        let (outward, open) = (outward.clone(), self.open.clone());
                         tasks.spawn(async move {
                             let id = job.id;
                             work(job, up, outward, &open).await;
-                            lock(&open).remove(&id);
+                            open.ended(id);
                         });
                     }
                     None => return,
@@ -153,21 +142,13 @@ impl Courier for Smtp {
     }
 
     fn submit(&self, job: Job<'static>, up: Arc<dyn Uplink>) {
-        lock(&self.jobs.open).insert(job.id, Phase::Waiting);
+        self.jobs.open.submitted(job.id);
         // Nobody listens only after a drain; the host hands the job out again at its next start.
         let _ = self.jobs.submit.send((job, up));
     }
 
     fn recall(&self, job: JobId) -> Later<bool> {
-        let mut open = lock(&self.jobs.open);
-        let recalled = match open.get_mut(&job) {
-            Some(phase @ (Phase::Waiting | Phase::Recalled)) => {
-                *phase = Phase::Recalled;
-                true
-            }
-            Some(Phase::Begun) | None => false,
-        };
-        Box::pin(std::future::ready(recalled))
+        Box::pin(std::future::ready(self.jobs.open.recall(job)))
     }
 
     fn undeliverable(
@@ -202,7 +183,7 @@ async fn work(
     job: Job<'static>,
     up: Arc<dyn Uplink>,
     outward: Option<Arc<Outward>>,
-    open: &Mutex<BTreeMap<JobId, Phase>>,
+    open: &Recalls,
 ) {
     let files = attached(&job, &*up).await;
     for (at, to) in (0..job.to.len()).zip(0u16..) {
@@ -254,7 +235,7 @@ struct Copy<'a> {
     keys: Vec<String>,
     files: &'a [Attached],
     up: &'a Arc<dyn Uplink>,
-    open: &'a Mutex<BTreeMap<JobId, Phase>>,
+    open: &'a Recalls,
     /// The host has said so when it was asked to begin.
     taken_back: AtomicBool,
 }
@@ -341,12 +322,8 @@ impl Copy<'_> {
 
     /// Passes the point of no return; false: it was taken back in time.
     async fn begin(&self) -> bool {
-        {
-            let mut open = lock(self.open);
-            match open.get(&self.job.id) {
-                Some(Phase::Recalled) => return false,
-                _ => open.insert(self.job.id, Phase::Begun),
-            };
+        if !self.open.begin(self.job.id) {
+            return false;
         }
         let up = self.up;
         let begun = up
@@ -358,8 +335,7 @@ impl Copy<'_> {
 
     /// Whether nobody waits for a report any more.
     fn is_taken_back(&self) -> bool {
-        let recalled = lock(self.open).get(&self.job.id) == Some(&Phase::Recalled);
-        recalled || self.taken_back.load(Ordering::Relaxed)
+        self.open.is_recalled(self.job.id) || self.taken_back.load(Ordering::Relaxed)
     }
 
     /// Reports, again after a while where the host is too busy.

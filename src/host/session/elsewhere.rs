@@ -83,8 +83,8 @@ impl Session {
     }
 
     /// He said something. `of`: the id of the message it answers, and whether that is his.
-    fn said_elsewhere(&mut self, mut deed: Deed<'_>, message: &Message<'_>, of: (&str, bool)) {
-        let mut named = String::new();
+    fn said_elsewhere(&mut self, deed: Deed<'_>, message: &Message<'_>, of: (&str, bool)) {
+        let (mut named, mut deed) = (String::new(), deed);
         if let Some(Key(key)) = &message.key {
             self.base.ids.next(Some(key), &mut named);
             deed.id = &named;

@@ -81,7 +81,7 @@ impl Machine {
             }
             Err(error) => return Err(format!("an event: {error}")),
         };
-        let (tag, ends) = (tag_of(&event), ends_a_command(&event));
+        let (tag, ends) = (event.tag(), ends_a_command(&event));
         let open = |live: &Live| tag.is_none_or(|tag| live.open.contains_key(&tag));
         match &event {
             Event::Done { .. } => return Err("a command is ended by its answer".into()),
@@ -122,7 +122,7 @@ impl Machine {
     }
 
     pub(super) fn push_own(&mut self, id: SessionId, event: Event<'static>) {
-        let (tag, ends) = (tag_of(&event), ends_a_command(&event));
+        let (tag, ends) = (event.tag(), ends_a_command(&event));
         let what = Saying::Own(Box::new(event));
         self.push(id, Told { what, tag, ends });
     }
@@ -200,16 +200,4 @@ fn ends_a_command(event: &Event<'_>) -> bool {
         event,
         Event::Done { .. } | Event::Failed { .. } | Event::Echo { .. }
     )
-}
-
-fn tag_of(event: &Event<'_>) -> Option<Tag> {
-    match event {
-        Event::Done { tag, .. }
-        | Event::Failed { tag, .. }
-        | Event::Echo { tag, .. }
-        | Event::Found { tag, .. }
-        | Event::Past { tag, .. } => Some(*tag),
-        Event::Joined { asked, .. } => *asked,
-        _ => None,
-    }
 }

@@ -140,7 +140,7 @@ impl Client {
         let mut taken = Vec::new();
         let mut held = BTreeSet::new();
         for event in std::mem::take(&mut self.queue) {
-            let tag = tag_of(&event);
+            let tag = event.tag();
             if ends_a_command(&event) && !tag.is_some_and(|tag| held.contains(&tag)) {
                 taken.push(event);
             } else {
@@ -182,18 +182,6 @@ pub(super) fn passes_offline(event: &Event<'_>) -> bool {
         event,
         Event::Done { .. } | Event::Failed { .. } | Event::Offline { .. }
     )
-}
-
-fn tag_of(event: &Event<'_>) -> Option<Tag> {
-    match event {
-        Event::Done { tag, .. }
-        | Event::Failed { tag, .. }
-        | Event::Echo { tag, .. }
-        | Event::Found { tag, .. }
-        | Event::Past { tag, .. } => Some(*tag),
-        Event::Joined { asked, .. } => *asked,
-        _ => None,
-    }
 }
 
 /// Whether a network would take this nickname.

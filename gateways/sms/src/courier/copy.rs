@@ -2,16 +2,16 @@
 //!
 //! Parts go out one after the other: where one is refused, those behind it are not paid for.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Address, Fault, FaultKind, JobId, State, Uplink};
+use isthmus_gateway::{Address, Fault, FaultKind, State, Uplink};
+use isthmus_kit::Recalls;
 
-use super::{Outlet, Phase, Plan, refused};
+use super::{Outlet, Plan, refused};
 use crate::address::Peer;
 use crate::config::Config;
-use crate::track::{Part, Sent, digits, lock};
+use crate::track::{Part, Sent, digits};
 use crate::translate::outcome::Copy;
 use crate::translate::segments::header;
 use crate::translate::smpp::pdu::Party;
@@ -42,7 +42,7 @@ pub(super) struct Sending {
     pub(super) config: Arc<Config>,
     pub(super) outlet: Outlet,
     pub(super) sent: Arc<Sent>,
-    pub(super) open: Arc<Mutex<BTreeMap<JobId, Phase>>>,
+    pub(super) open: Recalls,
     pub(super) up: Arc<dyn Uplink>,
 }
 
@@ -83,17 +83,13 @@ impl Sending {
     }
 
     fn is_recalled(&self) -> bool {
-        lock(&self.open).get(&self.sent.job) == Some(&Phase::Recalled)
+        self.open.is_recalled(self.sent.job)
     }
 
     /// Passes the point of no return; false: it was taken back in time.
     async fn begin(&self) -> bool {
-        {
-            let mut open = lock(&self.open);
-            match open.get(&self.sent.job) {
-                Some(Phase::Recalled) => return false,
-                _ => open.insert(self.sent.job, Phase::Begun),
-            };
+        if !self.open.begin(self.sent.job) {
+            return false;
         }
         // The ids are the carrier's and not known yet.
         self.up.begin(self.sent.job, self.to, Vec::new()).await
