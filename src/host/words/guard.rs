@@ -13,7 +13,7 @@ const OTHERS: &[&str] = &[
     "attachment/upload.rs",
     "courier/blob.rs",
     "courier/blob/kept.rs",
-    "courier/uplink.rs",
+    "courier/deliver.rs",
     "own.rs",
 ];
 
