@@ -79,6 +79,7 @@ pub async fn run(
     let mut services = Vec::with_capacity(config.gateways.len());
     for gateway in &config.gateways {
         let service = service(&config, gateway, store.as_ref()).await?;
+        shared.learn_languages(&gateway.domain).await;
         services.push((gateway.name.clone(), service));
     }
     let mut all: Vec<(String, Served)> = services

@@ -114,7 +114,7 @@ impl Desk {
             ("query", ns::GATEWAY) if itself && prompts(gateway) => {
                 let (desk, query) = (Arc::clone(self), payload.clone());
                 self.errands.run(origin.clone(), async move {
-                    let lang = desk.in_language(asker).await.lang;
+                    let lang = desk.in_language(asker).lang;
                     Done::with(desk.prompt(get, &query, lang)).in_lang(lang)
                 });
             }

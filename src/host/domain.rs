@@ -36,8 +36,8 @@ use super::shared::{Shared, now_ms};
 use super::table::{Key, Offer, Table, Want};
 use crate::component::{Inbound, Level, Mark, Outbox};
 use crate::host::words::Denial;
-use crate::xmpp::jid::BareJid;
-use crate::xmpp::stream::{Refusal, Stanza};
+use crate::xmpp::jid::{BareJid, Jid};
+use crate::xmpp::stream::{OwnedPeek, Refusal, Stanza};
 
 /// How long a gateway's own tasks may take to end.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -256,6 +256,12 @@ impl Domain {
         self.courier.get()
     }
 
+    fn origin_of_peek(&self, outbox: &Outbox, peek: OwnedPeek) -> Option<Origin> {
+        let from = Jid::parse(peek.from.as_deref()?).ok()?;
+        let lang = self.shared.language_of(outbox.domain(), &from.bare());
+        Origin::of_peek(peek, lang)
+    }
+
     fn tell_all(&self, tell: impl Fn(&mut super::inbox::Notices)) {
         for (_, inbox) in self.table().live() {
             inbox.notify(&tell);
@@ -367,7 +373,7 @@ impl Inbound for Reader {
 
     fn refused(&self, refusal: Refusal) {
         if let Some(outbox) = self.0.outbox.get()
-            && let Some(origin) = Origin::of_peek(refusal.peek, self.0.shared.language())
+            && let Some(origin) = self.0.origin_of_peek(outbox, refusal.peek)
         {
             let text = Denial::StanzaLarge;
             origin.error(outbox, refusal.condition, text);

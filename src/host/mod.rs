@@ -7,7 +7,7 @@
 //! * `desk` takes what is asked of the gateway itself: `contact` (registration, addresses,
 //!   subscriptions) and `command`; `errand` answers it, once, when the answer is there.
 //! * `attachment` carries files both ways; `asker` asks other servers.
-//! * `setting` keeps what users set; `words` is what the host says, in their language.
+//! * `setting` keeps what users set; `words` is what the host says, in their language (`language`).
 //! * `operate` is what a gateway can ask of the program; `activity` who did something lately.
 //! * `picture` shows people, rooms and the gateway.
 //! * `about` tells who runs the gateway and what becomes of data.
@@ -36,6 +36,7 @@ mod fault;
 mod form;
 mod ids;
 mod inbox;
+mod language;
 mod names;
 mod operate;
 mod own;

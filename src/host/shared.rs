@@ -13,6 +13,7 @@ use super::about::Public;
 use super::attachment::Files;
 use super::chat::Corrections;
 use super::courier::Attachments;
+use super::language::Languages;
 use super::operate::Reload;
 use super::picture::{Album, Links, Portrait};
 use super::time;
@@ -98,6 +99,7 @@ pub struct Shared {
     /// Domains of gateways whose users are shown to others unless they say otherwise.
     showing: RwLock<Vec<String>>,
     language: Lang,
+    languages: Languages,
     corrections: Corrections,
     public: Public,
     album: Album,
@@ -131,6 +133,7 @@ impl Shared {
             staying: RwLock::default(),
             showing: RwLock::default(),
             language: Lang::default(),
+            languages: Languages::default(),
             corrections: Corrections::default(),
             public: Public::default(),
             album: Album::default(),
@@ -226,6 +229,11 @@ impl Shared {
     /// The language of who asks for none and has set none.
     pub(crate) fn language(&self) -> Lang {
         self.language
+    }
+
+    /// The languages users have set.
+    pub(crate) fn languages(&self) -> &Languages {
+        &self.languages
     }
 
     /// With another way to tell of corrections where a network has none.

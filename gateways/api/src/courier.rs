@@ -129,7 +129,8 @@ pub trait Courier: Gateway {
     /// The user's server has returned a message that was delivered inward, for good. `peer` is
     /// whom the delivery named for that, `key` the message's, `fault` begins with the XMPP
     /// condition. Called at most once for a message and user, and never for one with
-    /// [`crate::Message::auto`]. The default tells nobody.
+    /// [`crate::Message::auto`]. `user.lang` is the operator's language: the sender's nobody knows.
+    /// The default tells nobody.
     fn undeliverable(
         &self,
         user: User,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Caps, Dialog, Facts, Fault, Key, Message, Picture, Place, Ranks, RoomFlags, Tag, Text, Time,
-    Who,
+    Who, Words,
 };
 
 /// How a command ended well.
@@ -345,13 +345,13 @@ pub enum Event<'a> {
         /// Why.
         reason: Option<Text<'a>>,
     },
-    /// The network itself says something.
+    /// The network itself says something, or the gateway about it.
     Notice {
         /// The room it is about, if one.
         #[serde(borrow)]
         room: Option<Text<'a>>,
-        /// The words.
-        text: Text<'a>,
+        /// What the network says as it is; what the gateway says in the languages it can.
+        text: Words,
     },
     /// The network asks the user something.
     Ask(Dialog),

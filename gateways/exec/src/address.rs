@@ -5,7 +5,7 @@
 //! with `#{id}` the localpart `#garden` is the room `garden`. The empty localpart is the gateway,
 //! `%network` a network. Escaping (XEP-0106) is the host's business.
 
-use isthmus_gateway::{Address, AddressFault, Kind, Parsed};
+use isthmus_gateway::{Address, AddressFault, Kind, Parsed, words};
 use serde::Deserialize;
 
 /// Longest localpart in bytes (RFC 7622 §3.3 allows 1023; the host escapes what it must).
@@ -143,7 +143,11 @@ impl Templates {
         };
         let forms = [show(&self.contact, "name"), show(&self.room, "room")];
         let forms: Vec<String> = forms.into_iter().flatten().collect();
-        AddressFault::new(format!("addresses here look like {}", forms.join(" or ")))
+        let (en, zh) = (forms.join(" or "), forms.join(" 或 "));
+        AddressFault::new(words!(
+            "addresses here look like {en}",
+            "此处的地址形如 {zh}"
+        ))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use isthmus_gateway::{
-    Address, Courier, Fault, FaultKind, Job, JobId, Key, Kind, Later, Preview, Uplink, User,
+    Address, Courier, Fault, FaultKind, Job, JobId, Key, Kind, Later, Preview, Uplink, User, words,
 };
 
 use crate::Exec;
@@ -27,7 +27,8 @@ impl Courier for Exec {
         for to in &job.to {
             let known = matches!(to.kind, Kind::Contact | Kind::Room);
             if !known || self.hello.templates.format(to).is_err() {
-                let text = format!("nobody here is called {}", to.id);
+                let id = &to.id;
+                let text = words!("nobody here is called {id}", "此处没有名为 {id} 的人");
                 return Err(Fault::new(FaultKind::BadAddress, text));
             }
         }

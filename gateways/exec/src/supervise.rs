@@ -128,7 +128,10 @@ impl Supervisor {
                     ?counts,
                     "plugin keeps failing: it rests"
                 );
-                "the gateway's program keeps failing and rests; its operator has been told"
+                (
+                    "the gateway's program keeps failing and rests; its operator has been told",
+                    "网关程序屡次出错，现已暂停；已通知其管理员",
+                )
             }
             false => {
                 tracing::warn!(
@@ -138,7 +141,10 @@ impl Supervisor {
                     ?counts,
                     "plugin ended, starting it again"
                 );
-                "the gateway's program has ended and is started again"
+                (
+                    "the gateway's program has ended and is started again",
+                    "网关程序已结束，正在重新启动",
+                )
             }
         };
         let fault = Fault::new(FaultKind::NetworkDown, text);

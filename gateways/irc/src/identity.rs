@@ -39,12 +39,16 @@ impl Vault {
     /// Makes a certificate and keeps it in the place of one there may be.
     pub(crate) async fn make(&self, user: UserId, network: &str) -> Result<Identity, Fault> {
         let Some(up) = self.up.get() else {
-            return Err(internal("there is nowhere to keep a certificate"));
+            return Err(internal((
+                "there is nowhere to keep a certificate",
+                "没有可保存证书的地方",
+            )));
         };
-        let identity = generate().map_err(|_| internal("a certificate could not be made"))?;
+        let identity = generate()
+            .map_err(|_| internal(("a certificate could not be made", "无法生成证书")))?;
         let name = name(user, network);
         let sealed = seal(&**up, &name, &identity)
-            .ok_or_else(|| internal("a certificate could not be sealed"))?;
+            .ok_or_else(|| internal(("a certificate could not be sealed", "无法加密保存证书")))?;
         let kept = up.keep(&name, Some(sealed)).await;
         kept.map_err(|refusal| refused(&refusal))?;
         Ok(identity)
@@ -125,14 +129,15 @@ fn open(up: &dyn Uplink, name: &str, mut sealed: Vec<u8>) -> Option<Identity> {
 }
 
 fn refused(refusal: &Refusal) -> Fault {
-    let words = match refusal {
-        Refusal::Unknown => "there is no such thing",
-        Refusal::Unwanted(words) | Refusal::Later(words) => words,
-    };
-    Fault::new(FaultKind::Internal, words)
+    match refusal {
+        Refusal::Unknown => internal(("there is no such thing", "没有这样的内容")),
+        Refusal::Unwanted(words) | Refusal::Later(words) => {
+            Fault::new(FaultKind::Internal, &**words)
+        }
+    }
 }
 
-fn internal(words: &str) -> Fault {
+fn internal(words: (&'static str, &'static str)) -> Fault {
     Fault::new(FaultKind::Internal, words)
 }
 

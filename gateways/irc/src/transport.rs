@@ -18,8 +18,9 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use isthmus_gateway::{
-    Close, Command, Credit, Event, Fault, FaultKind, Later, Place, Session, Sink, Tag,
+    Close, Command, Credit, Event, Fault, FaultKind, Later, Place, Session, Sink, Tag, Words, words,
 };
+use isthmus_kit::reason::reason;
 use isthmus_kit::{Backoff, BoxedStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -70,7 +71,7 @@ pub(crate) struct IrcSession {
     /// The connection ends for that: the next one takes its place at once.
     upgrading: bool,
     /// What the user has asked of his certificate.
-    errand: Option<Later<String>>,
+    errand: Option<Later<Words>>,
     inbox: Inbox,
     closing: Option<Close>,
     /// The next attempt, as the user sees it among his connections and ends it.
@@ -156,9 +157,11 @@ impl IrcSession {
                 network,
                 ..
             } = &*self.connector;
-            let words = format!(
-                "Not connected ({}); it will be tried again.",
-                end.fault.text
+            let why = &end.fault.text;
+            let ((_, why), (_, why_zh)) = (why.told_in("en"), why.told_in("zh"));
+            let words = words!(
+                "Not connected ({why}); it will be tried again.",
+                "未连接（{why_zh}）；将会重试。"
             );
             common.ledger.enter(*user, network, words)
         });
@@ -206,7 +209,6 @@ impl IrcSession {
         let told = self.errand.as_mut().map(|errand| errand.as_mut().poll(cx));
         if let Some(Poll::Ready(text)) = told {
             self.errand = None;
-            let text = text.into();
             sink.event(Event::Notice { room: None, text });
         }
     }
@@ -400,8 +402,8 @@ impl IrcSession {
                     };
                     return Poll::Pending;
                 }
-                Ok(()) => gone("connection closed"),
-                Err(fault) => gone(&words(&fault)),
+                Ok(()) => gone(("connection closed", "连接已关闭")),
+                Err(fault) => gone(reason(&fault)),
             }
         };
         self.link = Link::Broken { reason, since };
@@ -568,19 +570,8 @@ fn left() -> Fault {
     Fault::new(FaultKind::NotAllowed, words)
 }
 
-fn gone(words: &str) -> Fault {
+fn gone(words: impl Into<Words>) -> Fault {
     Fault::new(FaultKind::NetworkDown, words)
-}
-
-/// What the user is told of an I/O error.
-fn words(fault: &io::Error) -> String {
-    match fault.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-        io::ErrorKind::ConnectionReset => "connection reset by the server".to_owned(),
-        io::ErrorKind::UnexpectedEof => "connection closed by the server".to_owned(),
-        io::ErrorKind::TimedOut => "no answer in time".to_owned(),
-        _ => fault.to_string(),
-    }
 }
 
 mod connect;

@@ -12,6 +12,7 @@ use isthmus_gateway::Later;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::reason::failed;
 use crate::socks::{self, Proxy};
 
 /// Both directions of a connection.
@@ -188,7 +189,10 @@ impl Tcp {
             Err(_) => Vec::new(),
         };
         if found.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "no such host"));
+            return Err(failed(
+                io::ErrorKind::NotFound,
+                ("no such host", "没有这个主机"),
+            ));
         }
         Ok(interleaved(found))
     }
@@ -207,8 +211,8 @@ async fn open(address: SocketAddr, bind: Option<IpAddr>) -> io::Result<TcpStream
 }
 
 fn out_of_reach() -> io::Error {
-    let words = "the host has no public address";
-    io::Error::new(io::ErrorKind::PermissionDenied, words)
+    let words = ("the host has no public address", "该主机没有公网地址");
+    failed(io::ErrorKind::PermissionDenied, words)
 }
 
 /// Alternates between the address families (RFC 8305 §4), beginning with the resolver's first, so
@@ -235,9 +239,9 @@ pub async fn within<T>(
 ) -> io::Result<T> {
     match tokio::time::timeout(limit, what).await {
         Ok(result) => result,
-        Err(_) => Err(io::Error::new(
+        Err(_) => Err(failed(
             io::ErrorKind::TimedOut,
-            "no answer within the time allowed",
+            ("no answer in time", "未及时收到应答"),
         )),
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! Connections ([`dial`], [`tls`]), patience ([`backoff`], [`bucket`]) and cutting text to a
 //! network's size ([`split`]), styled text ([`style`]), reading settings ([`settings`]), lists without
-//! air ([`lean`]), what store and forward has at hand ([`Recalls`]). Nothing of one network is in here.
+//! air ([`lean`]), why I/O failed in words ([`reason`]), what store and forward has at hand
+//! ([`Recalls`]). Nothing of one network is in here.
 
 pub mod backoff;
 pub mod bucket;
 pub mod dial;
 pub mod lean;
+pub mod reason;
 mod recalls;
 pub mod settings;
 pub mod socks;

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::reason::failed;
 use crate::settings::{HostPort, Secret, host_port};
 
 /// A proxy.
@@ -69,10 +70,15 @@ where
             let mut taken = [0; 2];
             stream.read_exact(&mut taken).await?;
             if taken[1] != 0 {
-                return Err(refused("the proxy refuses the login"));
+                return Err(refused(("the proxy refuses the login", "代理拒绝登录")));
             }
         }
-        _ => return Err(refused("the proxy wants a login of another kind")),
+        _ => {
+            return Err(refused((
+                "the proxy wants a login of another kind",
+                "代理要求另一种登录方式",
+            )));
+        }
     }
     let mut request = vec![VERSION, 1, 0];
     match host.parse::<IpAddr>() {
@@ -99,15 +105,18 @@ async fn answer<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<()> {
     let mut head = [0; 4];
     stream.read_exact(&mut head).await?;
     let words = match head[1] {
-        0 => "",
-        2 => return Err(refused("the proxy does not allow it")),
-        3 | 4 => "the proxy cannot reach the host",
+        0 => None,
+        2 => return Err(refused(("the proxy does not allow it", "代理不允许"))),
+        3 | 4 => Some(("the proxy cannot reach the host", "代理无法连接该主机")),
         5 => return Err(io::ErrorKind::ConnectionRefused.into()),
         6 => return Err(io::ErrorKind::TimedOut.into()),
-        _ => "the proxy could not connect",
+        _ => Some(("the proxy could not connect", "代理未能建立连接")),
     };
-    if !words.is_empty() || head[0] != VERSION {
-        return Err(io::Error::other(words));
+    if let Some(words) = words {
+        return Err(failed(io::ErrorKind::Other, words));
+    }
+    if head[0] != VERSION {
+        return Err(io::ErrorKind::InvalidData.into());
     }
     let rest = match head[3] {
         1 => 4,
@@ -124,8 +133,8 @@ fn length(text: &str) -> io::Result<u8> {
     u8::try_from(text.len()).map_err(|_| io::ErrorKind::InvalidInput.into())
 }
 
-fn refused(words: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionRefused, words)
+fn refused(words: (&'static str, &'static str)) -> io::Error {
+    failed(io::ErrorKind::ConnectionRefused, words)
 }
 
 #[cfg(test)]

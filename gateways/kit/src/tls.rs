@@ -19,6 +19,7 @@ use rustls::{
 use tokio_rustls::TlsConnector;
 
 use crate::BoxedStream;
+use crate::reason::failed;
 
 /// What makes a server's certificate good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,7 +101,8 @@ impl Tls {
         let connector = TlsConnector::from(Arc::clone(&self.config));
         Box::pin(async move {
             let name = name.map_err(|_| {
-                io::Error::new(io::ErrorKind::InvalidInput, "not a host name TLS can check")
+                let words = ("not a host name TLS can check", "不是 TLS 可以验证的主机名");
+                failed(io::ErrorKind::InvalidInput, words)
             })?;
             let stream = connector.connect(name, stream).await?;
             Ok(Box::new(stream) as BoxedStream)
@@ -129,8 +131,12 @@ fn verifier(trust: Trust) -> io::Result<Arc<dyn ServerCertVerifier>> {
             let found = rustls_native_certs::load_native_certs();
             roots.add_parsable_certificates(found.certs);
             if roots.is_empty() {
-                return Err(io::Error::other(
-                    "the system has no certificate authorities installed",
+                return Err(failed(
+                    io::ErrorKind::Other,
+                    (
+                        "the system has no certificate authorities installed",
+                        "系统未安装任何证书颁发机构",
+                    ),
                 ));
             }
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))

@@ -8,14 +8,14 @@ use isthmus_gateway::{Close, Command, Credit, Event, Fault, FaultKind, Session, 
 /// A session that is offline for good and refuses every command.
 #[derive(Debug)]
 pub struct Unserved {
-    why: &'static str,
+    why: (&'static str, &'static str),
     told: bool,
     closed: bool,
 }
 
 impl Unserved {
-    /// A session that refuses with these words.
-    pub fn new(why: &'static str) -> Self {
+    /// A session that refuses with these words, in English and Chinese.
+    pub fn new(why: (&'static str, &'static str)) -> Self {
         Self {
             why,
             told: false,
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_session_says_once_that_there_is_none_refuses_commands_and_ends_when_closed() {
-        let mut session = Unserved::new("mail has no live connection");
+        let mut session = Unserved::new(("mail has no live connection", "邮件没有实时连接"));
         let mut told = Told::default();
         let mut cx = Context::from_waker(std::task::Waker::noop());
         let now = Instant::now();

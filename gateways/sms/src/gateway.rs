@@ -141,7 +141,7 @@ impl Gateway for Sms {
         _settings: &isthmus_gateway::Settings,
         _kept: Option<&[u8]>,
     ) -> Box<dyn Session> {
-        Box::new(Unserved::new("SMS has no sessions"))
+        Box::new(Unserved::new(("SMS has no sessions", "短信没有会话")))
     }
 
     fn courier(&self) -> Option<&dyn Courier> {

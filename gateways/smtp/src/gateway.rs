@@ -192,7 +192,10 @@ impl Gateway for Smtp {
         _settings: &isthmus_gateway::Settings,
         _kept: Option<&[u8]>,
     ) -> Box<dyn Session> {
-        Box::new(Unserved::new("mail has no live connection"))
+        Box::new(Unserved::new((
+            "mail has no live connection",
+            "邮件没有实时连接",
+        )))
     }
 
     fn courier(&self) -> Option<&dyn Courier> {

@@ -104,7 +104,7 @@ async fn once(
             let later = code < 500 || stage == status::Stage::Connect;
             Err((later, Some(code), text))
         }
-        Sent::Broken(text) => Err((true, None, text)),
-        Sent::Lacks(words) => Err((false, None, words.to_owned())),
+        Sent::Broken(text) => Err((true, None, text.into())),
+        Sent::Lacks(words) => Err((false, None, words.into())),
     }
 }

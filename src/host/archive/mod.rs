@@ -127,9 +127,8 @@ impl Desk {
             },
             _ => return false,
         };
-        let (Some(origin), Ok(element)) =
-            (Origin::of(stanza, self.shared.language()), stanza.element())
-        else {
+        let lang = self.shared.language_of(self.outbox.domain(), user);
+        let (Some(origin), Ok(element)) = (Origin::of(stanza, lang), stanza.element()) else {
             return false;
         };
         let get = stanza.kind_attr().as_deref() == Some("get");

@@ -156,7 +156,7 @@ impl Desk {
         let info = query.ns() == ns::DISCO_INFO;
         let (desk, asker) = (Arc::clone(self), asker.clone());
         self.errands.run(origin.clone(), async move {
-            let asker = desk.in_language(asker).await;
+            let asker = desk.in_language(asker);
             let answer = match info {
                 true => desk.command_info(&asker, &node),
                 false => desk.command_items(&asker, &node),
@@ -202,14 +202,9 @@ impl Desk {
     }
 
     /// The asker, answered in the language he has set, unless his request names one we speak.
-    pub(crate) async fn in_language(&self, mut asker: Asker) -> Asker {
-        if let Some(lang) = asker.asked_lang {
-            asker.lang = lang;
-        } else if let Ok(kept) = self.kept_settings(&asker.user).await
-            && let Some(lang) = kept.language()
-        {
-            asker.lang = lang;
-        }
+    pub(crate) fn in_language(&self, mut asker: Asker) -> Asker {
+        let set = || self.shared.language_of(self.outbox.domain(), &asker.user);
+        asker.lang = asker.asked_lang.unwrap_or_else(set);
         asker
     }
 
@@ -223,7 +218,7 @@ impl Desk {
     ) {
         let desk = Arc::clone(self);
         self.errands.run(origin, async move {
-            let asker = desk.in_language(asker).await;
+            let asker = desk.in_language(asker);
             let done = desk.executed(&asker, get, &request).await;
             done.unwrap_or_else(Done::with).in_lang(asker.lang)
         });

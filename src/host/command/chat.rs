@@ -46,7 +46,7 @@ impl Desk {
         }
         let (desk, body) = (Arc::clone(self), body.to_owned());
         self.errands.run(origin.clone(), async move {
-            let asker = desk.in_language(asker).await;
+            let asker = desk.in_language(asker);
             let done = desk.said(&asker, &body, call).await;
             done.unwrap_or_else(|fault| {
                 Done::with(desk.words(words(&fault, asker.lang).to_owned()))

@@ -291,16 +291,14 @@ impl Hub {
     /// A network that the user's presence opened cannot be reached (XEP-0100 §4.4.2).
     pub(crate) fn login_failed(&self, user: &BareJid, fault: &Fault) {
         let (condition, kind) = fault::told(fault.kind);
+        let lang = self.shared.language_of(self.outbox.domain(), user);
         // COMPAT(jabberd2 2.7): presence errors to a bare JID are dropped.
         for full in self.book().resources(user) {
             self.outbox.push(|batch| {
                 let (name, from) = (StanzaName::Presence, Sender::default());
                 let head = head(name, from, &full, Some("error"), None);
                 batch.stanza(Class::Presence, head, |xml| {
-                    write_error(
-                        xml,
-                        &error_of(condition, kind, fault::said(fault, self.shared.language())),
-                    );
+                    write_error(xml, &error_of(condition, kind, fault::said(fault, lang)));
                 });
             });
         }

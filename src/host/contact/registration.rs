@@ -62,7 +62,7 @@ impl Desk {
     pub(crate) fn register(self: &Arc<Self>, origin: Origin, asker: Asker, query: Option<Element>) {
         let desk = Arc::clone(self);
         self.errands.run(origin, async move {
-            let asker = desk.in_language(asker).await;
+            let asker = desk.in_language(asker);
             let user = asker.user.clone();
             let done = match query {
                 None => desk.shown(&user, asker.lang).await.map(Done::with),

@@ -73,7 +73,7 @@ impl Hub {
 
     fn deny(&self, local: &str, user: &BareJid, words: impl Into<Said>) {
         let words = words.into();
-        let words = words.within(self.shared.language());
+        let words = words.within(self.shared.language_of(self.outbox.domain(), user));
         self.say_with(local, user, Some("unsubscribed"), |xml| {
             xml.text_element("status", words);
         });

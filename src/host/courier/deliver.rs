@@ -100,7 +100,7 @@ impl CourierHost {
         let sums = self.show_files(&way.user, &way.local, &mut delivery.message);
         let sums = sums.await;
         let answered = self.answered(&way, &delivery.message).await;
-        let parts = split(&delivery.message, self.shared.language());
+        let parts = split(&delivery.message, self.language_of(&way.user));
         let mut rows = Vec::with_capacity(parts.len());
         for (part, message) in parts.iter().enumerate() {
             let reply = answered.as_ref().filter(|_| part == 0);

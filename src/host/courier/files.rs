@@ -47,7 +47,7 @@ impl CourierHost {
                 &self.asker,
                 user.domain(),
                 of,
-                (&blobs, self.shared.language()),
+                (&blobs, self.language_of(user.as_str())),
                 PATIENCE,
             )
             .await;

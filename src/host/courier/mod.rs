@@ -38,6 +38,7 @@ use super::access::Access;
 use super::asker::Asker;
 use super::setting;
 use super::shared::{Shared, now_ms};
+use super::words::Lang;
 use crate::component::Outbox;
 use crate::queue::{Dispatch, Inwards, Tuning, Windows};
 use crate::store::StoreFault;
@@ -152,6 +153,14 @@ impl CourierHost {
     /// How many messages went which way.
     pub(crate) fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// The language of what is made of a message to a user.
+    fn language_of(&self, user: &str) -> Lang {
+        match BareJid::parse(user) {
+            Ok(user) => self.shared.language_of(self.outbox.domain(), &user),
+            Err(_) => self.shared.language(),
+        }
     }
 
     fn tuning(&self) -> &Tuning {

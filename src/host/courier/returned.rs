@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use isthmus_gateway::{Address, Fault, FaultKind, Key, Uplink};
+use isthmus_gateway::{Address, Fault, FaultKind, Key, Uplink, User};
 
 use super::CourierHost;
 use super::uplink::HostUplink;
@@ -62,7 +62,12 @@ impl CourierHost {
         if let Some(courier) = self.gateway.courier() {
             let up: Arc<dyn Uplink> = Arc::new(HostUplink(Arc::clone(self)));
             let key = Key(returned.key.into());
-            courier.undeliverable(self.shared.user(user), &peer, key, fault, up);
+            // Who sent it is a stranger, whose language nobody knows: the operator's it is.
+            let user = User {
+                lang: self.shared.language().tag().to_owned(),
+                ..self.shared.user(user)
+            };
+            courier.undeliverable(user, &peer, key, fault, up);
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::host::router::{Addressee, Route, route};
 use crate::host::search;
 use crate::host::service;
 use crate::host::table::{Key, Offer, Want};
-use crate::host::words::{Denial, Said};
+use crate::host::words::{Denial, Lang, Said};
 use crate::xmpp::escape::{escape, unescape};
 use crate::xmpp::jid::{BareJid, Jid};
 use crate::xmpp::ns;
@@ -32,10 +32,11 @@ impl Domain {
         let Ok(from) = Jid::parse(&from) else {
             return tracing::debug!("a stanza from what is no JID is dropped");
         };
+        let user = from.bare();
         let to = match Jid::parse(&to) {
             Ok(to) => to,
             Err(_) => {
-                if let Some(origin) = Origin::of(&stanza, self.shared.language()) {
+                if let Some(origin) = Origin::of(&stanza, self.language_of(&user)) {
                     origin.error(outbox, Condition::JidMalformed, Denial::AddressNoJid);
                 }
                 return;
@@ -55,9 +56,8 @@ impl Domain {
             route,
             Route::Drop | Route::Tell | Route::End | Route::Presence
         );
-        let user = from.bare();
         if asks && !self.access().admits(&user) {
-            if let Some(origin) = self.origin_of(&stanza, &to) {
+            if let Some(origin) = self.origin_of(&stanza, &user, &to) {
                 let text = Denial::NotAdmitted;
                 origin.fault(outbox, &fault::of(FaultKind::NotAllowed, text));
             }
@@ -124,7 +124,7 @@ impl Domain {
                 _ => self.answer(outbox, &stanza, &user, &local),
             },
             Route::BadRequest => {
-                if let Some(origin) = Origin::of(&stanza, self.shared.language()) {
+                if let Some(origin) = Origin::of(&stanza, self.language_of(&user)) {
                     origin.error(outbox, Condition::BadRequest, Denial::NoType);
                 }
             }
@@ -197,7 +197,7 @@ impl Domain {
     /// Hands a message to the store-and-forward face.
     fn send(&self, outbox: &Outbox, stanza: &Stanza, user: BareJid, local: &str) {
         let (Some(origin), Some(courier)) = (
-            Origin::of(stanza, self.shared.language()),
+            Origin::of(stanza, self.language_of(&user)),
             self.courier.get(),
         ) else {
             return;
@@ -222,16 +222,17 @@ impl Domain {
 
     fn refuse_rest(&self, outbox: &Outbox, offer: Offer) {
         if let Offer::Refused(stanza, text) = offer
+            && let Some(from) = stanza.from().and_then(|from| Jid::parse(&from).ok())
             && let Some(to) = stanza.to().and_then(|to| Jid::parse(&to).ok())
-            && let Some(origin) = self.origin_of(&stanza, &to)
+            && let Some(origin) = self.origin_of(&stanza, &from.bare(), &to)
         {
             origin.fault(outbox, &fault::of(FaultKind::Full, text));
         }
     }
 
     /// Where the answer to a stanza goes that nobody has read yet.
-    fn origin_of(&self, stanza: &Stanza, to: &Jid) -> Option<Origin> {
-        let origin = Origin::of(stanza, self.shared.language())?;
+    fn origin_of(&self, stanza: &Stanza, user: &BareJid, to: &Jid) -> Option<Origin> {
+        let origin = Origin::of(stanza, self.language_of(user))?;
         if stanza.kind() != StanzaKind::Message {
             return Some(origin);
         }
@@ -240,6 +241,12 @@ impl Domain {
             Ok(element) => Some(origin.saying_at(&*self.gateway, &local, &element)),
             Err(_) => Some(origin),
         }
+    }
+
+    /// The language of answers to a user who asks for none.
+    fn language_of(&self, user: &BareJid) -> Lang {
+        let domain = self.outbox.get().map_or("", Outbox::domain);
+        self.shared.language_of(domain, user)
     }
 
     pub(super) fn address(&self, local: &str) -> Option<Address> {
@@ -254,7 +261,7 @@ impl Domain {
 
     /// Answers what needs no session.
     fn answer(&self, outbox: &Outbox, stanza: &Stanza, user: &BareJid, local: &str) {
-        let Some(origin) = Origin::of(stanza, self.shared.language()) else {
+        let Some(origin) = Origin::of(stanza, self.language_of(user)) else {
             return;
         };
         let Some(to) = self.address(local) else {

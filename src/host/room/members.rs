@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use isthmus_gateway::{Left, RankChange, Ranks, RoomFlags, Who, Why};
+use isthmus_gateway::{Left, RankChange, Ranks, RoomFlags, Who, Why, Words};
 
 use super::exit::is_removal;
 use super::occupants::Occupant;
@@ -241,12 +241,13 @@ impl Room {
 
     /// Words of the network about the room: a message of the room itself (XEP-0045 §6.7 calls it a
     /// service message). It is of the moment: not to be kept (XEP-0334 `no-store`).
-    pub(crate) fn remarked(&self, base: &Base, text: &str) {
+    pub(crate) fn remarked(&self, base: &Base, text: &Words) {
         let from = Sender {
             local: Some(&self.local),
             resource: None,
         };
         let (class, name) = (Class::Message, StanzaName::Message);
+        let lang = base.lang(None);
         let inside = self
             .resources
             .iter()
@@ -255,7 +256,7 @@ impl Room {
             for resource in inside {
                 let head = head(name, from, &resource.jid, Some("groupchat"), None);
                 batch.stanza(class, head, |xml| {
-                    xml.text_element("body", text);
+                    xml.text_element("body", lang.pick(text));
                     xml.leaf("no-store", ns::HINTS);
                 });
             }

@@ -392,11 +392,8 @@ impl Base {
 
     /// The language the user is answered in, who asks in this one.
     pub(crate) fn lang(&self, asked: Option<&str>) -> Lang {
-        let set = self.settings.as_deref();
-        let set = set.and_then(|set| set.gateway.get(setting::LANGUAGE));
-        let mut tags = asked.into_iter().chain(set.map(String::as_str));
-        let spoken = tags.find_map(Lang::of);
-        spoken.unwrap_or_else(|| self.shared.language())
+        let set = || self.shared.language_of(self.outbox.domain(), &self.user);
+        asked.and_then(Lang::of).unwrap_or_else(set)
     }
 
     /// Whether what is said in a room is kept.

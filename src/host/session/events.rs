@@ -1,6 +1,8 @@
 //! Events of the gateway. The dispatcher only matches; rooms and chats do the work.
 
-use isthmus_gateway::{Event, Facts, Fault, FaultKind, Key, Kind, Message, Place, Sink, Tag, Text};
+use isthmus_gateway::{
+    Event, Facts, Fault, FaultKind, Key, Message, Place, Sink, Tag, Text, Words,
+};
 
 use super::heard::{Private, nick_at};
 use super::{Base, Link, Pending, Session};
@@ -198,7 +200,7 @@ impl Session {
                 let said = Private::Said(Box::new(message.clone().into_owned()));
                 self.private(&message.at, said);
             }
-            Place::Network => self.notice(None, &message.body),
+            Place::Network => self.notice(None, &message.body.clone().into()),
         }
     }
 
@@ -390,19 +392,19 @@ impl Session {
         }
     }
 
-    /// Words of the network itself, from the network's JID; about a room from that. They are of the moment: not to be
-    /// kept for a user who is away (XEP-0334 `no-store`).
-    fn notice(&mut self, room: Option<&str>, text: &str) {
+    /// Words of the network itself, from the network's JID, or the gateway's where there is but one;
+    /// about a room from that. They are of the moment: not to be kept for a user who is away
+    /// (XEP-0334 `no-store`).
+    fn notice(&mut self, room: Option<&str>, text: &Words) {
         if let Some(room) = room
             && let Some(room) = self.rooms.find(&self.base, room)
         {
             return room.remarked(&self.base, text);
         }
-        let Ok(local) = self.base.local(Kind::Network, "") else {
-            return;
-        };
+        let text = self.base.lang(None).pick(text);
+        let local = self.base.own_local();
         let from = Sender {
-            local: Some(&local),
+            local: local.as_deref(),
             resource: None,
         };
         let (class, name) = (Class::Message, StanzaName::Message);

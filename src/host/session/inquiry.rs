@@ -18,7 +18,7 @@ use crate::host::picture::Portrait;
 use crate::host::post::head;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
-use crate::host::words::{Denial, Phrase};
+use crate::host::words::{Denial, Lang, Phrase, fact, fact_line};
 use crate::host::{ping, time};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
@@ -113,7 +113,7 @@ impl Inquiry {
             Form::VCard(nick, four) => {
                 let about = self.found.iter();
                 let about = about.filter(|(label, _)| !matches!(label.as_str(), "nick" | "name"));
-                let about = lines(about);
+                let about = lines(about, self.origin.lang);
                 let name = value("name").unwrap_or(nick);
                 let portrait = self.portrait(base);
                 let card = Card {
@@ -153,7 +153,7 @@ impl Inquiry {
             },
             Form::Words(before) => {
                 let text = match answer.is_empty() {
-                    true => lines(self.found.iter()),
+                    true => lines(self.found.iter(), self.origin.lang),
                     false => answer.to_owned(),
                 };
                 whisper(base, &self.origin, &format!("{before}{text}"));
@@ -166,14 +166,15 @@ impl Inquiry {
         self.found.iter().fold(form, |form, (label, value)| {
             let field = Element::new("field", ns::DATA_FORMS).with_attr("var", label);
             let value = Element::new("value", ns::DATA_FORMS).with_text(value);
+            let label = fact(label, self.origin.lang);
             form.with_child(field.with_attr("label", label).with_child(value))
         })
     }
 }
 
-fn lines<'f>(found: impl Iterator<Item = &'f (String, String)>) -> String {
+fn lines<'f>(found: impl Iterator<Item = &'f (String, String)>, lang: Lang) -> String {
     let lines: Vec<String> = found
-        .map(|(label, value)| format!("{label}: {value}"))
+        .map(|(label, value)| fact_line(label, value, lang))
         .collect();
     lines.join("\n")
 }

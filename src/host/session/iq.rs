@@ -230,7 +230,7 @@ impl Session {
             (Some(ns::COMMANDS), false) if is_room(kind) && self.base.facts.caps.lookup => {
                 let nick = incoming.resource.as_deref().unwrap_or_default();
                 let jid = format!("{}@{domain}/{nick}", incoming.local);
-                origin.result(&outbox, |xml| write_whois(xml, &jid));
+                origin.result(&outbox, |xml| write_whois(xml, &jid, origin.lang));
             }
             (Some(ns::MUC_ROOMS), false) => {
                 let items = self.rooms_shared(incoming);
@@ -342,10 +342,10 @@ impl Session {
 }
 
 /// The one command that an occupant has (XEP-0050 §2.1).
-fn write_whois(xml: &mut Xml<'_>, jid: &str) {
+fn write_whois(xml: &mut Xml<'_>, jid: &str, lang: Lang) {
     xml.start_ns("query", ns::DISCO_ITEMS);
     xml.attr("node", ns::COMMANDS);
     xml.start("item").attr("jid", jid).attr("node", WHOIS);
-    xml.attr("name", Lang::En.say(Text::Whois)).end();
+    xml.attr("name", lang.say(Text::Whois)).end();
     xml.end();
 }

@@ -33,7 +33,7 @@ const MOST_BLOCKED: usize = 1000;
 const MOST_HISTORY: i64 = 1000;
 
 /// The language the user wants to be spoken to in.
-pub(crate) const LANGUAGE: &str = "language";
+const LANGUAGE: &str = "language";
 /// Whether what is said in rooms is kept.
 pub(crate) const RECORD_HISTORY: &str = "record_history";
 /// Messages shown on entering a room.
@@ -451,6 +451,7 @@ impl Desk {
         added.await.map_err(|fault| store_fault(&fault))?;
         let sealing = store.seal(user.as_str(), domain, SETTINGS, &Secret::new(sealed));
         sealing.await.map_err(|fault| store_fault(&fault))?;
+        self.shared.language_set(domain, user, kept.language());
         if let Some(courier) = &self.courier {
             courier.has_blocked(user, kept.blocked());
         }

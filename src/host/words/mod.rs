@@ -6,13 +6,15 @@
 //! # Where to add a text
 //!
 //! In the table of its area: [`Denial`] (why something is not done), [`Label`] (forms), [`Notice`]
-//! (told without being asked), [`Usage`] (typed commands), [`Text`] (commands; `en.rs` and `zh.rs`). Each entry has its words in
+//! (told without being asked), [`Usage`] (typed commands), [`fact()`] (what networks tell of people),
+//! [`Text`] (commands; `en.rs` and `zh.rs`). Each entry has its words in
 //! every language beside each other and does not compile without; `{}` is a gap to be filled, in the
 //! same order everywhere. What errors and answers take is [`Said`], which is made of entries only,
 //! so that nothing is said in one language alone.
 
 mod denial;
 mod en;
+mod fact;
 mod fault;
 #[cfg(test)]
 mod guard;
@@ -25,6 +27,7 @@ use isthmus_gateway::Words;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::denial::Denial;
+pub(crate) use self::fact::{fact, fact_line};
 pub(crate) use self::label::Label;
 pub(crate) use self::notice::Notice;
 pub(crate) use self::usage::Usage;
@@ -168,9 +171,9 @@ macro_rules! texts {
             }
         }
 
-        #[cfg(test)]
         impl $area {
             /// Every text of the area.
+            #[allow(dead_code, reason = "most areas are walked through by tests only")]
             pub(super) const ALL: &[Self] = &[$(Self::$name,)*];
         }
     };
@@ -401,6 +404,7 @@ mod tests {
         walk(Label::ALL);
         walk(Notice::ALL);
         walk(Usage::ALL);
+        walk(fact::Fact::ALL);
         walk(&isthmus_gateway::FaultKind::ALL);
     }
 

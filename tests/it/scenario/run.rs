@@ -276,6 +276,7 @@ impl Run {
             access: Access::new(&[allow], &[admin]),
             dial: Some(dial),
         };
+        shared.learn_languages(&self.domain).await;
         let served = Served::start(service, &shared);
         tokio::spawn(operator::ends_when_asked(Arc::clone(served.domain())));
         self.served = Some(served);

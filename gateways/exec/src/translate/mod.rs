@@ -128,7 +128,7 @@ impl Machine {
     pub(crate) fn new(credit: u32, timeout: Duration, idempotent: bool) -> Self {
         let fault = Fault::new(
             FaultKind::NetworkDown,
-            "the gateway's program has not started",
+            ("the gateway's program has not started", "网关程序尚未启动"),
         );
         Self {
             credit: credit.max(1),

@@ -219,7 +219,10 @@ impl Conversation {
             self.request(&again);
         } else if refused & named(Cap::Sasl) != 0 {
             self.sasl_failed(
-                "the network offers a login (SASL) and refuses it",
+                (
+                    "the network offers a login (SASL) and refuses it",
+                    "该网络提供登录（SASL）却又拒绝",
+                ),
                 true,
                 sink,
             );

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use isthmus_gateway::{Event, Fault, FaultKind, Outcome, Sink, Tag};
+use isthmus_gateway::{Event, Fault, FaultKind, Outcome, Sink, Tag, words};
 
 use super::asked::Want;
 use super::queue::Owner;
@@ -74,8 +74,11 @@ impl Conversation {
             "CLIENTINFO" => "CLIENTINFO ACTION CLIENTINFO PING SOURCE TIME VERSION".to_owned(),
             "SOURCE" => format!("SOURCE {SOURCE}"),
             "DCC" => {
-                let text = format!("{nick} offered a direct connection (DCC), which is refused");
-                self.notice(None, &text, sink);
+                let text = words!(
+                    "{nick} offered a direct connection (DCC), which is refused",
+                    "{nick} 请求建立直接连接（DCC），已拒绝"
+                );
+                self.remark(None, text, sink);
                 "ERRMSG DCC :not supported".to_owned()
             }
             _ => return,

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use isthmus_gateway::{Key, Message, Sink, Text};
+use isthmus_gateway::{Key, Message, Sink, Text, words};
 
 use super::format::{Plain, plain};
 use super::room::who;
@@ -57,7 +57,8 @@ impl Conversation {
             Some(ctcp) => {
                 let ctcp = ctcp.trim_end_matches('\u{1}');
                 if !self.on_reply(nick, ctcp, sink) && !mine {
-                    self.notice(None, &format!("{nick} answers {ctcp}"), sink);
+                    let text = words!("{nick} answers {ctcp}", "{nick} 答复：{ctcp}");
+                    self.remark(None, text, sink);
                 }
             }
             None if mine => {}

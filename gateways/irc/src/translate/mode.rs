@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use isthmus_gateway::{Event, RankChange, Ranks, RoomFlags, Sink};
+use isthmus_gateway::{Event, RankChange, Ranks, RoomFlags, Sink, words};
 
 use super::asked::Want;
 use super::{Conversation, Modes, Phase};
@@ -39,8 +39,9 @@ impl Conversation {
         }
         self.tell_flags(channel, (flags, key), false, sink);
         if change.others {
-            let text = format!("mode {} by {}", line.params()[1..].join(" "), line.nick());
-            self.notice(Some(channel), &text, sink);
+            let (modes, nick) = (line.params()[1..].join(" "), line.nick());
+            let text = words!("mode {modes} by {nick}", "{nick} 设置了模式 {modes}");
+            self.remark(Some(channel), text, sink);
         }
     }
 
@@ -61,8 +62,9 @@ impl Conversation {
         self.tell_flags(channel, (flags, key), first, sink);
         if before != Some(Modes::Asked) {
             // Somebody wants to read it.
-            let text = format!("mode {}", line.params()[2..].join(" "));
-            self.notice(Some(channel), &text, sink);
+            let modes = line.params()[2..].join(" ");
+            let text = words!("mode {modes}", "模式 {modes}");
+            self.remark(Some(channel), text, sink);
         }
     }
 

@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use irc::proto::Response as R;
-use isthmus_gateway::{FaultKind, Sink};
+use isthmus_gateway::{FaultKind, Sink, words};
 
 use super::asked::Want;
 use super::register::refused;
@@ -94,8 +94,9 @@ impl Conversation {
             _ if number == n(R::RPL_HOSTHIDDEN) => self.on_own_host(line),
             _ if self.on_answer(number, line, sink) => {}
             _ if number == n(R::RPL_AWAY) => {
-                let text = format!("{} is away: {}", line.param(1).unwrap_or(""), line.last());
-                self.notice(None, &text, sink);
+                let (nick, why) = (line.param(1).unwrap_or(""), line.last());
+                let text = words!("{nick} is away: {why}", "{nick} 已离开：{why}");
+                self.remark(None, text, sink);
             }
             _ if is_silent(number) => {}
             760..=774 if self.on_metadata_reply(number, line, sink) => {}

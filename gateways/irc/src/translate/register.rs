@@ -138,9 +138,12 @@ impl Conversation {
             self.online(now, sink);
         } else if self.end.is_none() {
             let words = if self.sasl.is_open() {
-                "the server does not answer the login (SASL)"
+                (
+                    "the server does not answer the login (SASL)",
+                    "服务器未答复登录（SASL）",
+                )
             } else {
-                "the server does not answer"
+                ("the server does not answer", "服务器没有应答")
             };
             self.end = Some(End {
                 fault: Fault::new(FaultKind::NetworkDown, words),

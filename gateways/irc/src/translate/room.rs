@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use isthmus_gateway::{Event, Left, Name, Outcome, Ranks, RoomFlags, Sink, Text, Time, Who, Why};
+use isthmus_gateway::{
+    Event, Left, Name, Outcome, Ranks, RoomFlags, Sink, Text, Time, Who, Why, words,
+};
 
 use super::asked::Want;
 use super::{Conversation, Room, done, format};
@@ -317,8 +319,9 @@ impl Conversation {
             });
         } else if self.room(channel).is_some() {
             // IRCv3 invite-notify.
-            let text = format!("{} invites {whom}", line.nick());
-            self.notice(Some(channel), &text, sink);
+            let nick = line.nick();
+            let text = words!("{nick} invites {whom}", "{nick} 邀请了 {whom}");
+            self.remark(Some(channel), text, sink);
         }
     }
 

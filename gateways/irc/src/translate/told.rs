@@ -1,6 +1,6 @@
-//! What the network says to the user, as words.
+//! What the network says to the user, as words; and what is said of it here.
 
-use isthmus_gateway::{Event, Sink};
+use isthmus_gateway::{Event, Sink, Words};
 
 use super::{CURIOUS, Conversation, Notices, format};
 
@@ -23,11 +23,19 @@ impl Conversation {
         self.curious.is_some_and(|at| self.clock < at + CURIOUS)
     }
 
+    /// Words of the network, as they are.
     pub(super) fn notice(&self, room: Option<&str>, text: &str, sink: &mut dyn Sink) {
-        let plain = format::plain(text);
         sink.event(Event::Notice {
             room: room.map(Into::into),
-            text: plain.body,
+            text: format::plain(text).body.into(),
+        });
+    }
+
+    /// Words of our own, in the languages we speak. What they quote is the network's.
+    pub(super) fn remark(&self, room: Option<&str>, text: Words, sink: &mut dyn Sink) {
+        sink.event(Event::Notice {
+            room: room.map(Into::into),
+            text: text.map(|text| format::plain(text).body.into_owned()),
         });
     }
 }

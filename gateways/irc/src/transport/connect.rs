@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use isthmus_gateway::{Fault, FaultKind, UserId, Words, words};
 use isthmus_kit::dial::{Path, within};
+use isthmus_kit::reason::reason;
 use isthmus_kit::{BoxedStream, Dial, Identity, Reach, Tls, Trust};
 
-use super::words;
 use crate::identd::{self, Book};
 use crate::identity::Vault;
 use crate::ledger::{Ledger, Listed};
@@ -90,7 +90,7 @@ impl Connector {
             Some(only) => std::slice::from_ref(only),
             None => &route.candidates,
         };
-        let mut told = String::new();
+        let (mut told, mut told_zh) = (String::new(), String::new());
         let mut kind = FaultKind::NetworkDown;
         for candidate in candidates {
             let mut at = candidate.clone();
@@ -127,12 +127,18 @@ impl Connector {
                         _ => FaultKind::NetworkDown,
                     };
                     let Candidate { host, port, .. } = at;
-                    let separator = if told.is_empty() { "" } else { "; " };
-                    told.push_str(&format!("{separator}{host} port {port}: {}", words(&fault)));
+                    let (then, then_zh) = match told.is_empty() {
+                        true => ("", ""),
+                        false => ("; ", "；"),
+                    };
+                    let why = reason(&fault);
+                    let ((_, why), (_, why_zh)) = (why.told_in("en"), why.told_in("zh"));
+                    told.push_str(&format!("{then}{host} port {port}: {why}"));
+                    told_zh.push_str(&format!("{then_zh}{host} 端口 {port}：{why_zh}"));
                 }
             }
         }
-        Err(Fault::new(kind, told))
+        Err(Fault::new(kind, Words::from(told).and("zh", told_zh)))
     }
 
     async fn reach(
@@ -172,31 +178,45 @@ impl Connector {
     }
 
     /// What a user wants to know or change of his certificate; the answer in words.
-    pub(crate) async fn certificate(self: Arc<Self>, wish: String) -> String {
+    pub(crate) async fn certificate(self: Arc<Self>, wish: String) -> Words {
         let (vault, user, network) = (&self.common.vault, self.user, self.network.as_str());
         let told = match wish.as_str() {
             "" => vault.find(user, network).await.map(|found| match found {
                 Some(identity) => {
                     let digits = crate::identity::shown(&identity);
-                    format!("The SHA-256 fingerprint of your certificate here is {digits}")
+                    words!(
+                        "The SHA-256 fingerprint of your certificate here is {digits}",
+                        "您在此处的证书的 SHA-256 指纹是 {digits}"
+                    )
                 }
-                None => "You have no certificate here. Write: certfp new".to_owned(),
+                None => Words::from((
+                    "You have no certificate here. Write: certfp new",
+                    "您在此处没有证书。请写：certfp new",
+                )),
             }),
             "new" => vault.make(user, network).await.map(|identity| {
                 let digits = crate::identity::shown(&identity);
-                format!(
+                words!(
                     "Your new certificate is shown to the network from the next connection on. \
                      Its SHA-256 fingerprint, to be told to the network's services \
-                     (often: PRIVMSG NickServ :CERT ADD {digits}), is {digits}"
+                     (often: PRIVMSG NickServ :CERT ADD {digits}), is {digits}",
+                    "自下次连接起将向该网络出示您的新证书。\
+                     请将其 SHA-256 指纹告知该网络的服务\
+                     （通常为：PRIVMSG NickServ :CERT ADD {digits}），指纹是 {digits}"
                 )
             }),
-            "off" => vault
-                .forget(user, network)
-                .await
-                .map(|()| "From the next connection on you show no certificate here.".to_owned()),
-            _ => Ok("Write: certfp, certfp new, or certfp off".to_owned()),
+            "off" => vault.forget(user, network).await.map(|()| {
+                Words::from((
+                    "From the next connection on you show no certificate here.",
+                    "自下次连接起，您在此处不再出示证书。",
+                ))
+            }),
+            _ => Ok(Words::from((
+                "Write: certfp, certfp new, or certfp off",
+                "请写：certfp、certfp new 或 certfp off",
+            ))),
         };
-        told.unwrap_or_else(|fault| fault.text.into())
+        told.unwrap_or_else(|fault| fault.text)
     }
 }
 

@@ -68,29 +68,44 @@ pub fn receipt(sm: &Sm) -> Option<Receipt> {
 impl Receipt {
     /// Why it will not arrive; `None` where it did or may.
     pub fn fault(&self) -> Option<Fault> {
-        let (kind, words) = match self.fate {
+        let (kind, (en, zh)) = match self.fate {
             Fate::Enroute | Fate::Delivered | Fate::Unknown => return None,
             Fate::Expired => (
                 FaultKind::Expired,
-                "the recipient could not be reached in time",
+                (
+                    "the recipient could not be reached in time",
+                    "未能及时联系到收件人",
+                ),
             ),
             Fate::Undeliverable => (
                 FaultKind::Offline,
-                "the message cannot be delivered to this number",
+                (
+                    "the message cannot be delivered to this number",
+                    "消息无法投递到该号码",
+                ),
             ),
-            Fate::Rejected => (FaultKind::Other, "the carrier rejected the message"),
-            Fate::Deleted => (FaultKind::Other, "the carrier deleted the message"),
-            Fate::Skipped => (FaultKind::Other, "the carrier left the message out"),
+            Fate::Rejected => (
+                FaultKind::Other,
+                ("the carrier rejected the message", "运营商拒收了该消息"),
+            ),
+            Fate::Deleted => (
+                FaultKind::Other,
+                ("the carrier deleted the message", "运营商删除了该消息"),
+            ),
+            Fate::Skipped => (
+                FaultKind::Other,
+                ("the carrier left the message out", "运营商略过了该消息"),
+            ),
         };
         Some(match &self.error {
             Some(error) => Fault::new(
                 kind,
                 words!(
-                    "{words} (the carrier's error {error})",
-                    "{words}（运营商错误 {error}）"
+                    "{en} (the carrier's error {error})",
+                    "{zh}（运营商错误 {error}）"
                 ),
             ),
-            None => Fault::new(kind, words),
+            None => Fault::new(kind, (en, zh)),
         })
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use isthmus_gateway::{Fault, FaultKind, Job, Words};
+use isthmus_gateway::{Fault, FaultKind, Job, Words, words};
 use lettre::Address;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Body, Mailbox, Message, MultiPart, SinglePart};
@@ -92,7 +92,12 @@ pub fn compose(
             builder.multipart(parts)
         }
     };
-    let message = made.map_err(|fault| internal(&format!("the mail cannot be made: {fault}")))?;
+    let message = made.map_err(|fault| {
+        internal(words!(
+            "the mail cannot be made: {fault}",
+            "无法生成邮件：{fault}"
+        ))
+    })?;
     Ok(Composed {
         content: message.formatted(),
         kept: Kept {
@@ -107,7 +112,7 @@ pub fn compose(
 fn text_part(job: &Job<'_>, files: &[Attached]) -> Result<SinglePart, Fault> {
     let encoding = ContentTransferEncoding::QuotedPrintable;
     let body = Body::new_with_encoding(text(job, files), encoding)
-        .map_err(|_| internal("the text cannot be encoded"))?;
+        .map_err(|_| internal(("the text cannot be encoded", "无法编码正文")))?;
     let part = SinglePart::builder().header(ContentType::TEXT_PLAIN);
     Ok(part.body(body))
 }
@@ -136,7 +141,7 @@ const NOTHING: &Kept = &Kept {
     spelling: String::new(),
 };
 
-fn internal(words: &str) -> Fault {
+fn internal(words: impl Into<Words>) -> Fault {
     Fault::new(FaultKind::Internal, words)
 }
 
@@ -154,8 +159,12 @@ fn from(job: &Job<'_>, domain: &str) -> Result<Mailbox, Fault> {
     let user = &job.user;
     let local = address::mailbox(&user.local, &user.domain)
         .map_err(|fault| Fault::new(FaultKind::BadAddress, fault.text))?;
-    let address = Address::new(local, domain)
-        .map_err(|_| internal("the gateway's domain cannot stand in a mail address"))?;
+    let address = Address::new(local, domain).map_err(|_| {
+        internal((
+            "the gateway's domain cannot stand in a mail address",
+            "网关的域名不能用于邮件地址",
+        ))
+    })?;
     let chosen = job
         .account
         .as_ref()

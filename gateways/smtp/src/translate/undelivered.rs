@@ -1,11 +1,12 @@
-//! Makes the report that a mail did not reach the user (RFC 3464, RFC 3834), in English.
+//! Makes the report that a mail did not reach the user (RFC 3464, RFC 3834), in the language that
+//! the host names: the operator's, as nobody knows the sender's.
 //!
 //! Nothing of the mail itself goes back but its Message-ID: who forges a sender has us send nothing
 //! of his own making to somebody else.
 
 use std::time::SystemTime;
 
-use isthmus_gateway::{Fault, FaultKind, User, Words};
+use isthmus_gateway::{Fault, FaultKind, User, Words, words};
 use lettre::Address;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, Message, SinglePart};
@@ -17,7 +18,7 @@ use crate::address;
 /// A mail that came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undelivered {
-    /// For whom it was.
+    /// For whom it was, and the language of the report.
     pub user: User,
     /// Its envelope's sender.
     pub to: String,
@@ -45,11 +46,12 @@ impl Undelivered {
         let whom = address::mailbox(&self.user.local, &self.user.domain)
             .map_err(|fault| bad(fault.text))?;
         let whom = format!("{whom}@{domain}");
+        let subject = Words::from(("Your message could not be delivered", "您的邮件未能投递"));
         let mut builder = Message::builder()
             .date(now)
             .from(Mailbox::new(Some("Mail Delivery System".to_owned()), from))
             .to(Mailbox::new(None, to.clone()))
-            .subject("Your message could not be delivered")
+            .subject(subject.told_in(&self.user.lang).1)
             .message_id(Some(format!("<{}.undelivered@{domain}>", self.name())));
         if let Some(id) = self.message_id() {
             builder = builder.in_reply_to(id.clone()).references(id);
@@ -89,13 +91,18 @@ impl Undelivered {
     /// For people, for machines, and what it is about.
     fn parts(&self, whom: &str, domain: &str) -> Result<String, Fault> {
         let why = one_line(clip(&self.fault.text, LONGEST));
-        let words = format!(
+        let (en, zh) = self.advice();
+        let words = words!(
             "This is the mail gateway at {domain}.\n\n\
              Your message could not be delivered to\n\n    {whom}\n\n\
-             The XMPP server of this user returned it:\n\n    {why}\n\n{}\n\n\
+             The XMPP server of this user returned it:\n\n    {why}\n\n{en}\n\n\
              Nothing more will be tried.\n",
-            self.advice()
+            "这里是 {domain} 的邮件网关。\n\n\
+             您的邮件未能投递给\n\n    {whom}\n\n\
+             该用户的 XMPP 服务器将其退回：\n\n    {why}\n\n{zh}\n\n\
+             不会再次尝试。\n",
         );
+        let words = words.told_in(&self.user.lang).1.to_owned();
         let encoding = ContentTransferEncoding::QuotedPrintable;
         let words = Body::new_with_encoding(words, encoding).map_err(|_| {
             Fault::new(
@@ -129,14 +136,18 @@ impl Undelivered {
         ))
     }
 
-    fn advice(&self) -> &'static str {
+    fn advice(&self) -> (&'static str, &'static str) {
         match self.fault.kind {
-            FaultKind::NoSuchTarget => "There is no such user.",
-            FaultKind::Offline => {
-                "There may be no such user, or messages are not kept while the user is offline."
-            }
-            FaultKind::Forbidden => "The user or the server does not accept your messages.",
-            _ => "The server gave no other reason.",
+            FaultKind::NoSuchTarget => ("There is no such user.", "没有这个用户。"),
+            FaultKind::Offline => (
+                "There may be no such user, or messages are not kept while the user is offline.",
+                "该用户可能不存在，或者其离线时消息不予保留。",
+            ),
+            FaultKind::Forbidden => (
+                "The user or the server does not accept your messages.",
+                "该用户或其服务器不接受您的邮件。",
+            ),
+            _ => ("The server gave no other reason.", "服务器未说明其他原因。"),
         }
     }
 
@@ -204,6 +215,21 @@ mod tests {
             Action::Failed(fault) => assert_eq!(fault.text, "service-unavailable: weg"),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_report_is_in_the_language_the_host_names() {
+        let mut report = undelivered("m@peer.example", "service-unavailable: weg");
+        report.user.lang = "zh".into();
+        let mail = composed(&report);
+        assert!(mail.is_ascii(), "{mail}");
+        let read = mail_parser::MessageParser::new()
+            .parse(&mail)
+            .expect("a mail");
+        assert_eq!(read.subject(), Some("您的邮件未能投递"));
+        let words = read.body_text(0).expect("words");
+        assert!(words.contains("该用户可能不存在"), "{words}");
+        assert!(words.contains("service-unavailable: weg"), "{words}");
     }
 
     #[test]

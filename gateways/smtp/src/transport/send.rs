@@ -5,9 +5,12 @@
 //! it on and then waits 40 ms for every mail. With implicit TLS lettre makes the socket itself.
 
 use std::future::Future;
+use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use isthmus_gateway::{Words, words};
+use isthmus_kit::reason::reason;
 use lettre::Address;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
@@ -50,9 +53,9 @@ pub(crate) enum Sent {
         stage: Stage,
     },
     /// The connection could not be made or broke.
-    Broken(String),
+    Broken(Words),
     /// The smarthost lacks what the mail needs.
-    Lacks(&'static str),
+    Lacks(Words),
 }
 
 /// Hands mail to one smarthost.
@@ -130,7 +133,11 @@ impl Sender {
                     .supports_feature(Extension::SmtpUtfEight)
                 {
                     self.put_back(link).await;
-                    return Err(Sent::Lacks("the mail server cannot take such an address"));
+                    let words = (
+                        "the mail server cannot take such an address",
+                        "邮件服务器不支持这样的地址",
+                    );
+                    return Err(Sent::Lacks(words.into()));
                 }
                 parameters.push(MailParameter::SmtpUtfEight);
             }
@@ -159,9 +166,10 @@ impl Sender {
         let go = self.command(link, Data, Stage::Content).await?;
         if !go.has_code(START_MAIL) {
             // The server is out of step: what it says next answers something else.
-            return Err(Trouble::Broken(format!(
-                "the mail server answered {} where it should take the mail",
-                go.code()
+            let code = go.code();
+            return Err(Trouble::Broken(words!(
+                "the mail server answered {code} where it should take the mail",
+                "邮件服务器本应接收邮件，却答复了 {code}"
             )));
         }
         link.mails += 1;
@@ -200,22 +208,22 @@ impl Sender {
         } else {
             let socket =
                 timeout(CONNECT, TcpStream::connect((host.host.as_str(), host.port))).await;
-            let broken = |fault: &dyn std::fmt::Display| {
-                Trouble::Broken(format!("no connection to the mail server: {fault}"))
-            };
             let socket = socket
-                .map_err(|_| broken(&"no answer"))?
-                .map_err(|fault| broken(&fault))?;
-            socket.set_nodelay(true).map_err(|fault| broken(&fault))?;
+                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+                .map_err(|fault| unreached(&fault))?;
+            let prompt = socket.set_nodelay(true);
+            prompt.map_err(|fault| unreached(&fault))?;
             let made = AsyncSmtpConnection::connect_with_transport(Box::new(socket), &self.hello);
             trouble(within(CONNECT, made).await, Stage::Connect)?
         };
         let can = connection.can_starttls();
         if host.tls == TlsMode::Required || host.tls == TlsMode::Preferred && can {
             if !can {
-                return Err(Trouble::Broken(
-                    "the mail server offers no encryption".to_owned(),
-                ));
+                let words = (
+                    "the mail server offers no encryption",
+                    "邮件服务器不提供加密",
+                );
+                return Err(Trouble::Broken(words.into()));
             }
             let tls = self.tls().await?;
             trouble(
@@ -225,8 +233,11 @@ impl Sender {
         }
         if let Some((user, password)) = &host.login {
             if !connection.is_encrypted() {
-                let words = "the mail server offers no encryption and would get a password";
-                return Err(Trouble::Broken(words.to_owned()));
+                let words = (
+                    "the mail server offers no encryption and would get a password",
+                    "邮件服务器不提供加密，而密码会发送给它",
+                );
+                return Err(Trouble::Broken(words.into()));
             }
             let login = Credentials::new(user.clone(), password.0.clone());
             let ways = [Mechanism::Plain, Mechanism::Login];
@@ -244,7 +255,7 @@ impl Sender {
 
     async fn tls(&self) -> Result<TlsParameters, Trouble> {
         let host = &self.smarthost;
-        let broken = |words: String| Trouble::Broken(words);
+        let broken = |words: String| Trouble::Broken(words.into());
         let mut tls =
             TlsParameters::builder(host.host.clone()).dangerous_accept_invalid_certs(!host.verify);
         if let Some(path) = &host.authority {
@@ -309,7 +320,7 @@ enum Trouble {
         text: String,
         stage: Stage,
     },
-    Broken(String),
+    Broken(Words),
 }
 
 impl Trouble {
@@ -334,9 +345,8 @@ fn trouble<T>(answer: Option<Result<T, Error>>, stage: Stage) -> Result<T, Troub
         Some(Ok(value)) => return Ok(value),
         Some(Err(error)) => error,
         None => {
-            return Err(Trouble::Broken(
-                "the mail server does not answer".to_owned(),
-            ));
+            let words = ("the mail server does not answer", "邮件服务器没有应答");
+            return Err(Trouble::Broken(words.into()));
         }
     };
     let text =
@@ -347,6 +357,18 @@ fn trouble<T>(answer: Option<Result<T, Error>>, stage: Stage) -> Result<T, Troub
             text,
             stage,
         },
-        None => Trouble::Broken(format!("the connection to the mail server broke: {text}")),
+        None => Trouble::Broken(words!(
+            "the connection to the mail server broke: {text}",
+            "与邮件服务器的连接中断：{text}"
+        )),
     })
+}
+
+fn unreached(fault: &io::Error) -> Trouble {
+    let why = reason(fault);
+    let ((_, en), (_, zh)) = (why.told_in("en"), why.told_in("zh"));
+    Trouble::Broken(words!(
+        "no connection to the mail server: {en}",
+        "无法连接邮件服务器：{zh}"
+    ))
 }

@@ -331,3 +331,16 @@ fn the_link_of_a_picture_is_told_as_it_came() {
     let bad = json!({ "type": "picture_link", "at": at, "url": 7 });
     bench.event(wire, bad).expect_err("no link");
 }
+
+#[test]
+fn a_notice_may_be_in_several_languages() {
+    let mut bench = Bench::new(10, false);
+    let (id, wire) = bench.session();
+    let words = json!({ "en": "tea is ready", "zh": "茶好了" });
+    let both = json!({ "type": "notice", "room": "#garden", "text": words });
+    let one = json!({ "type": "notice", "text": "tea is ready" });
+    bench.event(wire, both.clone()).expect("a sound event");
+    bench.event(wire, one).expect("a sound event");
+    let one = json!({ "type": "notice", "room": null, "text": "tea is ready" });
+    assert_eq!(bench.told(id, Credit::Events(10)), [both, one]);
+}

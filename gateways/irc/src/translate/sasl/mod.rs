@@ -18,11 +18,14 @@ use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use isthmus_gateway::{Fault, FaultKind, Sink};
+use isthmus_gateway::{Fault, FaultKind, Sink, Words};
 
 use super::{Conversation, End, Phase, Safety};
 use crate::config::Secret;
 use crate::line::Line;
+
+/// Why a login fails: in English and Chinese.
+type Why = (&'static str, &'static str);
 
 /// What a user logs in with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,7 +119,10 @@ impl Conversation {
         left.reverse();
         self.sasl.left = left;
         self.sasl_next(
-            "the network offers no way to log in that can be used here",
+            (
+                "the network offers no way to log in that can be used here",
+                "该网络不提供此处可用的登录方式",
+            ),
             sink,
         );
     }
@@ -132,7 +138,7 @@ impl Conversation {
     }
 
     /// Tries the next mechanism; without one the login has failed with these words.
-    fn sasl_next(&mut self, words: &str, sink: &mut dyn Sink) {
+    fn sasl_next(&mut self, words: impl Into<Words>, sink: &mut dyn Sink) {
         self.sasl.heard.clear();
         match self.sasl.left.pop() {
             Some(mechanism) => {
@@ -144,14 +150,19 @@ impl Conversation {
     }
 
     /// There is no login. While connecting that ends the connection.
-    pub(super) fn sasl_failed(&mut self, words: &str, retry: bool, sink: &mut dyn Sink) {
+    pub(super) fn sasl_failed(
+        &mut self,
+        words: impl Into<Words>,
+        retry: bool,
+        sink: &mut dyn Sink,
+    ) {
         self.sasl = Sasl::default();
         if self.end.is_some() {
             return;
         }
         if self.settings.login.is_none() || !matches!(self.phase, Phase::Registering(_)) {
             // A certificate alone is a try: the network may not know it yet.
-            self.notice(None, words, sink);
+            self.remark(None, words.into(), sink);
             return self.cap_end();
         }
         self.queue.wire.line(&["QUIT"]);
@@ -165,7 +176,11 @@ impl Conversation {
     /// for.
     pub(super) fn sasl_missed(&mut self, sink: &mut dyn Sink) {
         if self.settings.login.is_some() && !self.sasl.is_done() {
-            self.sasl_failed("the network offers no login (SASL) now", true, sink);
+            let words = (
+                "the network offers no login (SASL) now",
+                "该网络目前不提供登录（SASL）",
+            );
+            self.sasl_failed(words, true, sink);
         }
     }
 
@@ -174,7 +189,8 @@ impl Conversation {
         let words = line.param(0).unwrap_or("+");
         if words != "+" {
             if self.sasl.heard.len() + words.len() > MOST_HEARD {
-                return self.sasl_abort("the server says too much", sink);
+                let words = ("the server says too much", "服务器发送的内容过多");
+                return self.sasl_abort(words, sink);
             }
             self.sasl.heard.push_str(words);
             if words.len() == CHUNK {
@@ -183,7 +199,11 @@ impl Conversation {
         }
         let heard = STANDARD.decode(std::mem::take(&mut self.sasl.heard));
         let Some(heard) = heard.ok().and_then(|heard| String::from_utf8(heard).ok()) else {
-            return self.sasl_abort("what the server says cannot be read", sink);
+            let words = (
+                "what the server says cannot be read",
+                "无法读取服务器发送的内容",
+            );
+            return self.sasl_abort(words, sink);
         };
         match self.sasl_answer(&heard) {
             Ok(Some(answer)) => self.authenticate(&answer),
@@ -193,7 +213,7 @@ impl Conversation {
     }
 
     /// What to say to this challenge; `None`: nothing was asked.
-    fn sasl_answer(&mut self, heard: &str) -> Result<Option<String>, &'static str> {
+    fn sasl_answer(&mut self, heard: &str) -> Result<Option<String>, Why> {
         let login = self.settings.login.as_ref();
         let user = login.map_or("", |login| &login.user);
         let password = login.and_then(|login| login.password.as_ref());
@@ -220,7 +240,7 @@ impl Conversation {
         }
     }
 
-    fn sasl_abort(&mut self, words: &str, sink: &mut dyn Sink) {
+    fn sasl_abort(&mut self, words: Why, sink: &mut dyn Sink) {
         if self.sasl.is_open() {
             self.queue.wire.line(&["AUTHENTICATE *"]);
             self.sasl_failed(words, false, sink);
@@ -273,7 +293,10 @@ impl Conversation {
                     _ => false,
                 };
                 if unproven && number == SUCCESS {
-                    let words = "the server did not show that it knows the password";
+                    let words = (
+                        "the server did not show that it knows the password",
+                        "服务器未能证明它知道该密码",
+                    );
                     self.sasl_failed(words, false, sink);
                     return true;
                 }
@@ -304,12 +327,10 @@ impl Conversation {
             self.sasl.left.clear();
         }
         let words = line.last();
-        let words = if words.is_empty() {
-            "the login was refused"
-        } else {
-            words
-        };
-        self.sasl_next(words, sink);
+        match words.is_empty() {
+            true => self.sasl_next(("the login was refused", "登录被拒绝"), sink),
+            false => self.sasl_next(words, sink),
+        }
     }
 }
 
@@ -325,10 +346,10 @@ fn plain(user: &str, password: &str) -> String {
 }
 
 /// 24 characters that nobody can guess.
-fn nonce() -> Result<String, &'static str> {
+fn nonce() -> Result<String, Why> {
     use ring::rand::SecureRandom;
     let mut bytes = [0; 18];
     let filled = ring::rand::SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_| "the system has no randomness")?;
+    filled.map_err(|_| ("the system has no randomness", "系统没有可用的随机数"))?;
     Ok(STANDARD.encode(bytes))
 }

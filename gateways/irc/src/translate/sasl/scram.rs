@@ -10,6 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac, pbkdf2};
 use unicode_normalization::UnicodeNormalization;
 
+use super::Why;
+
 /// Fewer rounds protect nothing (RFC 7677 §4); more would hold up everybody else.
 const ROUNDS: std::ops::RangeInclusive<u32> = 4096..=500_000;
 
@@ -44,7 +46,7 @@ impl Client {
     }
 
     /// The answer to what the server says; empty at the end. An error is in words.
-    pub(super) fn answer(&mut self, said: &str) -> Result<String, &'static str> {
+    pub(super) fn answer(&mut self, said: &str) -> Result<String, Why> {
         if self.proof.is_empty() {
             self.last(said)
         } else {
@@ -59,22 +61,31 @@ impl Client {
         self.proven
     }
 
-    fn last(&mut self, first: &str) -> Result<String, &'static str> {
+    fn last(&mut self, first: &str) -> Result<String, Why> {
         let mut parts = first.split(',');
         let mut part = |key: &str| parts.next().and_then(|part| part.strip_prefix(key));
         let (Some(nonce), Some(salt), Some(rounds)) = (part("r="), part("s="), part("i=")) else {
-            return Err("the server's challenge cannot be read");
+            return Err((
+                "the server's challenge cannot be read",
+                "无法读取服务器的质询",
+            ));
         };
         // RFC 5802 §5.1: the server's nonce begins with ours.
         if !nonce.starts_with(&self.nonce) || nonce.len() == self.nonce.len() {
-            return Err("the server's challenge answers somebody else");
+            return Err((
+                "the server's challenge answers somebody else",
+                "服务器的质询并非针对本次登录",
+            ));
         }
         let salt = STANDARD
             .decode(salt)
-            .map_err(|_| "the server's salt cannot be read")?;
+            .map_err(|_| ("the server's salt cannot be read", "无法读取服务器的盐值"))?;
         let rounds = rounds.parse().ok().filter(|rounds| ROUNDS.contains(rounds));
         let Some(rounds) = rounds.and_then(NonZeroU32::new) else {
-            return Err("the server asks for too few or too many rounds");
+            return Err((
+                "the server asks for too few or too many rounds",
+                "服务器要求的迭代次数过少或过多",
+            ));
         };
         let mut salted = [0; 32];
         let algorithm = pbkdf2::PBKDF2_HMAC_SHA256;
@@ -100,9 +111,9 @@ impl Client {
         Ok(format!("{without_proof},p={}", STANDARD.encode(proof)))
     }
 
-    fn check(&self, last: &str) -> Result<(), &'static str> {
+    fn check(&self, last: &str) -> Result<(), Why> {
         if last.starts_with("e=") {
-            return Err("the server refuses the login");
+            return Err(("the server refuses the login", "服务器拒绝登录"));
         }
         let proof = last
             .strip_prefix("v=")
@@ -111,7 +122,10 @@ impl Client {
         if proof.is_some_and(|proof| proof == self.proof) {
             Ok(())
         } else {
-            Err("the server does not know the password it was asked to check")
+            Err((
+                "the server does not know the password it was asked to check",
+                "服务器不知道它要核对的密码",
+            ))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What carriers answer, in words (SMPP 3.4 §5.1.3).
 
-use isthmus_gateway::{Fault, FaultKind};
+use isthmus_gateway::{Fault, FaultKind, Words, words};
 
 /// A command status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +45,18 @@ impl Status {
     }
 
     /// What it means, in words, with its number.
-    pub fn words(self) -> String {
+    pub fn words(self) -> Words {
+        let number = self.0;
         match self.row() {
-            Some(row) => format!("{} (0x{:02x})", row.words, self.0),
-            None => format!("the carrier refused it with error 0x{:02x}", self.0),
+            Some(Row {
+                words: (en, zh), ..
+            }) => {
+                words!("{en} (0x{number:02x})", "{zh}（0x{number:02x}）")
+            }
+            None => words!(
+                "the carrier refused it with error 0x{number:02x}",
+                "运营商拒绝了它，错误 0x{number:02x}"
+            ),
         }
     }
 
@@ -73,15 +81,16 @@ struct Row {
     /// Done (`k`), slow down (`s`), temporary (`t`) or permanent (`p`).
     class: char,
     kind: FaultKind,
-    words: &'static str,
+    /// In English and Chinese.
+    words: (&'static str, &'static str),
 }
 
-const fn row(status: u32, class: char, kind: FaultKind, words: &'static str) -> Row {
+const fn row(status: u32, class: char, kind: FaultKind, en: &'static str, zh: &'static str) -> Row {
     Row {
         status,
         class,
         kind,
-        words,
+        words: (en, zh),
     }
 }
 
@@ -92,49 +101,49 @@ use FaultKind::{
 
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
-    row(0x00, 'k', Other, "done"),
-    row(0x01, 'p', TooLarge, "the carrier says that the message is too long"),
-    row(0x02, 'p', BadRequest, "the carrier cannot read the message: wrong length"),
-    row(0x03, 'p', Unsupported, "the carrier does not know this command"),
-    row(0x04, 't', NetworkDown, "the carrier does not allow this in the present state of the bind"),
-    row(0x05, 't', NetworkDown, "the account is bound at the carrier already"),
-    row(0x06, 'p', BadRequest, "the carrier refuses the priority"),
-    row(0x07, 'p', BadRequest, "the carrier refuses the kind of receipt that was asked for"),
-    row(0x08, 't', NetworkDown, "the carrier has a system error"),
-    row(0x0a, 'p', NotAuthorized, "the carrier refuses the sender's number"),
-    row(0x0b, 'p', NoSuchTarget, "the carrier does not know the recipient's number"),
-    row(0x0c, 'p', BadRequest, "the carrier does not know the message id"),
-    row(0x0d, 't', NetworkDown, "the carrier refuses the bind"),
-    row(0x0e, 't', NotAuthorized, "the carrier refuses the password of this gateway"),
-    row(0x0f, 't', NotAuthorized, "the carrier does not know the system id of this gateway"),
-    row(0x11, 'p', BadRequest, "the carrier could not cancel the message"),
-    row(0x13, 'p', BadRequest, "the carrier could not replace the message"),
-    row(0x14, 's', TooFast, "the carrier's queue is full"),
-    row(0x15, 'p', BadRequest, "the carrier refuses the service type"),
-    row(0x33, 'p', BadRequest, "the carrier refuses the number of recipients"),
-    row(0x40, 'p', BadAddress, "the carrier refuses the recipient's number"),
-    row(0x42, 'p', BadRequest, "the carrier refuses the submission mode"),
-    row(0x43, 'p', Unsupported, "the carrier refuses messages in several parts"),
-    row(0x45, 'p', Other, "the carrier could not take the message"),
-    row(0x48, 'p', BadAddress, "the carrier refuses the sender's type of number"),
-    row(0x49, 'p', BadAddress, "the carrier refuses the sender's numbering plan"),
-    row(0x50, 'p', BadAddress, "the carrier refuses the recipient's type of number"),
-    row(0x51, 'p', BadAddress, "the carrier refuses the recipient's numbering plan"),
-    row(0x53, 'p', BadRequest, "the carrier refuses the system type"),
-    row(0x58, 's', TooFast, "the carrier asks to send more slowly"),
-    row(0x61, 'p', BadRequest, "the carrier refuses the delivery time"),
-    row(0x62, 'p', BadRequest, "the carrier refuses the validity period"),
-    row(0x64, 't', NetworkDown, "the carrier cannot take the message now"),
-    row(0x65, 'p', Other, "the carrier will not take the message"),
-    row(0x66, 'p', Other, "the carrier rejects the message"),
-    row(0x67, 'p', Other, "the carrier could not ask for the message"),
-    row(0xc0, 'p', BadRequest, "the carrier cannot read the optional parameters"),
-    row(0xc1, 'p', Unsupported, "the carrier does not allow an optional parameter"),
-    row(0xc2, 'p', BadRequest, "the carrier refuses the length of a parameter"),
-    row(0xc3, 'p', BadRequest, "the carrier misses an optional parameter"),
-    row(0xc4, 'p', BadRequest, "the carrier refuses the value of a parameter"),
-    row(0xfe, 'p', Other, "the carrier could not deliver the message"),
-    row(0xff, 'p', Other, "the carrier has an error it does not name"),
+    row(0x00, 'k', Other, "done", "已完成"),
+    row(0x01, 'p', TooLarge, "the carrier says that the message is too long", "运营商称消息过长"),
+    row(0x02, 'p', BadRequest, "the carrier cannot read the message: wrong length", "运营商无法读取消息：长度有误"),
+    row(0x03, 'p', Unsupported, "the carrier does not know this command", "运营商不认识该命令"),
+    row(0x04, 't', NetworkDown, "the carrier does not allow this in the present state of the bind", "运营商在当前绑定状态下不允许此操作"),
+    row(0x05, 't', NetworkDown, "the account is bound at the carrier already", "该账号已在运营商处绑定"),
+    row(0x06, 'p', BadRequest, "the carrier refuses the priority", "运营商拒绝该优先级"),
+    row(0x07, 'p', BadRequest, "the carrier refuses the kind of receipt that was asked for", "运营商拒绝所要求的回执类型"),
+    row(0x08, 't', NetworkDown, "the carrier has a system error", "运营商系统出错"),
+    row(0x0a, 'p', NotAuthorized, "the carrier refuses the sender's number", "运营商拒绝发送方号码"),
+    row(0x0b, 'p', NoSuchTarget, "the carrier does not know the recipient's number", "运营商不认识收件人号码"),
+    row(0x0c, 'p', BadRequest, "the carrier does not know the message id", "运营商不认识该消息编号"),
+    row(0x0d, 't', NetworkDown, "the carrier refuses the bind", "运营商拒绝绑定"),
+    row(0x0e, 't', NotAuthorized, "the carrier refuses the password of this gateway", "运营商不接受此网关的密码"),
+    row(0x0f, 't', NotAuthorized, "the carrier does not know the system id of this gateway", "运营商不认识此网关的系统标识"),
+    row(0x11, 'p', BadRequest, "the carrier could not cancel the message", "运营商未能取消该消息"),
+    row(0x13, 'p', BadRequest, "the carrier could not replace the message", "运营商未能替换该消息"),
+    row(0x14, 's', TooFast, "the carrier's queue is full", "运营商的队列已满"),
+    row(0x15, 'p', BadRequest, "the carrier refuses the service type", "运营商拒绝该服务类型"),
+    row(0x33, 'p', BadRequest, "the carrier refuses the number of recipients", "运营商拒绝该收件人数量"),
+    row(0x40, 'p', BadAddress, "the carrier refuses the recipient's number", "运营商拒绝收件人号码"),
+    row(0x42, 'p', BadRequest, "the carrier refuses the submission mode", "运营商拒绝该提交方式"),
+    row(0x43, 'p', Unsupported, "the carrier refuses messages in several parts", "运营商拒绝分段消息"),
+    row(0x45, 'p', Other, "the carrier could not take the message", "运营商未能接收该消息"),
+    row(0x48, 'p', BadAddress, "the carrier refuses the sender's type of number", "运营商拒绝发送方的号码类型"),
+    row(0x49, 'p', BadAddress, "the carrier refuses the sender's numbering plan", "运营商拒绝发送方的编号方案"),
+    row(0x50, 'p', BadAddress, "the carrier refuses the recipient's type of number", "运营商拒绝收件人的号码类型"),
+    row(0x51, 'p', BadAddress, "the carrier refuses the recipient's numbering plan", "运营商拒绝收件人的编号方案"),
+    row(0x53, 'p', BadRequest, "the carrier refuses the system type", "运营商拒绝该系统类型"),
+    row(0x58, 's', TooFast, "the carrier asks to send more slowly", "运营商要求放慢发送速度"),
+    row(0x61, 'p', BadRequest, "the carrier refuses the delivery time", "运营商拒绝该投递时间"),
+    row(0x62, 'p', BadRequest, "the carrier refuses the validity period", "运营商拒绝该有效期"),
+    row(0x64, 't', NetworkDown, "the carrier cannot take the message now", "运营商目前无法接收该消息"),
+    row(0x65, 'p', Other, "the carrier will not take the message", "运营商不接收该消息"),
+    row(0x66, 'p', Other, "the carrier rejects the message", "运营商拒收该消息"),
+    row(0x67, 'p', Other, "the carrier could not ask for the message", "运营商未能查询该消息"),
+    row(0xc0, 'p', BadRequest, "the carrier cannot read the optional parameters", "运营商无法读取可选参数"),
+    row(0xc1, 'p', Unsupported, "the carrier does not allow an optional parameter", "运营商不允许某个可选参数"),
+    row(0xc2, 'p', BadRequest, "the carrier refuses the length of a parameter", "运营商拒绝某个参数的长度"),
+    row(0xc3, 'p', BadRequest, "the carrier misses an optional parameter", "运营商缺少某个可选参数"),
+    row(0xc4, 'p', BadRequest, "the carrier refuses the value of a parameter", "运营商拒绝某个参数的值"),
+    row(0xfe, 'p', Other, "the carrier could not deliver the message", "运营商未能投递该消息"),
+    row(0xff, 'p', Other, "the carrier has an error it does not name", "运营商出现未说明的错误"),
 ];
 
 #[cfg(test)]
@@ -160,7 +169,8 @@ mod tests {
     #[test]
     fn every_status_has_words_and_stands_once() {
         for (at, row) in TABLE.iter().enumerate() {
-            assert!(!row.words.is_empty());
+            assert!(!row.words.0.is_empty());
+            assert!(!row.words.1.is_ascii(), "{} in Chinese", row.words.0);
             assert!(TABLE[..at].iter().all(|other| other.status != row.status));
         }
         assert!(Status(0x777).words().contains("0x777"));
