@@ -10,13 +10,13 @@ use isthmus_kit::lean;
 
 use crate::component::Mark;
 
-/// With more changes than this the whole room is shown again instead.
+/// Of more nicknames than this the whole room is shown again instead.
 const MOST: usize = 10_000;
 
 /// Nicknames and the last mark behind which something was told of them.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
-    /// Oldest first; a nickname may come more than once.
+    /// A nickname may come more than once.
     names: Vec<(Arc<str>, Mark)>,
     newest: Option<Mark>,
     overflowed: bool,
@@ -40,12 +40,29 @@ impl Told {
             self.overflowed = false;
         }
         self.newest = Some(mark);
-        if self.names.len() >= MOST {
-            self.names = Vec::new();
-            self.overflowed = true;
+        if self.names.len() >= 2 * MOST {
+            self.tidy(confirmed);
         }
         if !self.overflowed {
             lean::push(&mut self.names, (Arc::clone(nick), mark));
+        }
+    }
+
+    /// Keeps one entry of each nickname: those who come, go and change all through a long outage
+    /// are no more than there are. What has arrived is forgotten though there was never a lull.
+    fn tidy(&mut self, confirmed: Mark) {
+        self.names.retain(|&(_, mark)| mark > confirmed);
+        self.names.sort_unstable();
+        self.names.dedup_by(|later, earlier| {
+            let same = later.0 == earlier.0;
+            if same {
+                earlier.1 = later.1;
+            }
+            same
+        });
+        if self.names.len() > MOST {
+            self.names = Vec::new();
+            self.overflowed = true;
         }
     }
 
@@ -88,10 +105,44 @@ mod tests {
             told.note(&Arc::from(format!("n{n}")), Mark(n), Mark(n - 1));
         }
         assert_eq!(told.names.len(), 1);
-        for n in 10..=(MOST as u64 + 20) {
+        for n in 10..=(2 * MOST as u64 + 20) {
             told.note(&Arc::from(format!("n{n}")), Mark(n), Mark(0));
         }
-        assert!(told.names.len() <= MOST);
+        assert!(told.names.len() <= 2 * MOST);
         assert_eq!(told.after(Mark(0)), Anew::All);
+    }
+
+    #[test]
+    fn what_has_arrived_is_forgotten_though_something_is_always_under_way() {
+        let mut told = Told::default();
+        let changes = 5 * MOST as u64;
+        for n in 1..=changes {
+            told.note(
+                &Arc::from(format!("n{n}")),
+                Mark(n),
+                Mark(n.saturating_sub(2)),
+            );
+        }
+        let Anew::Names(lost) = told.after(Mark(changes - 1)) else {
+            panic!("all would be shown again for one change");
+        };
+        assert_eq!(lost.len(), 1);
+    }
+
+    #[test]
+    fn a_few_who_change_all_day_are_told_by_name() {
+        let mut told = Told::default();
+        let few: Vec<Arc<str>> = (0..9).map(|n| Arc::from(format!("n{n}"))).collect();
+        let changes = 5 * MOST;
+        for (n, nick) in few.iter().cycle().take(changes).enumerate() {
+            told.note(nick, Mark(n as u64 + 1), Mark(0));
+        }
+        assert!(told.names.len() <= 2 * MOST);
+        // All but the last change have arrived.
+        let last = Arc::clone(&few[(changes - 1) % few.len()]);
+        assert_eq!(
+            told.after(Mark(changes as u64 - 1)),
+            Anew::Names(vec![last])
+        );
     }
 }
