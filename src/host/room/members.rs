@@ -46,7 +46,7 @@ impl Room {
                     write(batch, &self.local, &resource.jid);
                 }
             });
-            self.told.note(nick, mark, base.outbox.confirmed());
+            self.told.note(nick, mark, base.confirmed);
         }
     }
 
@@ -362,6 +362,6 @@ impl Room {
                 presence::unavailable(batch, room, nick, to, standing, details);
             }
         });
-        self.told.note(nick, mark, base.outbox.confirmed());
+        self.told.note(nick, mark, base.confirmed);
     }
 }

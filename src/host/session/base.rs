@@ -9,7 +9,7 @@ use isthmus_gateway::{
 };
 
 use super::pending::{Open, Pending};
-use crate::component::Outbox;
+use crate::component::{Mark, Outbox};
 use crate::host::contact::Hub;
 use crate::host::desk::Desk;
 use crate::host::disco;
@@ -107,6 +107,9 @@ pub(crate) struct Base {
     pub(crate) archives: Vec<(Box<[u8]>, Opening)>,
     /// Ids of private messages.
     pub(crate) ids: Ids,
+    /// What the server had read when this turn began. In the middle of a turn a stream may come up
+    /// and prove what was pushed behind something that had been dropped while there was none.
+    pub(crate) confirmed: Mark,
     /// When the user last did something.
     pub(crate) active: Instant,
     /// SHA-256 of files by their links, of those shown last.
@@ -187,6 +190,7 @@ impl Base {
             loads: Vec::new(),
             archives: Vec::new(),
             ids,
+            confirmed: Mark(0),
             active: now,
             sums: VecDeque::new(),
             batches: Vec::new(),

@@ -187,6 +187,8 @@ impl SessionTask {
         let now = tokio::time::Instant::now().into_std();
         self.session.base.now = now;
         self.session.base.now_ms = now_ms();
+        // Before the notices: what is known to have arrived on a new stream comes behind its notice.
+        self.session.base.confirmed = self.session.base.outbox.confirmed();
         self.notices();
         self.settings(cx, now);
         self.restore(cx);
