@@ -181,7 +181,7 @@ impl Seat {
         }
     }
 
-    fn presence(&mut self, stanza: &Element) {
+    fn presence(&mut self, stanza: &Element, at: Position) {
         self.presences += 1;
         let from = stanza.attr("from").unwrap_or_default();
         let nick = from.split_once('/').map_or("", |(_, nick)| nick).to_owned();
@@ -214,9 +214,10 @@ impl Seat {
                     // Sent again, of an earlier visit.
                     self.uncertain = true;
                 } else {
-                    // One that nobody asked for, and no removal: sent again, of an earlier visit,
-                    // while the host thinks that this one goes on.
-                    self.uncertain |= self.stage == Stage::Inside && codes == ["110"];
+                    // One that nobody asked for, and no removal, or one that came before: of an
+                    // earlier visit, while the host thinks that this one goes on.
+                    let stale = codes == ["110"] || at.repeated;
+                    self.uncertain |= self.stage == Stage::Inside && stale;
                     self.stage = Stage::Out;
                     self.forget();
                 }
@@ -230,6 +231,10 @@ impl Seat {
             }
             Some(other) => self.faults.push(format!("presence of type {other}")),
             None => {
+                if matches!(self.stage, Stage::Entering(_)) {
+                    // It is being answered: who is shown a large room does not ask again.
+                    self.stage = Stage::Entering(Instant::now() + PATIENCE);
+                }
                 if codes.contains(&"110") {
                     self.own = Some(nick.clone());
                     if matches!(self.stage, Stage::Entering(_)) {
@@ -278,7 +283,7 @@ impl Seat {
             self.faults.push(words);
         }
         if before < at.settled && !self.uncertain {
-            let Position { index, settled } = at;
+            let Position { index, settled, .. } = at;
             self.faults.push(format!(
                 "{body} came at {before}, was confirmed up to {settled}, came again at {index}"
             ));
@@ -346,7 +351,7 @@ impl Clients for Model {
             return Vec::new();
         }
         match stanza.name() {
-            "presence" => seat.presence(stanza),
+            "presence" => seat.presence(stanza, at),
             "message" => seat.message(stanza, at),
             _ => {}
         }

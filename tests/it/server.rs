@@ -26,6 +26,8 @@ pub(crate) struct Position {
     /// What came before this index was confirmed to the component on an earlier stream: it must
     /// not come again.
     pub(crate) settled: usize,
+    /// It came before, on an earlier stream.
+    pub(crate) repeated: bool,
 }
 
 /// Whoever plays the clients behind the server. Returns stanzas for the component.
@@ -69,6 +71,8 @@ struct State {
     index: usize,
     settled: usize,
     streams: usize,
+    /// What may come again, oldest first: messages, and that somebody is out.
+    unsettled: VecDeque<(usize, Vec<u8>)>,
 }
 
 struct Inner {
@@ -100,6 +104,7 @@ impl Server {
             index: 0,
             settled: 0,
             streams: 0,
+            unsettled: VecDeque::new(),
         };
         let server = Self(Arc::new(Inner {
             state: Mutex::new(state),
@@ -176,15 +181,18 @@ struct Stream {
     pongs: VecDeque<(Instant, usize, String)>,
     /// Answers that went out, and what was received before the ping.
     proofs: Vec<(Instant, usize)>,
+    /// What came on earlier streams and may come again on this one.
+    before: VecDeque<(usize, Vec<u8>)>,
 }
 
 impl Stream {
     fn new(io: DuplexStream, server: Server) -> Self {
-        let left = {
+        let (left, before) = {
             let mut state = server.state();
             state.streams += 1;
             let within = state.manner.cut_within;
-            within.map(|bytes| state.dice.roll(bytes))
+            let left = within.map(|bytes| state.dice.roll(bytes));
+            (left, std::mem::take(&mut state.unsettled))
         };
         Self {
             io,
@@ -193,6 +201,7 @@ impl Stream {
             left,
             pongs: VecDeque::new(),
             proofs: Vec::new(),
+            before,
         }
     }
 
@@ -222,18 +231,35 @@ impl Stream {
         if stanza.id().is_some_and(|id| id.starts_with("barrier-")) {
             return self.ping(stanza);
         }
+        let repeated = self.is_repeated(stanza);
         let at = {
             let mut state = self.server.state();
+            let index = state.index;
             state.index += 1;
+            // Who is never cut need not know.
+            if self.left.is_some() && is_kept(stanza) {
+                state.unsettled.push_back((index, stanza.bytes().to_vec()));
+            }
             Position {
-                index: state.index - 1,
+                index,
                 settled: state.settled,
+                repeated,
             }
         };
         let element = stanza.element().expect("the component writes XML");
         let answers = clients.lock().expect("no panic").receive(&element, at);
         self.server.state().out.extend(answers);
         self.server.0.stirred.notify_one();
+    }
+
+    /// Whether it came before. What is sent again comes in order, so what stood before it does not.
+    fn is_repeated(&mut self, stanza: &Stanza) -> bool {
+        let mut before = self.before.iter();
+        let found = before.position(|(_, bytes)| bytes[..] == stanza.bytes()[..]);
+        if let Some(at) = found {
+            self.before.drain(..=at);
+        }
+        found.is_some()
     }
 
     fn ping(&mut self, stanza: &Stanza) {
@@ -312,6 +338,11 @@ impl Stream {
             let heard = self.proofs.iter().filter(|(at, _)| *at <= now);
             let heard = heard.map(|(_, index)| *index).max().unwrap_or(0);
             state.settled = state.settled.max(heard);
+            let settled = state.settled;
+            let mut unsettled = std::mem::take(&mut self.before);
+            unsettled.append(&mut state.unsettled);
+            unsettled.retain(|(index, _)| *index >= settled);
+            state.unsettled = unsettled;
             let first = state.out.pop_front().unwrap_or_default();
             state.out.clear();
             let bytes = usize::try_from(state.dice.roll(first.len() as u64 + 1)).expect("small");
@@ -319,6 +350,15 @@ impl Stream {
         };
         // The component may be gone.
         let _ = tokio::time::timeout(HEARD, self.io.write_all(&torn)).await;
+    }
+}
+
+/// Whether a component sends that again when it was not proven to have arrived.
+fn is_kept(stanza: &Stanza) -> bool {
+    match stanza.kind() {
+        StanzaKind::Message => true,
+        StanzaKind::Presence => stanza.kind_attr().as_deref() == Some("unavailable"),
+        _ => false,
     }
 }
 
