@@ -462,7 +462,8 @@ impl World {
                     .collect()
             };
             for stanza in inside {
-                assert!(self.server.send(stanza), "no stream on a quiet day");
+                let sent = self.server.send(stanza);
+                assert!(sent, "seed {}: no stream on a quiet day", self.seed);
             }
             sleep(Duration::from_secs(20)).await;
         }

@@ -288,6 +288,10 @@ impl Stream {
     async fn step(&mut self) -> io::Result<()> {
         let (reads, out, cut) = {
             let mut state = self.server.state();
+            if state.manner.cut_within.is_none() {
+                // What was rolled on a bad day is not for a good one.
+                self.left = None;
+            }
             (state.manner.reads, state.out.pop_front(), state.cut)
         };
         if cut {
