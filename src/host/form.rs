@@ -212,6 +212,34 @@ pub(crate) fn checked(asked: &[Field], answers: &Answers, lang: Lang) -> Result<
         .collect())
 }
 
+/// Why a filled form cannot be the answer to what was asked, if so: a field that must be there is
+/// not, or all that is there was not asked for. With `empty` an empty one counts as there.
+pub(crate) fn lacking(
+    asked: &[Field],
+    answers: &Answers,
+    empty: bool,
+    lang: Lang,
+) -> Option<String> {
+    let there = |field: &Field| {
+        let answer = answers.get(&field.name).map(|answer| answer.trim());
+        answer.is_some_and(|answer| empty || !answer.is_empty())
+    };
+    let mut needed = asked
+        .iter()
+        .filter(|field| field.required && field.kind != FieldKind::Note && !field.kind.is_secret());
+    if let Some(field) = needed.find(|field| !there(field)) {
+        let label = lang.pick(&field.label);
+        return Some(lang.tell(
+            Text::BadField,
+            &[label, &field.name, lang.say(Text::IsMissing)],
+        ));
+    }
+    let mut given = answers.keys().filter(|name| *name != "FORM_TYPE");
+    let known = asked.iter().any(|field| answers.contains_key(&field.name));
+    let unknown = given.next().filter(|_| !known)?;
+    Some(lang.tell(Text::NotAsked, &[unknown]))
+}
+
 /// A value as it is kept; or what is wrong with it.
 fn check_value(field: &Field, value: &str) -> Result<String, Text> {
     if value.len() > LONGEST {

@@ -23,6 +23,7 @@ mod files;
 mod hostile;
 mod hostile_irc;
 mod import;
+mod keys;
 mod kill;
 mod lasting;
 mod operate;

@@ -269,6 +269,13 @@ pub enum Command<'a> {
         #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
         password: Option<Text<'a>>,
     },
+    /// Tell what holds for a room: `Event::Flags`, before `Done`. Asked where all of it must be
+    /// known; who knows it answers at once.
+    Flags {
+        /// Which room.
+        #[serde(borrow)]
+        room: Text<'a>,
+    },
     /// List rooms of the network.
     ListRooms {
         /// Words to search for.

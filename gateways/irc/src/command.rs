@@ -75,7 +75,17 @@ pub(crate) fn step(
             let name = name.value.as_deref().unwrap_or_default();
             words!("Hello, {name}!", "您好，{name}！")
         }
-        (DISCONNECT, None) => return Ok(Step::Next(which(&ledger.networks(user)))),
+        (DISCONNECT, None) => {
+            let networks = ledger.networks(user);
+            if !networks.is_empty() {
+                return Ok(Step::Next(which(&networks)));
+            }
+            (
+                "You are not connected to any network.",
+                "您没有与任何网络的连接。",
+            )
+                .into()
+        }
         (DISCONNECT, Some(_)) => {
             let answer = |name: &str| {
                 let field = step.fields.iter().find(|field| field.name == name);
@@ -91,10 +101,13 @@ pub(crate) fn step(
                     "You are no longer connected to {ended}.",
                     "您与 {ended} 的连接已断开。"
                 ),
-                false if ended.is_empty() => words!(
-                    "There is no connection to {missing}.",
-                    "没有与 {missing} 的连接。"
-                ),
+                false if ended.is_empty() => {
+                    let words = words!(
+                        "There is no connection to {missing}.",
+                        "没有与 {missing} 的连接。"
+                    );
+                    return Err(Fault::new(FaultKind::NoSuchTarget, words));
+                }
                 false => words!(
                     "You are no longer connected to {ended}. There is no connection to {missing}.",
                     "您与 {ended} 的连接已断开。没有与 {missing} 的连接。"

@@ -12,7 +12,7 @@ use std::time::Duration;
 use isthmus_gateway::{Fault, FaultKind};
 use tokio::time::Instant;
 
-use super::{Asker, Command, Page, Told, Work, named, table};
+use super::{Asker, Command, Page, Told, Work, listed, named, table};
 use crate::host::desk::Desk;
 use crate::host::errand::{Answer, Done};
 use crate::host::fault::{self, words};
@@ -146,11 +146,11 @@ impl Desk {
         if self.has_jobs(&asker.at) {
             return false;
         }
-        let listed = node == ns::COMMANDS;
-        if !listed && named(&*self.gateway, asker, &node).is_none() {
+        let all = node == ns::COMMANDS;
+        if !all && named(&*self.gateway, asker, &node).is_none() {
             return false;
         }
-        if listed && table(&*self.gateway, asker.at.kind, asker.admin, asker.lang).is_empty() {
+        if all && table(&*self.gateway, asker.at.kind, asker.admin, asker.lang).is_empty() {
             return false;
         }
         let info = query.ns() == ns::DISCO_INFO;
@@ -191,7 +191,7 @@ impl Desk {
         if node != ns::COMMANDS {
             return answer;
         }
-        let table = table(&*self.gateway, asker.at.kind, asker.admin, asker.lang);
+        let table = listed(&*self.gateway, asker);
         table.iter().fold(answer, |answer, command| {
             let item = Element::new("item", ns)
                 .with_attr("jid", &asker.jid)
@@ -304,10 +304,16 @@ impl Desk {
         filled: &Element,
     ) -> Result<Done, Answer> {
         let page = command.work.questions(self, asker).await;
-        if let Ok(page) = &page
-            && !form::is_of(filled, page.about)
-        {
-            return Err(bad("bad-payload", Text::BadForm));
+        if let Ok(page) = &page {
+            if !form::is_of(filled, page.about) {
+                return Err(bad("bad-payload", Text::BadForm));
+            }
+            let lacking = form::lacking(&page.fields, &form::answers(filled), false, asker.lang);
+            if let Some(text) = lacking {
+                // §4.4; it may be filled in again.
+                self.sessions.open(session, asker, &command.node);
+                return Err(bad("bad-payload", Said::theirs(text.into())));
+            }
         }
         let told = match page {
             Ok(page) => self.run(command, asker, &page, filled).await,

@@ -214,14 +214,26 @@ pub(crate) fn any(gateway: &dyn Gateway, kind: Kind) -> bool {
     !table(gateway, kind, false, Lang::En).is_empty()
 }
 
+/// The same with what commands are called by scripts beside.
+fn listed(gateway: &dyn Gateway, asker: &Asker) -> Vec<Command> {
+    let mut table = table(gateway, asker.at.kind, asker.admin, asker.lang);
+    let settings = table.iter().find(|command| command.node == settings::NODE);
+    // COMPAT(biboumi 9): its scripts look for them, those of other networks do not.
+    let identities = &gateway.manifest().identities;
+    let irc = identities.iter().any(|identity| identity.kind == "irc");
+    let one = irc && gateway.home().is_some() && asker.at.kind == Kind::Gateway;
+    if let Some(settings) = settings.filter(|_| one).cloned() {
+        table.extend(settings::ALSO.iter().map(|&(node, name)| Command {
+            // It is answered by the name it was called by.
+            node: node.to_owned(),
+            name: asker.lang.say(name).to_owned(),
+            ..settings.clone()
+        }));
+    }
+    table
+}
+
 fn named(gateway: &dyn Gateway, asker: &Asker, node: &str) -> Option<Command> {
-    let table = table(gateway, asker.at.kind, asker.admin, asker.lang);
-    let also = gateway.home().is_some() && settings::ALSO.contains(&node);
-    let meant = if also { settings::NODE } else { node };
-    let found = table.into_iter().find(|command| command.node == meant);
-    found.map(|command| Command {
-        // It is answered by the name it was called by.
-        node: node.to_owned(),
-        ..command
-    })
+    let mut found = listed(gateway, asker).into_iter();
+    found.find(|command| command.node == node)
 }

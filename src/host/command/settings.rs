@@ -14,7 +14,10 @@ use crate::host::words::{Lang, Phrase, Text};
 /// The node of the command.
 pub(super) const NODE: &str = "configure";
 /// What scripts call it where one address has the settings of the gateway and of its one network.
-pub(super) const ALSO: &[&str] = &["server-configure", "global-configure"];
+pub(super) const ALSO: &[(&str, Text)] = &[
+    ("server-configure", Text::ConfigureServer),
+    ("global-configure", Text::ConfigureGlobal),
+];
 
 /// Whether an address of this kind has settings.
 pub(super) fn has(gateway: &dyn Gateway, kind: Kind) -> bool {

@@ -86,6 +86,8 @@ struct Person {
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     people: HashMap<BareJid, Person>,
+    /// Networks that can be spoken to, by whose sessions are there.
+    links: HashMap<BareJid, BTreeSet<Box<str>>>,
 }
 
 impl Book {
@@ -295,6 +297,35 @@ impl Book {
         gone
     }
 
+    /// The user's connection to a network stands; false: that was known.
+    pub(crate) fn link(&mut self, user: &BareJid, network: &str) -> bool {
+        let links = self.links.entry(user.clone()).or_default();
+        links.insert(network.into())
+    }
+
+    /// It does not any more; false: it did not before.
+    pub(crate) fn unlink(&mut self, user: &BareJid, network: &str) -> bool {
+        let Some(links) = self.links.get_mut(user) else {
+            return false;
+        };
+        let stood = links.remove(network);
+        if links.is_empty() {
+            self.links.remove(user);
+        }
+        stood
+    }
+
+    /// Whether it stands.
+    pub(crate) fn is_linked(&self, user: &BareJid, network: &str) -> bool {
+        let links = self.links.get(user);
+        links.is_some_and(|links| links.contains(network))
+    }
+
+    /// No connection stands: those who have sessions are told otherwise by nobody.
+    pub(crate) fn unlink_all(&mut self) {
+        self.links.clear();
+    }
+
     /// Everybody with everything, to be told.
     pub(crate) fn everybody(&self) -> Vec<Everything> {
         let all = self.people.iter().map(|(user, person)| {
@@ -360,6 +391,17 @@ mod tests {
             ..Standing::default()
         };
         assert_eq!(book.view(&user, "net"), View::default());
+    }
+
+    #[test]
+    fn a_connection_stands_from_when_it_is_made_until_it_is_lost() {
+        let (mut book, user) = (Book::default(), user());
+        assert!(!book.unlink(&user, "net"));
+        assert!(book.link(&user, "net"));
+        assert!(!book.link(&user, "net"));
+        assert!(book.is_linked(&user, "net") && !book.is_linked(&user, "other"));
+        assert!(book.unlink(&user, "net"));
+        assert!(!book.is_linked(&user, "net") && book.links.is_empty());
     }
 
     #[test]

@@ -169,8 +169,11 @@ impl Hub {
     /// Tells the user the presence of an address, if there is anything to tell.
     pub(super) fn show(&self, local: &str, user: &BareJid, entry: &Entry) {
         match (&entry.network, &entry.mood) {
-            // The gateway and its networks are there as long as the component is, and what takes
-            // messages for later always takes them.
+            (None, _) if !self.is_there(local, user, entry) => {
+                self.say(local, user, Some("unavailable"));
+            }
+            // The gateway is there as long as the component is, a network as long as it can be
+            // spoken to, and what takes messages for later always takes them.
             (None, _) => self.say_with(local, user, None, |xml| {
                 if let Ok(address) = self.address(local) {
                     let (gateway, domain) = (&*self.gateway, self.outbox.domain());
@@ -199,6 +202,21 @@ impl Hub {
             }
             (Some(_), Some(_)) => self.say(local, user, Some("unavailable")),
         }
+    }
+
+    /// Whether an address is there for the user.
+    pub(super) fn is_there(&self, local: &str, user: &BareJid, entry: &Entry) -> bool {
+        if entry.network.is_some() {
+            return entry.mood.as_ref().is_some_and(|mood| mood.online);
+        }
+        let network = self.address(local).ok();
+        let network = network.filter(|it| it.kind == Kind::Network);
+        let jobs = |it: &Address| self.gateway.courier().is_some_and(|to| to.serves(it));
+        if network.is_none_or(|it| jobs(&it)) {
+            return true;
+        }
+        let local = unescape(local);
+        self.book().is_linked(user, self.gateway.network(&local))
     }
 
     /// What a session of the user on that network is to know.
@@ -254,9 +272,28 @@ impl Hub {
         }
     }
 
+    /// A session can speak to its network, which has this address of its own.
+    pub(crate) fn network_found(&self, user: &BareJid, network: &str, local: Option<&str>) {
+        let mut book = self.book();
+        let news = book.link(user, network);
+        let entry = local.and_then(|local| Some((local, book.entry(user, local)?.clone())));
+        drop(book);
+        if let Some((local, entry)) = entry.filter(|(_, it)| news && it.standing.to) {
+            self.show(local, user, &entry);
+        }
+    }
+
     /// A session has lost its network, or has ended.
-    pub(crate) fn network_lost(&self, user: &BareJid, network: &str) {
-        let gone = self.book().lost(user, network);
+    pub(crate) fn network_lost(&self, user: &BareJid, network: &str, local: Option<&str>) {
+        let mut book = self.book();
+        let mut gone = book.lost(user, network);
+        if book.unlink(user, network)
+            && let Some(local) = local
+            && book.entry(user, local).is_some_and(|it| it.standing.to)
+        {
+            gone.push(local.into());
+        }
+        drop(book);
         for local in gone {
             self.say(&local, user, Some("unavailable"));
         }
@@ -264,7 +301,8 @@ impl Hub {
 
     /// What contacts on a network can do is another now; `ver` gives its hash.
     pub(crate) fn able(&self, user: &BareJid, network: &str, ver: impl Fn(&str) -> String) {
-        for (local, entry) in self.book().now_able(user, network, ver) {
+        let changed = self.book().now_able(user, network, ver);
+        for (local, entry) in changed {
             self.show(&local, user, &entry);
         }
     }

@@ -181,17 +181,16 @@ impl Hub {
         let people = self.book().everybody();
         for (user, contacts) in &people {
             for (local, entry) in contacts {
-                let there =
-                    entry.network.is_none() || entry.mood.as_ref().is_some_and(|mood| mood.online);
-                if entry.standing.to && there {
+                if entry.standing.to && self.is_there(local, user, entry) {
                     self.say(local, user, Some("unavailable"));
                 }
             }
         }
+        // Sessions that end now have nothing more to tell.
+        self.book().unlink_all();
         for (user, contacts) in people {
             let mut book = self.book();
             for (local, _) in contacts {
-                // Sessions that end now have nothing more to tell.
                 if let Some(entry) = book.entry_mut(&user, &local) {
                     entry.mood = None;
                 }

@@ -28,6 +28,17 @@ const SECRET: &str = "muc#roomconfig_roomsecret";
 const MAX_USERS: &str = "muc#roomconfig_maxusers";
 /// XEP-0045 has no word for it: in its rooms only occupants speak.
 const CLOSED: &str = "isthmus#closed";
+/// All of them.
+const ROOM_FIELDS: [&str; 8] = [
+    MODERATED,
+    MEMBERS_ONLY,
+    PUBLIC,
+    CHANGE_SUBJECT,
+    PROTECTED,
+    SECRET,
+    MAX_USERS,
+    CLOSED,
+];
 
 impl Room {
     /// Takes a `muc#owner` get: the form as it is filled in now. What holds for the room is for
@@ -62,6 +73,13 @@ impl Room {
         });
     }
 
+    /// Whether all that holds must be known for a request: for the form, of who may change it, and
+    /// for a change (`query`) of any of it.
+    pub(crate) fn must_know_flags(&self, base: &Base, query: Option<&Element>) -> bool {
+        let changes = |query: &Element| matches!(submitted(query), Ok(Some(it)) if is_about(&it));
+        self.phase == Phase::Inside && self.may_configure(base) && query.is_none_or(changes)
+    }
+
     /// Takes a `muc#owner` set.
     pub(crate) fn configure(
         &mut self,
@@ -87,15 +105,24 @@ impl Room {
         if let Err(fault) = form::check(&fields, &answers, None, lang) {
             return origin.fault(&base.outbox, &fault);
         }
+        let known =
+            |name: &str| ROOM_FIELDS.contains(&name) || fields.iter().any(|it| it.name == name);
+        let mut names = answers.keys().filter(|name| *name != "FORM_TYPE");
+        if let Some(odd) = names
+            .clone()
+            .next()
+            .filter(|_| !names.any(|name| known(name)))
+        {
+            let text = Text::NotAsked.with(&[odd]);
+            return origin.error(&base.outbox, Condition::BadRequest, text);
+        }
         let wanted = wanted(self.flags, &answers);
         let (flags, password) = match wanted {
             Ok(wanted) => wanted,
             Err(text) => return origin.error(&base.outbox, Condition::NotAcceptable, text),
         };
         let changes = password.is_some() || flags != self.flags;
-        let speaks = answers.keys();
-        let speaks = { speaks }.any(|name| name.starts_with("muc#") || name == CLOSED);
-        if (changes || speaks) && !self.may_configure(base) {
+        if (changes || is_about(&answers)) && !self.may_configure(base) {
             let text = Denial::RoomConfigured;
             return origin.error(&base.outbox, Condition::Forbidden, text);
         }
@@ -124,6 +151,12 @@ impl Room {
         let me = self.my_standing(base);
         me.is_some_and(|me| me.affiliation >= Affiliation::Admin)
     }
+}
+
+/// Whether answers are about what holds for the room, rather than the user's own.
+fn is_about(answers: &Answers) -> bool {
+    let mut names = answers.keys();
+    names.any(|name| name.starts_with("muc#") || name == CLOSED)
 }
 
 /// The answers of a form that was submitted; `None`: it was cancelled.
@@ -230,8 +263,10 @@ fn wanted(now: RoomFlags, answers: &Answers) -> Result<(RoomFlags, Option<String
     if flags.password && !now.password && secret.is_none() {
         return Err(Denial::PasswordWhich.into());
     }
-    let secret = secret.filter(|_| flags.password).cloned();
-    Ok((flags, secret))
+    if secret.is_some() && !flags.password {
+        return Err(Denial::PasswordNotAsked.into());
+    }
+    Ok((flags, secret.cloned()))
 }
 
 #[cfg(test)]
@@ -260,6 +295,7 @@ mod tests {
             [(MAX_USERS, "1000001")],
             [(PROTECTED, "1")],
             [(SECRET, "a\u{7}b")],
+            [(SECRET, "key")],
         ] {
             assert!(asked(&bad).is_err(), "{bad:?}");
         }

@@ -383,6 +383,20 @@ impl Base {
         local.filter(|local| !local.is_empty())
     }
 
+    /// The network can be spoken to: who has it as a contact is told.
+    pub(crate) fn network_found(&self) {
+        let local = self.own_local();
+        self.hub
+            .network_found(&self.user, &self.network, local.as_deref());
+    }
+
+    /// It cannot any more: its contacts and itself are gone.
+    pub(crate) fn network_lost(&self) {
+        let local = self.own_local();
+        self.hub
+            .network_lost(&self.user, &self.network, local.as_deref());
+    }
+
     /// Whether the user has blocked somebody.
     pub(crate) fn is_blocked(&self, kind: Kind, id: &str) -> bool {
         let listed = |local: String| self.blocked.contains(&local);

@@ -62,9 +62,7 @@ impl Session {
 
     /// The network cannot be spoken to.
     pub(super) fn nothing_watched(&mut self, fault: &Fault, again: bool, first: bool) {
-        self.base
-            .hub
-            .network_lost(&self.base.user, &self.base.network);
+        self.base.network_lost();
         if !self.watching.wanted {
             return;
         }

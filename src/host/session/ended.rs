@@ -54,6 +54,7 @@ impl Session {
                 self.moderated_ourselves(&room, key, &named, reason.as_deref());
             }
             (Pending::Share { batch, .. }, result) => self.base.share_ended(batch, result.err()),
+            (Pending::Configured(request), result) => self.flags_known(*request, result.err()),
             (Pending::Bans { origin, .. }, Err(fault)) => {
                 origin.fault(&self.base.outbox, &fault);
             }

@@ -289,6 +289,7 @@ impl Session {
         self.unsettled = true;
         let before = std::mem::replace(&mut self.base.facts, facts);
         self.base.link = Link::Online;
+        self.base.network_found();
         let me = self.base.facts.me.clone();
         if !before.me.is_empty() && before.me != me {
             // Until he is told of it he is who he was.

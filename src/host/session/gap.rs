@@ -6,16 +6,18 @@
 //!   online again ──who wrote?──▶ each person in turn ──nobody is left, or 5 s──▶ released
 //! ```
 //!
-//! A message that was told lately is known by its foreign id and not told twice. Not here: what was
-//! missed while the program did not run.
+//! A message that was told lately is known by its foreign id and not told twice. When a session
+//! begins, the archive says up to when there was one before it (`lookback`).
 
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use isthmus_gateway::{Command, Key, Message, Place, Tag, Text, Time};
 
 use super::heard::Private;
+use super::lookback::{self, Before, Reading};
 use super::{Pending, Session};
 
 /// How long live messages are held.
@@ -23,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Live events that are held.
 const MOST_HELD: usize = 256;
 /// People who are asked about.
-const MOST_PEOPLE: usize = 256;
+pub(super) const MOST_PEOPLE: usize = 256;
 /// Messages asked for at a time, and how often at most for each person.
 const PAGE: u32 = 1000;
 const MOST_PAGES: u8 = 20;
@@ -31,7 +33,7 @@ const MOST_PAGES: u8 = 20;
 const MOST_SEEN: usize = 256;
 
 /// What is known of private messages, to miss none.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Missed {
     /// When the last one was said, or the network was there first; in milliseconds since 1970.
     last: i64,
@@ -40,6 +42,14 @@ pub(super) struct Missed {
     /// The network is away: since this time.
     since: Option<i64>,
     gap: Option<Gap>,
+    /// What the archive tells is being read.
+    reading: Option<Reading>,
+    /// It could not be read before the network was away again.
+    unread: bool,
+    /// Since when something was missed, whatever the archive tells.
+    behind: Option<i64>,
+    /// What it has told, while the first gap is filled.
+    before: Option<Before>,
 }
 
 /// A gap that is being filled.
@@ -96,7 +106,12 @@ impl Missed {
 impl Session {
     /// The network is gone: what is said privately from here on is missed.
     pub(super) fn private_gap_begins(&mut self) {
+        if self.missed.reading.take().is_some() {
+            self.release_private();
+            (self.missed.gap, self.missed.unread) = (None, true);
+        }
         let open = self.missed.gap.as_ref().map(|gap| gap.since);
+        let open = self.missed.behind.take().or(open);
         let since = open.unwrap_or(self.missed.last);
         if since > 0 && self.missed.since.is_none() {
             self.missed.since = Some(since);
@@ -106,12 +121,25 @@ impl Session {
     /// The network is there: asks who wrote meanwhile.
     pub(super) fn fill_private_gap(&mut self) {
         let since = self.missed.since.take();
-        if self.missed.last == 0 {
+        let first = self.missed.last == 0;
+        if first {
             self.missed.last = self.base.now_ms;
         }
-        let Some(since) = since.filter(|_| self.base.facts.caps.history) else {
+        if !self.base.facts.caps.history {
             return;
-        };
+        }
+        let looks = first || std::mem::take(&mut self.missed.unread);
+        if looks && self.base.archives() {
+            self.open_gap(self.base.now_ms);
+            self.missed.behind = since;
+            self.missed.reading = Some(lookback::before(&self.base));
+        } else if let Some(since) = since {
+            self.open_gap(since);
+            self.ask_past(Place::Network, since, None);
+        }
+    }
+
+    fn open_gap(&mut self, since: i64) {
         self.missed.gap = Some(Gap {
             since,
             until: Some(self.base.now + PATIENCE),
@@ -121,7 +149,31 @@ impl Session {
             fresh: false,
             pages: 0,
         });
-        self.ask_past(Place::Network, since, None);
+    }
+
+    /// Takes what the archive tells, when it has been read. Whether it has.
+    pub(crate) fn poll_before(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(reading) = &mut self.missed.reading else {
+            return false;
+        };
+        let Poll::Ready(before) = reading.as_mut().poll(cx) else {
+            return false;
+        };
+        self.missed.reading = None;
+        let told = before.as_ref().map(|it| it.since(self.base.now_ms));
+        let since = told.into_iter().chain(self.missed.behind.take()).min();
+        match (since, &mut self.missed.gap) {
+            (Some(since), Some(gap)) => {
+                (gap.since, gap.newest) = (since, since);
+                self.missed.before = before;
+                self.ask_past(Place::Network, since, None);
+            }
+            _ => {
+                self.release_private();
+                self.missed.gap = None;
+            }
+        }
+        true
     }
 
     fn ask_past(&mut self, at: Place<'static>, since: i64, whom: Option<Box<str>>) {
@@ -163,7 +215,9 @@ impl Session {
     /// One of the messages that were missed.
     pub(super) fn missed(&mut self, message: Message<'static>) {
         let time = message.time.map_or(self.base.now_ms, |Time(ms)| ms);
-        let new = !self.missed.has_seen(&message);
+        let before = self.missed.before.as_ref();
+        let told = before.is_some_and(|it| it.has(&mut self.base.ids, message.key.as_ref(), time));
+        let new = !told && !self.missed.has_seen(&message);
         if let Some(gap) = &mut self.missed.gap {
             gap.newest = gap.newest.max(time);
             gap.fresh |= new;
@@ -192,7 +246,7 @@ impl Session {
             return self.ask_past(Place::Contact(next.to_string().into()), since, Some(next));
         }
         self.release_private();
-        self.missed.gap = None;
+        (self.missed.gap, self.missed.before) = (None, None);
     }
 
     /// Tells what was held. What is still missed is told when it comes.

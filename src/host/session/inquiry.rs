@@ -9,7 +9,7 @@ use std::time::Duration;
 use isthmus_gateway::{Command, Fault, FaultKind, Kind, Text};
 
 use super::stanzas::Incoming;
-use super::{Base, Pending, Session};
+use super::{Base, Pending, Session, person};
 use crate::component::Class;
 use crate::host::card::Card;
 use crate::host::delay::from_stamp;
@@ -18,7 +18,7 @@ use crate::host::picture::Portrait;
 use crate::host::post::head;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
-use crate::host::words::{Denial, Lang, Phrase, fact, fact_line};
+use crate::host::words::{Denial, Phrase};
 use crate::host::{ping, time};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
@@ -111,9 +111,8 @@ impl Inquiry {
         let answer = value("answer").unwrap_or_default();
         match &self.form {
             Form::VCard(nick, four) => {
-                let about = self.found.iter();
-                let about = about.filter(|(label, _)| !matches!(label.as_str(), "nick" | "name"));
-                let about = lines(about, self.origin.lang);
+                let lang = self.origin.lang;
+                let about = person::facts(&self.found, &["nick", "name"], lang).join("\n");
                 let name = value("name").unwrap_or(nick);
                 let portrait = self.portrait(base);
                 let card = Card {
@@ -126,7 +125,7 @@ impl Inquiry {
                 self.origin.result(&outbox, |xml| card.write(xml, *four));
             }
             Form::Command => {
-                let form = self.as_form();
+                let form = person::form(&self.found, self.origin.lang);
                 self.origin.result(&outbox, |xml| {
                     let session = self.origin.id.as_deref().unwrap_or(WHOIS);
                     xml.start_ns("command", ns::COMMANDS).attr("node", WHOIS);
@@ -153,30 +152,13 @@ impl Inquiry {
             },
             Form::Words(before) => {
                 let text = match answer.is_empty() {
-                    true => lines(self.found.iter(), self.origin.lang),
+                    true => person::told(&self.found, self.origin.lang),
                     false => answer.to_owned(),
                 };
                 whisper(base, &self.origin, &format!("{before}{text}"));
             }
         }
     }
-
-    fn as_form(&self) -> Element {
-        let form = Element::new("x", ns::DATA_FORMS).with_attr("type", "result");
-        self.found.iter().fold(form, |form, (label, value)| {
-            let field = Element::new("field", ns::DATA_FORMS).with_attr("var", label);
-            let value = Element::new("value", ns::DATA_FORMS).with_text(value);
-            let label = fact(label, self.origin.lang);
-            form.with_child(field.with_attr("label", label).with_child(value))
-        })
-    }
-}
-
-fn lines<'f>(found: impl Iterator<Item = &'f (String, String)>, lang: Lang) -> String {
-    let lines: Vec<String> = found
-        .map(|(label, value)| fact_line(label, value, lang))
-        .collect();
-    lines.join("\n")
 }
 
 /// Says something only to the device that typed something, at the same place. It is of the moment.

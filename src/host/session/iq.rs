@@ -176,23 +176,6 @@ impl Session {
         });
     }
 
-    /// Moderation, administration, configuration of a room.
-    fn govern(&mut self, origin: Origin, incoming: &Incoming, get: bool, query: &Element) {
-        let room = self.rooms.find(&self.base, &incoming.to.id);
-        let Some(room) = room.filter(|room| room.has_entered(&incoming.from)) else {
-            let text = Denial::OccupantDoes;
-            return origin.error(&self.base.outbox, Condition::Forbidden, text);
-        };
-        let lang = self.base.lang(incoming.stanza.attr("xml:lang"));
-        let (at, base) = (&incoming.to, &mut self.base);
-        match (query.ns(), get) {
-            (ns::MUC_ADMIN, true) => room.list(base, origin, query),
-            (ns::MUC_ADMIN, false) => room.administer(base, origin, query),
-            (_, true) => room.show_config(base, &origin, at, lang),
-            (_, false) => room.configure(base, origin, (at, lang), query),
-        }
-    }
-
     /// XEP-0030 items: of a service its rooms, of a room its occupants (XEP-0045 §6.3, §6.5), of a
     /// person the rooms he is seen in (§6.7).
     fn disco_items(&mut self, origin: Origin, incoming: &Incoming, query: &Element) {

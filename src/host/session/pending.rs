@@ -62,6 +62,8 @@ pub(crate) enum Pending {
         /// Why.
         reason: Option<String>,
     },
+    /// What holds for a room, which a request about its configuration waits for.
+    Configured(Box<super::govern::Configured>),
     /// One of the commands of a request; the last is answered.
     Share {
         /// Which request.

@@ -339,6 +339,7 @@ impl SessionTask {
     fn reads(&mut self, cx: &mut Context<'_>) -> bool {
         let mut progress = self.session.poll_held(cx);
         progress |= self.session.poll_fetched(cx);
+        progress |= self.session.poll_before(cx);
         progress |= self.session.poll_shown(cx);
         progress |= self.session.poll_looks(cx);
         progress |= self.session.poll_own(cx);
@@ -497,8 +498,7 @@ impl Sink for Counted<'_> {
 /// the task ends, by a panic too, its place is given to what was parked meanwhile.
 impl Drop for SessionTask {
     fn drop(&mut self) {
-        let base = &self.session.base;
-        base.hub.network_lost(&base.user, &base.network);
+        self.session.base.network_lost();
         let unread = self.inbox.drain();
         Domain::vacate(&self.place, unread);
     }

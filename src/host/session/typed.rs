@@ -12,6 +12,7 @@ use super::{Pending, Sent, Session};
 use crate::host::chat::body_of;
 use crate::host::fault;
 use crate::host::reply::Origin;
+use crate::host::room::is_room;
 use crate::host::words::{Denial, Lang, Notice, Phrase, Said, Usage};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
@@ -187,10 +188,22 @@ impl Session {
             "msg" | "query" => self.message_to(desk, first, more),
             "join" => return self.points_to(first),
             "topic" if rest.is_empty() => self.tell_topic(desk),
+            "mode" if !self.is_change(first, more) => return Err(Denial::TypedMode.into()),
             "part" => self.part(desk, rest),
             _ => self.order(desk, word, (rest, first, more)),
         }
         Ok(())
+    }
+
+    /// Whether a change of modes can begin so: with a sign, one letter, or of whom or what it is.
+    fn is_change(&self, first: &str, more: &str) -> bool {
+        if first.len() < 2 || first.starts_with(['+', '-']) || more.starts_with(['+', '-']) {
+            return true;
+        }
+        let base = &self.base;
+        let parsed = base.gateway.parse(&format!("{first}%{}", base.network), "");
+        let room = matches!(parsed, Ok(isthmus_gateway::Parsed::Canonical(it)) if is_room(it.kind));
+        room || base.is_me(first)
     }
 
     /// What is one command to the network. Its refusal is told to who typed it.

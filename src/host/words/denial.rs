@@ -155,6 +155,8 @@ texts! {
             / "无法理解所请求的页面",
         PasswordBad: "the password is too long or holds control characters"
             / "密码过长或含有控制字符",
+        PasswordNotAsked: "a password is given, but none is to be needed: please say that one is"
+            / "给出了密码，但并未要求需要密码：请同时要求需要密码",
         PasswordWhich: "which password?"
             / "密码是什么？",
         Person: "this is a person, not a room"
@@ -169,6 +171,8 @@ texts! {
             / "只有房间管理者可以配置房间",
         RoomFirst: "this is a room: join it with a nickname, then send groupchat messages"
             / "这是房间：请先以昵称进入，再发送群聊消息",
+        RoomFlagsLate: "the network has not told in time what holds for this room; please ask again"
+            / "该网络未及时告知此房间的设置；请重新查询",
         RoomNotYours: "this room is the network's, and cannot be destroyed from here"
             / "此房间属于该网络，无法从这里销毁",
         RoomsMost: "you are in {} rooms already; please leave one first"
@@ -221,6 +225,8 @@ texts! {
             / "/{} 须在房间中输入",
         TypedIs: "it is: /{} {}"
             / "用法：/{} {}",
+        TypedMode: "modes are changed by a + or - and letters, such as /mode +o alice; nothing was sent"
+            / "更改模式须以 + 或 - 加字母表示，例如 /mode +o alice；未发送任何内容",
         TypedNone: "there is no command /{} here: nothing was sent. /help tells which there are; begin with // to say something that begins with /"
             / "这里没有命令 /{}：未发送任何内容。/help 可列出命令；要发送以 / 开头的内容，请以 // 开头",
         TypedOneLine: "/{} takes one line: nothing was sent"

@@ -22,7 +22,7 @@ texts! {
         Host: "host"
             / "主机",
         Idle: "idle"
-            / "空闲（秒）",
+            / "空闲",
         Name: "name"
             / "姓名",
         Nick: "nick"

@@ -37,7 +37,7 @@ rules! {
 }
 
 /// How many sorts of commands there are; the match below does not compile without each.
-const SORTS: usize = 27;
+const SORTS: usize = 28;
 
 fn sort(command: &Command<'_>) -> usize {
     match command {
@@ -68,6 +68,7 @@ fn sort(command: &Command<'_>) -> usize {
         Command::Delivered { .. } => 24,
         Command::Query { .. } => 25,
         Command::Avatar { .. } => 26,
+        Command::Flags { .. } => 27,
     }
 }
 
@@ -191,6 +192,7 @@ fn governed(room: &str, who: &str) -> Vec<Command<'static>> {
             reason: reason(),
         },
         Command::Bans { room: room() },
+        Command::Flags { room: room() },
         Command::Invite {
             room: room(),
             contact: nick(),

@@ -30,6 +30,7 @@ pub(super) enum Want {
     Ban,
     Bans,
     Config,
+    Flags,
     Knock,
 }
 
@@ -53,7 +54,7 @@ impl Want {
             Self::Lookup => "WHOIS",
             Self::Query => "PRIVMSG",
             Self::List => "LIST",
-            Self::Ban | Self::Bans | Self::Config => "MODE",
+            Self::Ban | Self::Bans | Self::Config | Self::Flags => "MODE",
             Self::Knock => "KNOCK",
         }
     }
@@ -65,9 +66,9 @@ impl Want {
     }
 
     /// The network may answer it with nothing at all, and does so in order. A list of channels
-    /// comes beside other things.
+    /// comes beside other things; what holds for a channel is always told.
     fn may_be_silent(self) -> bool {
-        self.ends_with_label() && self != Self::List
+        self.ends_with_label() && !matches!(self, Self::List | Self::Flags)
     }
 }
 
@@ -122,6 +123,20 @@ impl Asked {
 }
 
 impl Conversation {
+    /// Whether a command is open here: it will be ended, or given up in time.
+    pub fn minds(&self, tag: Tag) -> bool {
+        // Whoever asks somebody's program, or what holds for a channel, has a patience of his own.
+        let own = |asked: &Asked| match asked.want {
+            Want::Query => asked.gone.is_some(),
+            want => want == Want::Flags,
+        };
+        let asked = self.asked.iter().find(|asked| asked.tag == tag);
+        asked.is_some_and(|asked| !own(asked))
+            || self.sends.iter().any(|send| send.minds(tag))
+            || self.parked.iter().any(|(parked, _)| *parked == tag)
+            || self.services.holds(tag)
+    }
+
     /// Puts the line of a command into the queue.
     pub(super) fn ask(
         &mut self,

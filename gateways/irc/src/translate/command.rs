@@ -8,7 +8,7 @@ use super::asked::Want;
 use super::queue::Owner;
 use super::send::is_target;
 use super::shared::in_pieces;
-use super::{Conversation, Phase, done};
+use super::{CURIOUS, Conversation, Phase, done};
 
 /// Commands that wait for the network to be reached, at most.
 const MOST_PARKED: usize = 64;
@@ -156,6 +156,7 @@ impl Conversation {
                 flags,
                 password,
             } => self.config(tag, &room, (flags, password.as_deref()), sink),
+            Command::Flags { room } => self.tell_modes(tag, &room, sink),
             Command::Knock { room, reason } => self.knock(tag, &room, reason.as_deref(), sink),
             Command::Watch { contact, on } => self.watch(tag, &contact, on, now, sink),
             _ => {
@@ -367,8 +368,25 @@ impl Conversation {
             self.content();
         }
         self.curious = Some(self.clock);
+        self.curious_of = self.changed_by(line);
         self.push_raw(line.to_owned());
         done(tag, Ok(Outcome::Finished), sink);
+    }
+
+    /// The joined channel whose modes a line of the user's own changes.
+    fn changed_by(&mut self, line: &str) -> Option<Box<str>> {
+        let mut words = line.split_ascii_whitespace();
+        let is_mode = words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case("MODE"));
+        let channel = words.next().filter(|_| is_mode)?;
+        self.room(channel).map(|room| room.name.clone())
+    }
+
+    /// That channel, while answers to the line may come.
+    pub(super) fn raw_room(&self) -> Option<&str> {
+        let recent = self.curious.is_some_and(|at| self.clock < at + CURIOUS);
+        self.curious_of.as_deref().filter(|_| recent)
     }
 }
 

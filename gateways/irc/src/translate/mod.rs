@@ -163,6 +163,8 @@ struct Room {
     asked_who: bool,
     /// Whether the network has told all that holds.
     modes: Modes,
+    /// Answers that are still to come and tell nothing new.
+    owed: usize,
     /// Its key, where the network has shown it.
     secret: Option<Box<str>>,
 }
@@ -216,6 +218,8 @@ pub struct Conversation {
     services: services::Services,
     /// When the user last sent a line of his own.
     curious: Option<Instant>,
+    /// The channel it is about, where it changes modes.
+    curious_of: Option<Box<str>>,
     /// The lines of the MOTD that have come.
     motd: String,
     /// He was online before: what a server says to everybody who comes he has read.
@@ -272,6 +276,7 @@ impl Conversation {
             parked: Vec::new(),
             services: services::Services::default(),
             curious: None,
+            curious_of: None,
             motd: String::new(),
             greeted: false,
             ctcp_bucket: Bucket::new(3, 0.1),
@@ -461,17 +466,6 @@ impl Conversation {
         .into_iter()
         .flatten()
         .min()
-    }
-
-    /// Whether a command is open here: it will be ended, or given up in time.
-    pub fn minds(&self, tag: Tag) -> bool {
-        // Whoever asks somebody's program has a patience of his own.
-        let query = |asked: &Asked| asked.want == asked::Want::Query && asked.gone.is_some();
-        let asked = self.asked.iter().find(|asked| asked.tag == tag);
-        asked.is_some_and(|asked| !query(asked))
-            || self.sends.iter().any(|send| send.minds(tag))
-            || self.parked.iter().any(|(parked, _)| *parked == tag)
-            || self.services.holds(tag)
     }
 
     /// The nickname, and how many channels the user is in, while he is online.

@@ -4,10 +4,12 @@
 
 use std::time::Instant;
 
-use isthmus_gateway::{Event, RankChange, Ranks, RoomFlags, Sink, words};
+use isthmus_gateway::{
+    Event, Fault, FaultKind, Outcome, RankChange, Ranks, RoomFlags, Sink, Tag, words,
+};
 
 use super::asked::Want;
-use super::{Conversation, Modes, Phase};
+use super::{Conversation, Modes, Phase, done};
 use crate::line::Line;
 
 impl Conversation {
@@ -53,18 +55,54 @@ impl Conversation {
         let mut flags = RoomFlags::default();
         let args = line.params().get(3..).unwrap_or(&[]);
         let key = self.read_modes(letters, args, &mut flags).key;
-        let before = self.room(channel).map(|room| {
-            let before = room.modes;
+        let name = self.folded(channel);
+        let mut tags = Vec::new();
+        while let Some(tag) = self.take_asked(|a| a.want == Want::Flags && a.key == name) {
+            tags.push(tag);
+        }
+        let (mut first, mut ours) = (false, false);
+        if let Some(room) = self.room(channel) {
+            first = room.modes != Modes::Known;
+            // One of the questions has its answer, and with it all: those of the others say the
+            // same again.
+            let open = tags.len() + usize::from(room.modes == Modes::Asked) + room.owed;
+            (ours, room.owed) = (open > 0, open.saturating_sub(1));
             room.modes = Modes::Known;
-            before
-        });
-        let first = before.is_some_and(|before| before != Modes::Known);
-        self.tell_flags(channel, (flags, key), first, sink);
-        if before != Some(Modes::Asked) {
+        }
+        self.tell_flags(channel, (flags, key), first || !tags.is_empty(), sink);
+        for tag in tags {
+            done(tag, Ok(Outcome::Finished), sink);
+        }
+        if !ours {
             // Somebody wants to read it.
             let modes = line.params()[2..].join(" ");
             let text = words!("mode {modes}", "模式 {modes}");
             self.remark(Some(channel), text, sink);
+        }
+    }
+
+    /// The host must know what holds for a channel.
+    pub(super) fn tell_modes(&mut self, tag: Tag, name: &str, sink: &mut dyn Sink) {
+        let known = self.room(name).map(|room| (room.modes, room.flags));
+        match known {
+            None => {
+                let words = ("not in that channel", "不在该频道中");
+                done(tag, Err(Fault::new(FaultKind::NotJoined, words)), sink);
+            }
+            Some((Modes::Known, flags)) => {
+                sink.event(Event::Flags {
+                    room: name.into(),
+                    flags,
+                    password: None,
+                });
+                done(tag, Ok(Outcome::Finished), sink);
+            }
+            Some(_) => {
+                let key = self.folded(name);
+                // It need not be asked twice.
+                self.queue.modes.retain(|waiting| **waiting != *key);
+                self.ask_about(tag, Want::Flags, (name, ""), format!("MODE {name}"), sink);
+            }
         }
     }
 

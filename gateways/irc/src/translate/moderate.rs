@@ -97,7 +97,7 @@ impl Conversation {
                 "a channel's password holds neither spaces nor commas",
                 "频道密码不得含有空格或逗号",
             );
-            return done(tag, Err(Fault::new(FaultKind::WrongPassword, words)), sink);
+            return done(tag, Err(Fault::new(FaultKind::NotExpressible, words)), sink);
         }
         let joined = self.room(room);
         let known = joined.map(|room| (room.flags, room.secret.clone()));

@@ -136,10 +136,11 @@ impl Conversation {
             .any(|it| fold.same(&it.nick, nick))
     }
 
-    /// Somebody else had the user's nickname when he came: he takes it when it is free.
+    /// Somebody else had the user's nickname when he came, or the network took it from both: he
+    /// takes it when it is free.
     pub(super) fn want_back(&mut self, now: Instant) {
         let nick = self.nick_for(&self.settings.nick);
-        if self.is_me(&nick) {
+        if self.is_me(&nick) || self.watch.wish.is_some() {
             return;
         }
         let way = self.way();

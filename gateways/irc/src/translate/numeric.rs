@@ -227,6 +227,10 @@ impl Conversation {
         match room {
             Some(room) => self.notice(Some(&room), words[1..].join(" ").as_str(), sink),
             // How many are there is said to everybody who comes.
+            None if number >= 400 && self.raw_room().is_some() => {
+                let room = self.raw_room().map(str::to_owned);
+                self.notice(room.as_deref(), &text, sink);
+            }
             None if self.greeted && is_census(number) && !matches!(self.phase, Phase::Online) => {}
             None => self.chatter(&text, number >= 400, sink),
         }

@@ -177,6 +177,8 @@ impl Conversation {
                 self.settings.nick = to.to_owned();
                 self.content();
                 done(tag, Ok(Outcome::Finished), sink);
+            } else if is_collision(to) {
+                self.want_back(self.clock);
             }
         }
     }
@@ -392,6 +394,13 @@ fn account<'a>(line: &Line<'a>) -> Option<Text<'a>> {
 fn known_account(word: Option<&str>) -> Option<Text<'_>> {
     let word = word.filter(|word| !word.is_empty())?;
     Some(if word == "*" { "" } else { word }.into())
+}
+
+/// Whether nobody chooses such a nickname (RFC 2812 §2.3.1): servers that find two of one name after
+/// a netsplit give both their internal ids (solanum, InspIRCd, UnrealIRCd: `42XAAAAAB`). What
+/// services rename to (`Guest123`) is chosen by them.
+fn is_collision(nick: &str) -> bool {
+    nick.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// `one.example two.example`: two servers have lost each other.

@@ -170,6 +170,17 @@ impl World {
         FINISHED
     }
 
+    pub(super) fn flags(&mut self, me: ClientId, room: &str) -> Ended {
+        let found = self.joined(me, room)?;
+        let event = Event::Flags {
+            room: found.name.clone().into(),
+            flags: found.flags,
+            password: None,
+        };
+        self.push(me, event);
+        FINISHED
+    }
+
     pub(super) fn invite(
         &mut self,
         me: ClientId,

@@ -210,6 +210,7 @@ impl World {
                 flags,
                 password,
             } => self.configure(me, &room, flags, password.as_deref()),
+            Command::Flags { room } => self.flags(me, &room),
             Command::ListRooms { search } => self.list(me, tag, search.as_deref()),
             Command::Lookup { contact } => self.look_up(me, tag, &contact),
             Command::Query { contact, what } => self.query(me, tag, &contact, &what),

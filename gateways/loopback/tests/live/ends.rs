@@ -77,6 +77,7 @@ fn every_command(place: &Place<'static>) -> Vec<Command<'static>> {
             reason: None,
         },
         Command::Bans { room: room() },
+        Command::Flags { room: room() },
         Command::Invite {
             room: room(),
             contact: nick(),
@@ -146,10 +147,11 @@ fn sort(command: &Command<'_>) -> u8 {
         Command::Delivered { .. } => 24,
         Command::Query { .. } => 25,
         Command::Avatar { .. } => 26,
+        Command::Flags { .. } => 27,
     }
 }
 
-const SORTS: usize = 27;
+const SORTS: usize = 28;
 
 #[test]
 fn every_command_ends_exactly_once_wherever_it_is_given() {

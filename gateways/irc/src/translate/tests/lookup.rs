@@ -156,7 +156,7 @@ fn only_modes_that_differ_are_changed() {
     desk.events();
     limited.password = true;
     let tag = desk.ask(shut(limited, Some("a b".into())));
-    assert!(desk.events()[0].starts_with(&format!("done {tag} WrongPassword")));
+    assert!(desk.events()[0].starts_with(&format!("done {tag} NotExpressible")));
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn untagged(line: &[u8]) -> &[u8] {
 fn command(n: u32) -> Command<'static> {
     let (room, nick) = ("#c".into(), "bob".into());
     let key = || isthmus_gateway::Key("m1".into());
-    match n % 20 {
+    match n % 21 {
         0 => Command::Join {
             room,
             nick,
@@ -119,6 +119,7 @@ fn command(n: u32) -> Command<'static> {
         18 => Command::Avatar {
             url: (n > 128).then(|| "https://a.example/me.png".into()),
         },
+        19 => Command::Flags { room },
         _ => Command::Send(Outgoing::text(Place::Room(room), "hello")),
     }
 }
