@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Message a word, get its meaning: a gateway to a dictionary (RFC 2229).
+"""Message a word, get its meaning: a gateway to a dictionary (RFC 2229). `?` asks which dictionary.
 
 One file without dependencies. The first half is the wire and can be copied into another plugin;
 docs/plugins.md describes it. Settings, all optional:
@@ -63,6 +63,10 @@ class Plugin:
         """Does what is asked and returns the result, or raises a Fault."""
         raise Fault("unsupported", "there is no " + cmd["type"] + " here")
 
+    def dialog(self, user, step):
+        """Takes the answers to an `ask` and returns the next step, or raises a Fault."""
+        raise Fault("unsupported", "nothing was asked")
+
     # The wire.
     def write(self, **message):
         line = json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":"))
@@ -103,6 +107,9 @@ class Plugin:
                 session = self.sessions[params["session"]]
                 args = (self.command, session, params["tag"], params["cmd"])
                 self.pool.submit(self.answer, number, *args)
+            elif method == "dialog":
+                args = (self.dialog, params["user"], params["step"])
+                self.pool.submit(self.answer, number, *args)
             elif method in ("ping", "forget", "shutdown"):
                 self.write(id=number, result={})
                 if method == "shutdown":
@@ -122,6 +129,8 @@ WORDS = {
 }
 CAPS = {"multiline": True}
 GREETING = "Hello, I am a dictionary. Send me a word and I tell you its meaning."
+# What is kept of a user: that he was greeted, and behind it the dictionary he has chosen.
+GREETED = "greeted"
 
 
 def look_up(server, database, word):
@@ -187,23 +196,57 @@ class Dictionary(Plugin):
             return super().command(session, tag, cmd)
         contact = cmd["to"]["contact"]
         if not session.kept:
-            session.kept = list(b"greeted")
-            session.event("keep", state=session.kept)
+            self.keep(session, GREETED)
             self.say(session, contact, GREETING)
         word = " ".join(cmd["body"].split())
+        if word == "?" and self.server:
+            self.ask(session)
+            return {"outcome": "accepted"}
         if not word or len(word) > 200 or not word.isprintable():
             raise Fault("not_expressible", "send me one word")
-        self.say(session, contact, self.meaning(word))
+        self.say(session, contact, self.meaning(word, self.chosen(session)))
         return {"outcome": "accepted"}
 
     def say(self, session, contact, body):
         session.event("message", at={"contact": contact}, who={"nick": contact}, body=body)
 
-    def meaning(self, word):
+    def keep(self, session, text):
+        session.kept = list(text.encode())
+        session.event("keep", state=session.kept)
+
+    def chosen(self, session):
+        """The dictionary of one user; the operator's unless he has chosen another."""
+        return bytes(session.kept or b"").decode()[len(GREETED) + 1 :] or self.database
+
+    def ask(self, session):
+        field = {
+            "name": "database",
+            "label": "Which dictionary (* asks all of them)",
+            "kind": "text",
+            "value": self.chosen(session),
+            "pattern": "[!*]|[A-Za-z0-9_.-]{1,40}",
+            "required": True,
+        }
+        session.event("ask", name="choice", state=[], title="Your dictionary", fields=[field])
+
+    def dialog(self, user, step):
+        if step["name"] != "choice":
+            return super().dialog(user, step)
+        database = next((it["value"] for it in step["fields"] if it["name"] == "database"), "")
+        try:
+            look_up(self.server, database, "word")
+        except (OSError, ValueError) as error:
+            raise Fault("not_expressible", f"I cannot ask {database}: {error}")
+        for session in list(self.sessions.values()):
+            if session.user["id"] == user["id"]:
+                self.keep(session, f"{GREETED} {database}")
+        return {"done": {"account": None, "text": f"From now on I ask {database}."}}
+
+    def meaning(self, word, database):
         found = []
         if self.server:
             try:
-                found = look_up(self.server, self.database, word)
+                found = look_up(self.server, database, word)
             except (OSError, ValueError) as error:
                 print(f"{self.server}: {error}", file=sys.stderr, flush=True)
         if not found and word.lower() in WORDS:

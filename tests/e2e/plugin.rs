@@ -48,7 +48,9 @@ async fn look_up(kind: Kind) {
     world.attached(&juliet, ECHO).await;
     words(&juliet).await;
     echo(&juliet).await;
+    asked(&juliet).await;
     killed(&world, &juliet).await;
+    kept(&juliet, "test").await;
     let ended = world.isthmus.terminate();
     assert_eq!(ended.code(), Some(0), "{}", world.isthmus.log());
 }
@@ -93,6 +95,44 @@ async fn words(juliet: &XmppClient) {
     );
     juliet.chat(DICTIONARY, "qwertz");
     assert_eq!(said(juliet).await.body(), "I don't know about qwertz.");
+}
+
+/// What the plugin itself says next: it has one network only, so its own address asks.
+async fn says(juliet: &XmppClient) -> String {
+    let says = |s: &Stanza| s.kind() == "message" && s.from() == DICT && !s.body().is_empty();
+    juliet.expect(says).await.body().to_owned()
+}
+
+/// The plugin asks something; an answer it does not take is asked for again, in its words.
+async fn asked(juliet: &XmppClient) {
+    juliet.chat(DICTIONARY, "?");
+    let question = says(juliet).await;
+    assert!(
+        question.ends_with("Which dictionary (* asks all of them) [- for “*”]?"),
+        "{question}"
+    );
+    juliet.chat(DICT, "two words");
+    assert!(says(juliet).await.contains("Which dictionary"));
+    juliet.chat(DICT, "nonesuch");
+    let again = says(juliet).await;
+    assert!(
+        again.starts_with("I cannot ask nonesuch: the dictionary server says: 550"),
+        "{again}"
+    );
+    juliet.chat(DICT, "test");
+    assert_eq!(says(juliet).await, "From now on I ask test.");
+    juliet.chat(DICTIONARY, "peninsula");
+    assert!(said(juliet).await.body().contains("surrounded by water."));
+}
+
+/// What the plugin has kept of the user is what it is opened with, after its end.
+async fn kept(juliet: &XmppClient, database: &str) {
+    juliet.chat(DICTIONARY, "?");
+    let question = says(juliet).await;
+    let proposed = format!("[- for “{database}”]?");
+    assert!(question.ends_with(&proposed), "{question}");
+    juliet.chat(DICT, "cancel");
+    says(juliet).await;
 }
 
 async fn echo(juliet: &XmppClient) {
