@@ -41,10 +41,18 @@ pub const XEPS: &[Xep] = &[
         "host/disco.rs",
     ),
     xep(
+        33,
+        "1.2.1",
+        false,
+        "messages to several recipients of a store-and-forward network, without blind copies",
+        "host/courier/several.rs",
+    ),
+    xep(
         45,
         "1.35.5",
         true,
-        "as a service; rooms are the network's: neither made nor destroyed, without registration",
+        "as a service; rooms are the network's: neither made nor destroyed; who registers asks to be \
+         let in",
         "host/room/mod.rs",
     ),
     xep(
@@ -371,6 +379,13 @@ pub const XEPS: &[Xep] = &[
         false,
         "of the gateway itself, and that its network tells none; without backups, terms and places",
         "host/about.rs",
+    ),
+    xep(
+        506,
+        "0.1.0",
+        true,
+        "of senders of texts that are only names, and of mail addresses that say so",
+        "host/disco.rs",
     ),
 ];
 

@@ -161,6 +161,10 @@ fn of_service(gateway: &dyn Gateway, to: &Address) -> Profile {
     if itself && desk::registers(gateway) {
         features.push(ns::REGISTER);
     }
+    if itself && gateway.courier().is_some() {
+        // XEP-0033 §3
+        features.push(ns::ADDRESS);
+    }
     if itself && desk::prompts(gateway) {
         features.push(ns::GATEWAY);
     }
@@ -191,6 +195,10 @@ pub(crate) fn of_contact(
     profile.features.extend([ns::CAPS, ns::VCARD, ns::VCARD4]);
     if live && gateway.manifest().caps.watch {
         profile.features.push(ns::LAST);
+    }
+    if gateway.is_deaf(to) {
+        // XEP-0506 §4
+        profile.features.push(ns::NO_REPLY);
     }
     profile.features.extend(rules.archive());
     profile

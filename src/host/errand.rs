@@ -21,6 +21,7 @@ use super::reply::Origin;
 use super::words::{Lang, Said};
 use crate::component::{Class, Outbox};
 use crate::xmpp::element::Element;
+use crate::xmpp::ns;
 use crate::xmpp::stanza::Condition;
 use crate::xmpp::write::StanzaName;
 
@@ -40,6 +41,9 @@ pub(crate) enum Answer {
     Result(Option<Element>),
     /// Words to who wrote to the gateway, as a message with this id.
     Words { id: String, text: String },
+    /// The same to who typed something in a room, and there: its id and the words, which are of the
+    /// moment.
+    Whisper(String, String),
     /// A stanza error.
     Fault(Fault),
     /// A stanza error with these words.
@@ -216,7 +220,8 @@ impl Owed {
                     xml.element(&payload);
                 }
             }),
-            Answer::Words { id, text } => self.write(&origin, &id, &text),
+            Answer::Words { id, text } => self.write(&origin, &id, &text, false),
+            Answer::Whisper(id, text) => self.write(&origin, &id, &text, true),
             Answer::Fault(fault) => origin.fault(&self.outbox, &fault),
             Answer::Error(condition, text) => origin.error(&self.outbox, condition, text),
             Answer::Specific(condition, (specific, of), text) => {
@@ -228,12 +233,16 @@ impl Owed {
         }
     }
 
-    fn write(&self, origin: &Origin, id: &str, words: &str) {
+    fn write(&self, origin: &Origin, id: &str, words: &str, inside: bool) {
+        let kind = if inside { "groupchat" } else { "chat" };
         self.outbox.push(|batch| {
             let (name, from) = (StanzaName::Message, origin.sender());
-            let head = head(name, from, &origin.peer, Some("chat"), Some(id));
+            let head = head(name, from, &origin.peer, Some(kind), Some(id));
             batch.stanza(Class::Message, head, |xml| {
                 xml.text_element("body", words);
+                if inside {
+                    xml.leaf("no-store", ns::HINTS);
+                }
             });
         });
     }

@@ -7,7 +7,7 @@ use crate::component::Outbox;
 use crate::host::card::Card;
 use crate::host::picture::Portrait;
 use crate::host::reply::Origin;
-use crate::host::room::is_room;
+use crate::host::room::{is_room, voice};
 use crate::host::words::Denial;
 use crate::host::{card, disco, ping, search, time, version};
 use crate::xmpp::element::Element;
@@ -69,6 +69,14 @@ pub(crate) fn answer(
         }
         ("query", ns::LAST) if get && matches!(to.kind, Kind::Gateway | Kind::Network) => {
             time::uptime(outbox, origin);
+        }
+        ("query", ns::REGISTER)
+            if get && !full && is_room(to.kind) && gateway.manifest().caps.rooms =>
+        {
+            let query = voice::registration(None, origin.lang);
+            origin.result(outbox, |xml| {
+                xml.element(&query);
+            });
         }
         ("query", ns::MUC_ADMIN | ns::MUC_OWNER) if is_room(to.kind) => {
             let text = Denial::OccupantDoes;

@@ -205,6 +205,10 @@ namespaces! {
     URL_DATA = "http://jabber.org/protocol/url-data";
     /// Replies (XEP-0461).
     REPLY = "urn:xmpp:reply:0";
+    /// Nobody reads what is written there (XEP-0506).
+    NO_REPLY = "urn:xmpp:noreply:0";
+    /// Extended stanza addressing (XEP-0033).
+    ADDRESS = "http://jabber.org/protocol/address";
     /// Channel search (XEP-0433).
     CHANNEL_SEARCH = "urn:xmpp:channel-search:0:search";
     /// Channel search, its form (XEP-0433).

@@ -12,6 +12,10 @@ const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
 
 /// Feature, and the scenario that uses it, below `tests/scenarios`.
 const USED: &[(&str, &str)] = &[
+    (
+        "http://jabber.org/protocol/address",
+        "loopback/several/mail.txt",
+    ),
     ("http://jabber.org/protocol/caps", "irc/disco/caps.txt"),
     (
         "http://jabber.org/protocol/chatstates",
@@ -82,6 +86,7 @@ const USED: &[(&str, &str)] = &[
         "urn:xmpp:message-retract:1#tombstone",
         "loopback/archive/tombstone.txt",
     ),
+    ("urn:xmpp:noreply:0", "loopback/disco/deaf.txt"),
     ("urn:xmpp:occupant-id:0", "loopback/room/occupant-id.txt"),
     ("urn:xmpp:ping", "irc/ping/everywhere.txt"),
     ("urn:xmpp:reactions:0", "loopback/chat/0444-room.txt"),
@@ -125,6 +130,7 @@ fn advertised() -> BTreeSet<String> {
             format!("#garden{bare}/juliet"),
             format!("#elsewhere{bare}"),
             format!("alice{bare}"),
+            format!("deaf{bare}"),
         ]
         .iter()
         .enumerate()

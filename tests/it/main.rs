@@ -8,6 +8,7 @@ mod dice;
 mod docs;
 mod features;
 mod flood;
+mod forget;
 mod limits;
 mod memory;
 mod model;

@@ -82,6 +82,13 @@ pub trait Gateway: Send + Sync {
         None
     }
 
+    /// Whether nobody reads what is written to that address, such as a sender that is only a name.
+    /// Pure.
+    fn is_deaf(&self, to: &Address) -> bool {
+        let _ = to;
+        false
+    }
+
     /// Starts what runs beside sessions (listeners, binds). Ends when drained.
     fn start(self: Arc<Self>, up: Arc<dyn Uplink>) -> Later<Result<(), Fault>>;
 

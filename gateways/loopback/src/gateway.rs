@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use isthmus_gateway::{
-    Account, Address, AddressFault, Courier, Dialog, Fault, FaultKind, Gateway, Identity, Later,
-    Manifest, Parsed, Session, SettingTables, Settings, Step, Time, Uplink, User, words,
+    Account, Address, AddressFault, Courier, Dialog, Fault, FaultKind, Gateway, Identity, Kind,
+    Later, Manifest, Parsed, Session, SettingTables, Settings, Step, Time, Uplink, User, words,
 };
 
 use crate::courier::Jobs;
@@ -97,6 +97,10 @@ impl Gateway for Loopback {
 
     fn format(&self, address: &Address) -> Result<String, AddressFault> {
         address::format(address)
+    }
+
+    fn is_deaf(&self, to: &Address) -> bool {
+        to.kind == Kind::Contact && to.id == "deaf"
     }
 
     fn start(self: Arc<Self>, up: Arc<dyn Uplink>) -> Later<Result<(), Fault>> {

@@ -66,6 +66,11 @@ impl Peer {
         Address::new(Kind::Contact, id, "")
     }
 
+    /// Whether it cannot receive anything.
+    pub fn is_deaf(&self) -> bool {
+        matches!(self, Self::Name(_) | Self::Withheld(_))
+    }
+
     /// The name for people, where the localpart shows none.
     pub fn nick(&self) -> &str {
         match self {

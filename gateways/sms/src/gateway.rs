@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use isthmus_gateway::{
     Account, Address, AddressFault, Caps, Courier, Dialog, Fault, FaultKind, Field, Gateway,
-    Identity, Later, Manifest, Parsed, Session, Step, Uplink, User, words,
+    Identity, Kind, Later, Manifest, Parsed, Session, Step, Uplink, User, words,
 };
 use isthmus_kit::{Dial, Tcp};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::address;
+use crate::address::{self, Peer};
 use crate::config::Config;
 use crate::courier::{Jobs, Outlet};
 use crate::inward::Inward;
@@ -113,6 +113,10 @@ impl Gateway for Sms {
 
     fn format(&self, address: &Address) -> Result<String, AddressFault> {
         address::format(address)
+    }
+
+    fn is_deaf(&self, to: &Address) -> bool {
+        to.kind == Kind::Contact && Peer::of(to).is_deaf()
     }
 
     fn start(self: Arc<Self>, up: Arc<dyn Uplink>) -> Later<Result<(), Fault>> {

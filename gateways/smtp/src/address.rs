@@ -231,6 +231,14 @@ fn u_label(ascii: &str) -> String {
     }
 }
 
+/// Whether a mail address says of itself that nobody reads what is sent to it.
+pub fn is_deaf(mail: &str) -> bool {
+    let local = mail.rsplit_once('@').map_or(mail, |(local, _)| local);
+    let words = local.split('+').next().unwrap_or_default().to_lowercase();
+    let words = words.replace(['-', '_', '.'], "");
+    matches!(words.as_str(), "noreply" | "donotreply" | "mailerdaemon")
+}
+
 /// The domain of a mail address, in lower case and as A-labels.
 pub fn domain(mail: &str) -> Option<String> {
     a_label(mail.rsplit_once('@')?.1).ok()
@@ -246,6 +254,21 @@ mod tests {
         Handle::Jid {
             local: local.to_owned(),
             domain: domain.to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_address_that_says_so_is_read_by_nobody() {
+        for mail in [
+            "noreply@peer.example",
+            "no-reply+token@peer.example",
+            "Do_Not.Reply@peer.example",
+            "mailer-daemon@peer.example",
+        ] {
+            assert!(is_deaf(mail), "{mail}");
+        }
+        for mail in ["noreplies@peer.example", "alice@noreply.example"] {
+            assert!(!is_deaf(mail), "{mail}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use isthmus_gateway::{
     Account, Address, AddressFault, Caps, Courier, Dialog, Fault, FaultKind, Field, Gateway,
-    Identity, Later, Manifest, Parsed, Session, Step, Uplink, User, words,
+    Identity, Kind, Later, Manifest, Parsed, Session, Step, Uplink, User, words,
 };
 use isthmus_kit::Unserved;
 use tokio::sync::Semaphore;
@@ -178,6 +178,10 @@ impl Gateway for Smtp {
 
     fn format(&self, address: &Address) -> Result<String, AddressFault> {
         address::format(address)
+    }
+
+    fn is_deaf(&self, to: &Address) -> bool {
+        to.kind == Kind::Contact && address::is_deaf(&to.id)
     }
 
     fn start(self: Arc<Self>, up: Arc<dyn Uplink>) -> Later<Result<(), Fault>> {

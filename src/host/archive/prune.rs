@@ -1,5 +1,7 @@
 //! Archives are kept within `archive.days` and `archive.rows`: an hour apart, a few rows at a time,
-//! while nothing else waits for the disk. Attachments past their age go in the same round.
+//! while nothing else waits for the disk. Attachments past their age go in the same round, and what
+//! else has a time to be forgotten at, whatever gateway keeps it: what foreign ids refer to, finished
+//! messages of a queue.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -18,6 +20,15 @@ const STEP: usize = 500;
 /// Prunes the archives of a gateway for as long as it is served.
 pub(crate) async fn keep_small(domain: Weak<Domain>) {
     loop {
+        let Some(served) = domain.upgrade() else {
+            return;
+        };
+        if let Some((shared, _)) = served.archives()
+            && let Err(fault) = shared.store.forget_past(now_ms()).await
+        {
+            tracing::warn!(%fault, "what is past its time stays for now");
+        }
+        drop(served);
         let mut from = Some(0);
         while let Some(at) = from {
             let Some(served) = domain.upgrade() else {

@@ -11,7 +11,7 @@ use super::share::Shown;
 use crate::host::asker::Asker;
 use crate::host::courier::{Writer, id_of, own_blob};
 use crate::host::shared::Shared;
-use crate::host::words::Notice;
+use crate::host::words::{Notice, Said};
 
 /// Of the first line, in characters.
 const LONGEST: usize = 120;
@@ -23,9 +23,12 @@ impl Files {
         most > 0 && text.lines().count() > most
     }
 
-    /// Puts a paste where it can be fetched; what is said in its place. `None`: there is no such
-    /// place. Whose it is, and behind which gateway; who asks for uploads, of which server, for which
-    /// localpart; `patience`: for them.
+    /// Puts a paste where it can be fetched; what is said in its place. Whose it is, and behind which
+    /// gateway; who asks for uploads, of which server, for which localpart; `patience`: for them.
+    ///
+    /// # Errors
+    ///
+    /// There is no such place, and why, where there should be one.
     pub(crate) async fn paste(
         &self,
         shared: &Arc<Shared>,
@@ -33,16 +36,20 @@ impl Files {
         (asker, server, of): (&Arc<Asker>, &str, &str),
         text: &str,
         patience: Duration,
-    ) -> Option<String> {
+    ) -> Result<String, Option<Said>> {
+        let not_kept = || Some(Notice::FileNotKept.into());
         let first = text.lines().map(str::trim).find(|line| !line.is_empty());
         let first: String = first.unwrap_or_default().chars().take(LONGEST).collect();
         let lines = text.lines().count();
         let (name, mime) = ("paste.txt", "text/plain");
         let mut writer = Writer::new(Arc::clone(shared), name, mime);
-        writer.write(text.as_bytes()).ok()?;
+        let kept = shared.attachments().ok_or(None)?;
+        writer.write(text.as_bytes()).map_err(|_| not_kept())?;
         let token = Box::new(writer).finish().await;
-        let token = token.inspect_err(|fault| tracing::warn!(%fault, "a paste cannot be kept"));
-        let (token, kept) = (token.ok()?, shared.attachments()?);
+        let token = token.map_err(|fault| {
+            tracing::warn!(%fault, "a paste cannot be kept");
+            not_kept()
+        })?;
         own_blob(shared, &token, user, gateway).await;
         let blob = Blob {
             name: name.into(),
@@ -63,14 +70,18 @@ impl Files {
         let url = match shown.into_iter().next() {
             Some(Shown::Link(blob, _)) => blob.url.into_owned(),
             // What types of files are carried is about others' files.
-            _ => self.own_url(id_of(&token)?, name)?,
+            other => {
+                let own = id_of(&token).and_then(|id| self.own_url(id, name));
+                own.ok_or(match other {
+                    Some(Shown::Words(_, why)) => why,
+                    _ => None,
+                })?
+            }
         };
         let lines = lines.to_string();
-        Some(
-            shared
-                .language()
-                .tell(Notice::Paste, &[&first, &lines, &url]),
-        )
+        Ok(shared
+            .language()
+            .tell(Notice::Paste, &[&first, &lines, &url]))
     }
 
     /// Keeps bytes as a file at our own server; its URL. `None`: it cannot be kept.

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Files;
 use crate::host::asker::Asker;
 use crate::host::courier::{Attachments, id_of};
-use crate::host::words::{Lang, Notice};
+use crate::host::words::{Lang, Notice, Phrase, Said};
 
 /// Uploads that are remembered.
 const MOST: usize = 4096;
@@ -24,8 +24,8 @@ pub(super) type Remembered = std::collections::HashMap<(String, String), (Instan
 pub(crate) enum Shown {
     /// It can be fetched. The hash is SHA-256.
     Link(Blob<'static>, Option<[u8; 32]>),
-    /// It cannot.
-    Words(String),
+    /// It cannot. Why is told where something went wrong.
+    Words(String, Option<Said>),
 }
 
 impl Files {
@@ -48,7 +48,7 @@ impl Files {
                 let is_link = blob.url.starts_with("https://") || blob.url.starts_with("http://");
                 shown.push(match is_link {
                     true => Shown::Link(blob, None),
-                    false => Shown::Words(words(&blob, lang)),
+                    false => Shown::Words(words(&blob, None, lang), None),
                 });
                 continue;
             };
@@ -69,8 +69,13 @@ impl Files {
         id: String,
         until: Instant,
     ) -> Shown {
+        let kept_here = |blob: &Blob<'_>, why: Said, wrong: bool| {
+            let words = words(blob, Some(&why), lang);
+            Shown::Words(words, Some(why).filter(|_| wrong))
+        };
         if !self.settings().takes(&blob.mime) {
-            return Shown::Words(words(&blob, lang));
+            let why = Notice::FileType.with(&[&blob.mime]);
+            return kept_here(&blob, why, false);
         }
         let (store, file) = (Arc::clone(kept), id.clone());
         let read = tokio::task::spawn_blocking(move || {
@@ -78,19 +83,30 @@ impl Files {
             Ok::<_, std::io::Error>((about, bytes, store.sha256(&file)?))
         });
         let Ok(Ok((about, file, sum))) = read.await else {
-            return Shown::Words(words(&blob, lang));
+            return kept_here(&blob, Notice::AttachmentUnread.into(), true);
         };
         let key = (id.clone(), server.to_owned());
-        let mut url = self.remembered(&key);
-        if url.is_none() {
-            let upload = self.upload(asker, server, of, &about, file);
-            url = timeout_at(until, upload).await.ok().flatten();
-            if let Some(url) = &url {
-                self.remember_upload(key, url);
+        let url = match self.remembered(&key) {
+            Some(url) => Ok(url),
+            None => {
+                let upload = self.upload(asker, server, of, &about, file);
+                let uploaded = timeout_at(until, upload).await;
+                let uploaded = uploaded.map_or_else(
+                    |_| Err((Notice::UploadSlow.into(), true)),
+                    |uploaded| uploaded.map_err(|refused| (refused.why, !refused.none)),
+                );
+                if let Ok(url) = &uploaded {
+                    self.remember_upload(key, url);
+                }
+                uploaded
             }
-        }
-        let Some(url) = url.or_else(|| self.own_url(&id, &about.name)) else {
-            return Shown::Words(words(&blob, lang));
+        };
+        let url = match url {
+            Ok(url) => url,
+            Err((why, wrong)) => match self.own_url(&id, &about.name) {
+                Some(url) => url,
+                None => return kept_here(&blob, why, wrong),
+            },
         };
         blob.url = url.into();
         blob.size = Some(about.size);
@@ -98,7 +114,7 @@ impl Files {
     }
 
     /// Where our own file server has it.
-    pub(super) fn own_url(&self, id: &str, name: &str) -> Option<String> {
+    pub(crate) fn own_url(&self, id: &str, name: &str) -> Option<String> {
         let base = self.settings().public_url.as_ref()?;
         let mut url = format!("{base}/{id}/");
         for byte in name.bytes() {
@@ -127,8 +143,8 @@ impl Files {
     }
 }
 
-/// A file that cannot be fetched, in words.
-pub(super) fn words(blob: &Blob<'_>, lang: Lang) -> String {
+/// A file that cannot be fetched, in words, and why, where that is known.
+pub(super) fn words(blob: &Blob<'_>, why: Option<&Said>, lang: Lang) -> String {
     let size = match blob.size {
         None => String::new(),
         Some(bytes @ 0..1024) => lang.tell(Notice::AttachmentSize, &[&bytes.to_string()]),
@@ -143,7 +159,13 @@ pub(super) fn words(blob: &Blob<'_>, lang: Lang) -> String {
         "" => lang.say(Notice::AttachmentUnknownType),
         mime => mime,
     };
-    lang.tell(Notice::AttachmentKept, &[name, mime, &size])
+    match why {
+        None => lang.tell(Notice::AttachmentKept, &[name, mime, &size]),
+        Some(why) => {
+            let why = why.within(lang);
+            lang.tell(Notice::AttachmentKeptWhy, &[name, mime, &size, why])
+        }
+    }
 }
 
 impl Files {

@@ -21,7 +21,7 @@ pub(crate) fn split<'m>(message: &Message<'m>, lang: Lang) -> Vec<Message<'m>> {
         } else if is_link {
             said.blobs.push(blob);
         } else {
-            let words = super::share::words(&blob, lang);
+            let words = super::share::words(&blob, None, lang);
             let body = said.body.to_mut();
             if !body.is_empty() {
                 body.push('\n');

@@ -19,6 +19,7 @@ use super::body::FileBody;
 use super::http::{self, Target};
 use crate::host::asker::Asker;
 use crate::host::courier::Kept;
+use crate::host::words::{Notice, Phrase, Said};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 
@@ -28,6 +29,8 @@ const REMEMBERED: Duration = Duration::from_secs(3600);
 const MISSED: Duration = Duration::from_secs(120);
 /// Items of a server that are looked at.
 const MOST_ITEMS: usize = 24;
+/// Of a service's own words, in characters.
+const LONGEST_WORDS: usize = 200;
 /// Servers that are remembered.
 const MOST_SERVERS: usize = 1024;
 
@@ -42,23 +45,42 @@ pub(super) struct Service {
 }
 
 /// Why a file is not uploaded.
-struct Refused {
+pub(super) struct Refused {
+    /// For the operator.
     text: String,
+    /// For the user.
+    pub(super) why: Said,
+    /// Nothing is wrong: there is no service.
+    pub(super) none: bool,
     /// It may take others.
     others: bool,
 }
 
-impl From<String> for Refused {
-    fn from(text: String) -> Self {
-        let others = false;
-        Self { text, others }
+impl Refused {
+    fn new(text: impl Into<String>, why: impl Into<Said>) -> Self {
+        Self {
+            text: text.into(),
+            why: why.into(),
+            none: false,
+            others: false,
+        }
+    }
+
+    /// It is about this file.
+    fn others(self) -> Self {
+        Self {
+            others: true,
+            ..self
+        }
     }
 }
 
-impl From<&str> for Refused {
-    fn from(text: &str) -> Self {
-        text.to_owned().into()
-    }
+/// What came of asking for a place for a file.
+enum Place {
+    /// The slot.
+    Given(Element),
+    /// Who asked is refused, in the service's own words.
+    Denied(String),
 }
 
 /// What is known of a server, and until when.
@@ -67,6 +89,10 @@ pub(super) type Remembered = (Instant, Option<Service>);
 impl Files {
     /// Uploads a file to the service of `server`; where it can be fetched then. `of`: the localpart
     /// of who it is from.
+    ///
+    /// # Errors
+    ///
+    /// There is no service, or it does not take the file.
     pub(super) async fn upload(
         &self,
         asker: &Arc<Asker>,
@@ -74,29 +100,40 @@ impl Files {
         of: &str,
         kept: &Kept,
         file: File,
-    ) -> Option<String> {
-        let mut service = self.service(asker, server).await?;
+    ) -> Result<String, Refused> {
+        let Some(mut service) = self.service(asker, server).await else {
+            let refused = Refused::new("there is no service", Notice::UploadNone);
+            return Err(Refused {
+                none: true,
+                ..refused
+            });
+        };
         let by_domain = !service.by_address;
-        if service.most.is_some_and(|most| kept.size > most) || kept.size == 0 {
-            return None;
+        if let Some(most) = service.most.filter(|&most| kept.size > most) {
+            let why = Notice::FileLarge.with(&[&most.to_string()]);
+            return Err(Refused::new("the file is larger than it takes", why));
+        }
+        if kept.size == 0 {
+            return Err(Refused::new("the file is empty", Notice::UploadEmpty));
         }
         match self.put(asker, &mut service, of, kept, file).await {
             Ok(url) => {
                 if by_domain && service.by_address {
                     self.remember(server, REMEMBERED, Some(service));
                 }
-                Some(url)
+                Ok(url)
             }
-            Err(Refused { text, others }) => {
+            Err(refused) => {
+                let text = &refused.text;
                 tracing::warn!(
                     server,
                     service = service.jid,
                     "a file cannot be uploaded: {text}; does the service admit this component?"
                 );
-                if !others {
+                if !refused.others {
                     self.remember(server, MISSED, None);
                 }
-                None
+                Err(refused)
             }
         }
     }
@@ -134,51 +171,67 @@ impl Files {
         kept: &Kept,
         file: File,
     ) -> Result<String, Refused> {
-        let mut slot = match service.by_address {
+        let mut place = match service.by_address {
             true => slot(asker, &service.jid, Some(of), kept).await?,
             false => slot(asker, &service.jid, None, kept).await?,
         };
-        if slot.is_none() && !service.by_address && !of.is_empty() {
-            slot = self::slot(asker, &service.jid, Some(of), kept).await?;
-            service.by_address = slot.is_some();
+        if matches!(place, Place::Denied(_)) && !service.by_address && !of.is_empty() {
+            place = slot(asker, &service.jid, Some(of), kept).await?;
+            service.by_address = matches!(place, Place::Given(_));
         }
-        let slot = slot.ok_or("it gives no place for the file")?;
+        let slot = match place {
+            Place::Given(slot) => slot,
+            Place::Denied(words) => {
+                let text = format!("it gives no place for the file ({words})");
+                return Err(Refused::new(text, Notice::UploadRefused.with(&[&words])));
+            }
+        };
         let url = |name| {
             let child = slot.child(name, ns::HTTP_UPLOAD)?;
             child.attr("url").map(str::to_owned)
         };
+        let nowhere = |text: String| Refused::new(text, Notice::UploadNowhere);
         let (put, get) = (url("put"), url("get"));
-        let (put, get) = put.zip(get).ok_or("its answer has no URLs")?;
-        let target = Target::parse(&put).ok_or("its URL cannot be followed")?;
+        let (put, get) = put
+            .zip(get)
+            .ok_or_else(|| nowhere("its answer has no URLs".into()))?;
+        let target =
+            Target::parse(&put).ok_or_else(|| nowhere("its URL cannot be followed".into()))?;
         // Ours is where the operator has put it; any other must be on the internet.
         let trusted = self.settings().trusts(&target);
         if !target.tls && !trusted {
-            return Err(format!("its URL is not https, and {} is not trusted", target.host).into());
+            let host = &target.host;
+            return Err(nowhere(format!(
+                "its URL is not https, and {host} is not trusted"
+            )));
         }
         let reach = match trusted || self.settings().is_ours(&service.jid) {
             true => Reach::Any,
             false => Reach::Public,
         };
-        let request = request(&slot, kept, file)?;
+        let request = request(&slot, kept, file).map_err(nowhere)?;
         let answer = http::send(self.dial(), &target, reach, request).await;
-        let answer = answer.map_err(|fault| format!("{}: {fault}", target.host))?;
+        let answer = answer.map_err(|fault| {
+            Refused::new(format!("{}: {fault}", target.host), Notice::UploadUnreached)
+        })?;
         let status = answer.response.status();
         if !status.is_success() {
-            return Err(format!("{} answers {}", target.host, status.as_u16()).into());
+            let code = status.as_u16().to_string();
+            let why = Notice::UploadAnswers.with(&[&code]);
+            return Err(Refused::new(format!("{} answers {code}", target.host), why));
         }
         self.note_host(&get);
         Ok(get)
     }
 }
 
-/// Asks for a place for a file, in the name of the domain or of an address. `None`: who asks is
-/// refused.
+/// Asks for a place for a file, in the name of the domain or of an address.
 async fn slot(
     asker: &Asker,
     service: &str,
     of: Option<&str>,
     kept: &Kept,
-) -> Result<Option<Element>, Refused> {
+) -> Result<Place, Refused> {
     let answer = asker.ask_as(of, service, "get", |xml| {
         xml.start_ns("request", ns::HTTP_UPLOAD)
             .attr("filename", &kept.name)
@@ -186,23 +239,42 @@ async fn slot(
             .attr("content-type", &kept.mime)
             .end();
     });
-    let answer = answer.await.ok_or("it does not answer")?;
+    let silent = || Refused::new("it does not answer", Notice::UploadSilent);
+    let answer = answer.await.ok_or_else(silent)?;
     if answer.attr("type") == Some("result") {
-        return Ok(answer.child("slot", ns::HTTP_UPLOAD).cloned());
+        let slot = answer.child("slot", ns::HTTP_UPLOAD).cloned();
+        let none = || Refused::new("its answer has no place", Notice::UploadNowhere);
+        return slot.map(Place::Given).ok_or_else(none);
     }
     // §4: these are about the file, or pass.
     let error = answer.child("error", ns::COMPONENT);
     let says = |name, ns| error.is_some_and(|error| error.child(name, ns).is_some());
     let too_large = says("file-too-large", ns::HTTP_UPLOAD);
+    let (own, condition) = error.map(told).unwrap_or_default();
     if too_large || says("retry", ns::HTTP_UPLOAD) {
-        let text = match too_large {
-            true => "it is too large for it",
-            false => "it takes no more for now",
+        let (text, why) = match too_large {
+            true => ("it is too large for it", Notice::UploadLarge),
+            false => ("it takes no more for now", Notice::UploadLater),
         };
-        let (text, others) = (text.to_owned(), true);
-        return Err(Refused { text, others });
+        let why = match own.is_empty() {
+            true => why.into(),
+            false => Notice::UploadRefused.with(&[&own]),
+        };
+        return Err(Refused::new(text, why).others());
     }
-    Ok(None)
+    Ok(Place::Denied(if own.is_empty() { condition } else { own }))
+}
+
+/// What a service says of its refusal: its own words, in one line, and the condition.
+fn told(error: &Element) -> (String, String) {
+    let words = error.child("text", ns::STANZA_ERRORS);
+    let words = words.map(|it| it.text().into_owned()).unwrap_or_default();
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let words = words.join(" ").chars().take(LONGEST_WORDS).collect();
+    let mut conditions = error.children().filter(|it| it.ns() == ns::STANZA_ERRORS);
+    let condition = conditions.find(|it| it.name() != "text");
+    let condition = condition.map_or("undefined-condition", Element::name);
+    (words, condition.to_owned())
 }
 
 /// The request that brings a file to its slot.

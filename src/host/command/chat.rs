@@ -116,8 +116,13 @@ impl Desk {
     }
 
     pub(super) fn words(&self, text: String) -> Answer {
-        let id = format!("{:016x}", self.shared.next_session());
+        let id = self.new_id();
         Answer::Words { id, text }
+    }
+
+    /// The id of a message of ours.
+    pub(super) fn new_id(&self) -> String {
+        format!("{:016x}", self.shared.next_session())
     }
 
     fn help(&self, asker: &Asker) -> String {

@@ -2,7 +2,8 @@
 //!
 //! One document, written anew for each request and told in pages of lines, or kept as a file at our
 //! own file server where there is one. Secrets are named and not told: their value is `null`. Of
-//! archives it counts the messages; `archive show` tells them.
+//! archives it counts the messages; `archive show` tells them. Of files it tells what they are, and
+//! where our own file server has them.
 //!
 //! The members of the document are listed in `docs/mapping/host.md`.
 
@@ -222,6 +223,7 @@ impl Desk {
             "messages": of("job"),
             "references": of("reference"),
             "archives": self.archives_about(user).await?,
+            "files": self.files_about(user).await?,
         }))
     }
 
@@ -242,6 +244,26 @@ impl Desk {
             "gateway": open_values(kept.gateway(), &gateway),
             "networks": networks,
         })
+    }
+
+    /// His files, the oldest first.
+    async fn files_about(&self, user: &BareJid) -> Result<Vec<Value>, Fault> {
+        let Some(kept) = self.shared.attachments() else {
+            return Ok(Vec::new());
+        };
+        let (user, domain) = (user.to_string(), self.outbox.domain().to_owned());
+        let listed = tokio::task::spawn_blocking(move || kept.of(&user, &domain, MOST)).await;
+        let listed = listed.map_err(|fault| fault::ours(&fault))?;
+        let listed = listed.map_err(|fault| fault::ours(&fault))?;
+        let files = self.shared.files();
+        let told = listed.iter().map(|(id, about, at)| {
+            let url = files.as_ref().and_then(|it| it.own_url(id, &about.name));
+            json!({
+                "name": about.name, "type": about.mime, "size": about.size,
+                "at": stamp(*at), "url": url,
+            })
+        });
+        Ok(told.collect())
     }
 
     async fn archives_about(&self, user: &BareJid) -> Result<Vec<Value>, Fault> {

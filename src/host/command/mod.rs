@@ -31,6 +31,7 @@ use crate::host::fault;
 use crate::xmpp::jid::BareJid;
 
 pub(crate) use self::adhoc::Sessions;
+pub(crate) use self::settings::has as has_settings;
 
 /// Who asks for something, and of whom.
 #[derive(Clone, Debug)]

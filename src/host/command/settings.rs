@@ -1,5 +1,6 @@
 //! What a user has set and can set of an address: the command `configure`, and in a chat `set`,
-//! `set KEY VALUE`, `get KEY`, `unset KEY`. Secrets are never shown.
+//! `set KEY VALUE`, `get KEY`, `unset KEY`; typed in a room the same behind a stroke
+//! (`session::typed`). Secrets are never shown.
 
 use std::sync::Arc;
 
@@ -7,7 +8,9 @@ use isthmus_gateway::{Address, Fault, FaultKind, Field, Gateway, Kind};
 
 use super::{Answers, Asked, Asker, Command, Ended, Page, Told, Work};
 use crate::host::desk::Desk;
+use crate::host::errand::{Answer, Done};
 use crate::host::fault;
+use crate::host::reply::Origin;
 use crate::host::setting::{fields, veil};
 use crate::host::words::{Lang, Phrase, Text};
 
@@ -20,7 +23,7 @@ pub(super) const ALSO: &[(&str, Text)] = &[
 ];
 
 /// Whether an address of this kind has settings.
-pub(super) fn has(gateway: &dyn Gateway, kind: Kind) -> bool {
+pub(crate) fn has(gateway: &dyn Gateway, kind: Kind) -> bool {
     !fields(gateway, &Address::new(kind, "", ""), Lang::En).is_empty()
 }
 
@@ -94,6 +97,32 @@ impl Word {
 }
 
 impl Desk {
+    /// Takes what was typed of settings among other talk, without its stroke; `inside`: in a room,
+    /// where the answer stands, too. What is refused is an error, as of all typed commands. False:
+    /// it says nothing of settings.
+    pub(crate) fn typed(
+        self: &Arc<Self>,
+        origin: &Origin,
+        asker: Asker,
+        said: &str,
+        inside: bool,
+    ) -> bool {
+        let Some(word) = Word::of(said) else {
+            return false;
+        };
+        let desk = Arc::clone(self);
+        self.errands.run(origin.clone(), async move {
+            let asker = desk.in_language(asker);
+            let done = match desk.settle(&asker, word).await {
+                Ok(text) if inside => Done::with(Answer::Whisper(desk.new_id(), text)),
+                Ok(text) => Done::with(desk.words(text)),
+                Err(fault) => Done::with(fault),
+            };
+            done.in_lang(asker.lang)
+        });
+        true
+    }
+
     /// Does what was said of settings; the answer in words.
     pub(super) async fn settle(&self, asker: &Asker, word: Word) -> Result<String, Fault> {
         let Asker { user, at, lang, .. } = asker;

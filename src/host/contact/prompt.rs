@@ -37,7 +37,7 @@ impl Desk {
     }
 
     /// The JID of an address as people type it, or what is wrong with it.
-    fn jid_of(&self, typed: &str) -> Result<String, Fault> {
+    pub(crate) fn jid_of(&self, typed: &str) -> Result<String, Fault> {
         let jid = |local: &str| {
             let jid = BareJid::new(Some(&escape(local)), self.outbox.domain());
             jid.map_err(|_| fault::of(FaultKind::NoSuchTarget, Denial::AddressNoJid))

@@ -57,7 +57,7 @@ impl CourierHost {
                     sums.extend(sum.map(|sum| (blob.url.to_string(), sum)));
                     message.blobs.push(blob);
                 }
-                Shown::Words(words) => {
+                Shown::Words(words, _) => {
                     let body = message.body.to_mut();
                     if !body.is_empty() {
                         body.push('\n');

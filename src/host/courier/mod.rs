@@ -3,6 +3,7 @@
 //!
 //! * `outward`: a message becomes a durable job; a correction or retraction changes it as long as
 //!   it has not begun (XEP-0308, XEP-0424).
+//! * `several`: a message with several recipients (XEP-0033).
 //! * `handout`: a job is handed to the gateway, and what is not reported on in time.
 //! * `uplink`: what the gateway asks of the host.
 //! * `blob`: attachments from the network, kept as files; `files`: their links.
@@ -15,6 +16,7 @@ mod files;
 mod handout;
 mod outward;
 mod returned;
+mod several;
 mod tally;
 mod told;
 mod uplink;
@@ -232,7 +234,8 @@ impl CourierHost {
         Ok(())
     }
 
-    /// Forgets what is past its time, now and then.
+    /// Ends what nothing was heard of for too long, now and then. `archive::keep_small` forgets what
+    /// is past its time.
     fn keep_tidy(self: &Arc<Self>) {
         let (host, mut stop) = (Arc::clone(self), self.stop.subscribe());
         tokio::spawn(async move {
@@ -240,9 +243,6 @@ impl CourierHost {
             loop {
                 if let Err(fault) = host.end_silence().await {
                     tracing::warn!(%fault, "what nothing was heard of is waited for");
-                }
-                if let Err(fault) = host.shared.store.forget_past(now_ms()).await {
-                    tracing::warn!(%fault, "what is past its time stays for now");
                 }
                 tokio::select! {
                     () = tokio::time::sleep(hour) => {}

@@ -23,6 +23,7 @@ use crate::xmpp::ns;
 const PAGE: usize = 100;
 
 /// What came of a message of the user's.
+#[derive(Clone, Copy)]
 enum Work {
     /// It says nothing that is sent.
     Nothing,
@@ -35,19 +36,20 @@ enum Work {
 }
 
 impl CourierHost {
-    /// Takes a message to an address of the gateway. Its sender hears of a refusal at once, of
-    /// everything else when it is known.
+    /// Takes a message to one or several addresses of the gateway. Its sender hears of a refusal at
+    /// once, of everything else when it is known.
     pub(crate) fn message(
         self: &Arc<Self>,
         origin: Origin,
         user: BareJid,
-        to: Address,
+        to: Vec<Address>,
         stanza: Element,
     ) {
         if let Some(fault) = chat::encrypted(&stanza) {
             return origin.fault(&self.outbox, &fault);
         }
-        if !matches!(to.kind, Kind::Contact | Kind::Group) {
+        let person = |to: &Address| matches!(to.kind, Kind::Contact | Kind::Group);
+        if to.is_empty() || !to.iter().all(person) {
             let text = Denial::NobodyReads;
             return origin.fault(&self.outbox, &fault::of(FaultKind::Unsupported, text));
         }
@@ -55,13 +57,17 @@ impl CourierHost {
             return origin.fault(&self.outbox, &fault::bare(FaultKind::Full));
         };
         let host = Arc::clone(self);
-        let peer = self.address_of(&to);
+        let peers: Vec<String> = to.iter().filter_map(|to| self.address_of(to)).collect();
         // The store's answers come in the order of its questions: the question is put here, in the
         // order of the stanzas, and only the answer is waited for elsewhere.
         let work = host.work(&origin, &user, to, &stanza);
         tokio::spawn(async move {
             match work.await {
-                Ok(done) => host.file_own(&user, peer.as_deref(), done, &stanza),
+                Ok(done) => {
+                    for peer in &peers {
+                        host.file_own(&user, peer, done, &stanza);
+                    }
+                }
                 Err(fault) => origin.fault(&host.outbox, &fault),
             }
             drop(place);
@@ -69,8 +75,7 @@ impl CourierHost {
     }
 
     /// Archives what the user said, and puts a tombstone where he took something back.
-    fn file_own(&self, user: &BareJid, peer: Option<&str>, done: Work, stanza: &Element) {
-        let Some(peer) = peer else { return };
+    fn file_own(&self, user: &BareJid, peer: &str, done: Work, stanza: &Element) {
         let filing = Filing {
             shared: &self.shared,
             domain: self.outbox.domain(),
@@ -105,7 +110,7 @@ impl CourierHost {
         self: &Arc<Self>,
         origin: &Origin,
         user: &BareJid,
-        to: Address,
+        to: Vec<Address>,
         stanza: &Element,
     ) -> isthmus_gateway::Later<Result<Work, Fault>> {
         let domain = self.outbox.domain();
@@ -130,7 +135,9 @@ impl CourierHost {
         }
         match act {
             Act::Displayed { id } => {
-                self.read(user, to, &id);
+                for to in to {
+                    self.read(user, to, &id);
+                }
                 Box::pin(async { Ok(Work::Nothing) })
             }
             Act::Correct { id } => self.correct(origin, user, to, stanza, &id),
@@ -180,7 +187,7 @@ impl CourierHost {
         self: &Arc<Self>,
         origin: &Origin,
         user: &BareJid,
-        to: Address,
+        to: Vec<Address>,
         stanza: &Element,
         id: &str,
     ) -> isthmus_gateway::Later<Result<Work, Fault>> {
@@ -198,7 +205,11 @@ impl CourierHost {
             host.take_link(&user, &stanza, &mut message);
             message.reply = key.map(|key| isthmus_gateway::Reply {
                 key: isthmus_gateway::Key(key.into()),
-                who: to.id.clone().into(),
+                who: to
+                    .first()
+                    .map(|to| to.id.clone())
+                    .unwrap_or_default()
+                    .into(),
             });
             let job = host.new_job(&origin, &user, to, &message, &stanza)?;
             host.take(job).await.map(Work::Taken)
@@ -211,7 +222,7 @@ impl CourierHost {
         self: &Arc<Self>,
         origin: &Origin,
         user: &BareJid,
-        to: Address,
+        to: Vec<Address>,
         stanza: &Element,
         id: &str,
     ) -> isthmus_gateway::Later<Result<Work, Fault>> {
@@ -293,18 +304,20 @@ impl CourierHost {
         &self,
         origin: &Origin,
         user: &BareJid,
-        to: Address,
+        to: Vec<Address>,
         message: &Outgoing<'static>,
         stanza: &Element,
     ) -> Result<NewJob, Fault> {
         let now = now_ms();
         let number = self.shared.user_number(user);
-        let address = serde_json::to_string(&to).map_err(|error| internal(&error))?;
+        let addresses = to.iter().map(serde_json::to_string);
+        let addresses = addresses.collect::<Result<_, _>>();
+        let addresses = addresses.map_err(|error| internal(&error))?;
         let job = Job {
             id: JobId(0),
             user: self.shared.user(user),
             account: None,
-            to: vec![to],
+            to,
             message: message.clone(),
             attempt: 0,
             kept: None,
@@ -325,7 +338,7 @@ impl CourierHost {
             number,
             gateway: self.outbox.domain().to_owned(),
             stanza_id: origin.id.clone().unwrap_or_default(),
-            to: vec![address],
+            to: addresses,
             lane: courier.lane(&job),
             origin: serde_json::to_vec(&sender).map_err(|error| internal(&error))?,
             message: serde_json::to_vec(message).map_err(|error| internal(&error))?,
@@ -335,16 +348,17 @@ impl CourierHost {
     }
 }
 
-/// What a message says to an address; `None`: nothing.
+/// What a message says, to the first of its recipients as to the others; `None`: nothing.
 fn message_of(
-    to: &Address,
+    to: &[Address],
     stanza: &Element,
     caps: &Caps,
     lang: Lang,
 ) -> Option<Outgoing<'static>> {
     let text = text_of(stanza, caps, false, lang);
     let alone = || chat::subject_of(stanza).map(|_| chat::Text::default());
-    let place = Place::Contact(to.id.clone().into());
+    let first = to.first().map(|to| to.id.clone()).unwrap_or_default();
+    let place = Place::Contact(first.into());
     let mut message = text.or_else(alone)?.into_message(stanza, place);
     if message.body.is_empty() && !caps.subject {
         chat::subject_in_front(&mut message);

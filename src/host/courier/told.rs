@@ -37,11 +37,12 @@ pub(super) fn copy_state(state: &State) -> CopyState {
 }
 
 /// What the sender is told of a state, as a stanza; `receipts`: the network confirms delivery, so
-/// that being accepted by the next station is not yet news.
+/// that being accepted by the next station is not yet news; `whom`: of which recipient it is, where
+/// there are several.
 pub(super) fn tell(
     sender: &Sender,
     state: &State,
-    receipts: bool,
+    (receipts, whom): (bool, Option<&str>),
     domain: &str,
     id: &str,
 ) -> Option<(Told, Vec<u8>)> {
@@ -60,7 +61,8 @@ pub(super) fn tell(
         }
         State::Failed(fault) => {
             let (condition, kind) = fault_told(fault.kind);
-            let text = failure(fault, sender.origin.lang);
+            let (tag, text) = failure(fault, sender.origin.lang);
+            let text = (tag.clone(), about(whom, &tag, text));
             Some((
                 Told::Failed,
                 error(&sender.origin, domain, condition, kind, (&text.0, &text.1))?,
@@ -68,13 +70,24 @@ pub(super) fn tell(
         }
         State::Unknown => {
             let lang = sender.origin.lang;
-            let text = (lang.tag(), lang.say(Denial::UnknownOutcome));
+            let text = lang.say(Denial::UnknownOutcome).to_owned();
+            let text = about(whom, lang.tag(), text);
+            let text = (lang.tag(), text.as_str());
             let (condition, kind) = (Condition::RemoteServerTimeout, ErrorType::Wait);
             Some((
                 Told::Unknown,
                 error(&sender.origin, domain, condition, kind, text)?,
             ))
         }
+    }
+}
+
+/// What is said of one recipient of several, in that language.
+fn about(whom: Option<&str>, tag: &str, text: String) -> String {
+    let lang = Lang::of(tag).unwrap_or_default();
+    match whom {
+        Some(whom) => lang.tell(Denial::AboutRecipient, &[whom, &text]),
+        None => text,
     }
 }
 

@@ -243,6 +243,11 @@ impl Words {
             }
         }
         let mut id = String::new();
+        let news = is_news(job, report.to, told::copy_state(&state));
+        let whom = job.copies.get(usize::from(report.to));
+        let whom = whom.and_then(|(whom, _)| serde_json::from_str::<Address>(whom).ok());
+        // Where there is one only, it goes without saying.
+        let whom = whom.map(|whom| whom.id).filter(|_| job.copies.len() > 1);
         let what = format!(
             "{}:{}:{:?}",
             report.job.0,
@@ -253,7 +258,12 @@ impl Words {
         Some(CopyReport {
             job: report.job.0,
             copy: report.to,
-            tell: told::tell(&sender, &state, self.receipts, &self.domain, &id),
+            tell: news
+                .then(|| {
+                    let how = (self.receipts, whom.as_deref());
+                    told::tell(&sender, &state, how, &self.domain, &id)
+                })
+                .flatten(),
             state: told::copy_state(&state),
             keys: report.keys,
             until: now + REMEMBER_MS,
@@ -264,6 +274,22 @@ impl Words {
             fault: why,
         })
     }
+}
+
+/// Whether what has become of one copy is worth telling. That one of several has arrived or was read
+/// is when that is so of all.
+fn is_news(job: &OpenJob, to: u16, state: CopyState) -> bool {
+    let as_far = |other: CopyState| match state {
+        CopyState::Accepted => matches!(
+            other,
+            CopyState::Accepted | CopyState::Delivered | CopyState::Read
+        ),
+        CopyState::Delivered => matches!(other, CopyState::Delivered | CopyState::Read),
+        CopyState::Read => other == CopyState::Read,
+        _ => true,
+    };
+    let others = (0u16..).zip(&job.copies).filter(|(at, _)| *at != to);
+    others.map(|(_, copy)| copy.1).all(as_far)
 }
 
 /// The name under which the users of a line are kept.

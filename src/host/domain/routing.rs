@@ -13,11 +13,13 @@ use crate::host::desk::Desk;
 use crate::host::disco;
 use crate::host::fault;
 use crate::host::reply::Origin;
+use crate::host::room::is_room;
 use crate::host::router::{Addressee, Route, route};
 use crate::host::search;
 use crate::host::service;
 use crate::host::table::{Key, Offer, Want};
 use crate::host::words::{Denial, Lang, Said};
+use crate::xmpp::element::Element;
 use crate::xmpp::escape::{escape, unescape};
 use crate::xmpp::jid::{BareJid, Jid};
 use crate::xmpp::ns;
@@ -154,7 +156,8 @@ impl Domain {
         };
         // Whose rooms are asked for must be reached.
         let lists = self.lists_rooms(&stanza, local);
-        let want = if lists { Want::Open } else { Want::Ask };
+        let opens = lists || self.registers(&stanza, local);
+        let want = if opens { Want::Open } else { Want::Ask };
         match self.offer(outbox, &key, stanza, want) {
             Offer::Absent(stanza) => self.answer(outbox, &stanza, &key.user, local),
             other => self.refuse_rest(outbox, other),
@@ -177,6 +180,21 @@ impl Domain {
             ns::DISCO_ITEMS => it.name() == "query" && it.attr("node").is_none(),
             _ => search::is_search(it),
         })
+    }
+
+    /// Whether a stanza asks a room to let one in (XEP-0045 §7.10): its network must be reached.
+    fn registers(&self, stanza: &Stanza, local: &str) -> bool {
+        if stanza.kind() != StanzaKind::Iq || !self.gateway.manifest().caps.rooms {
+            return false;
+        }
+        let to = self.address(local);
+        if stanza.kind_attr().as_deref() != Some("set") || !to.is_some_and(|it| is_room(it.kind)) {
+            return false;
+        }
+        let element = stanza.element().ok();
+        let payload = element.as_ref().and_then(|it| it.children().next());
+        let registers = |it: &Element| it.is("query", ns::REGISTER);
+        payload.is_some_and(|it| registers(it) && it.child("remove", ns::REGISTER).is_none())
     }
 
     /// Takes a request to an archive: the store answers it, whether there is a session or not.
@@ -217,7 +235,7 @@ impl Domain {
                 return origin.error(outbox, Condition::JidMalformed, Said::theirs(fault.text));
             }
         };
-        courier.message(origin, user, to, element);
+        courier.message(origin, user, vec![to], element);
     }
 
     fn refuse_rest(&self, outbox: &Outbox, offer: Offer) {
@@ -278,6 +296,10 @@ impl Domain {
             .filter(|_| to.kind == Kind::Gateway || origin.resource.is_none());
         let asker = |desk: &Arc<Desk>| desk.asker(&origin, user, &to, element.attr("xml:lang"));
         if stanza.kind() == StanzaKind::Message {
+            let itself = desk.filter(|_| to.kind == Kind::Gateway);
+            if itself.is_some_and(|desk| desk.several(&origin, user, &element)) {
+                return;
+            }
             let Some(body) = chat::body_of(&element) else {
                 return;
             };

@@ -1,9 +1,11 @@
-//! Who asks for a voice (XEP-0045 §8.6) or to be let in (§9.9), as a form for who runs the room.
+//! Who asks for a voice (XEP-0045 §8.6) or to be let in (§9.9), as a form for who runs the room; and
+//! the form by which one asks (§7.10).
 
 use isthmus_gateway::{Command, Ranks, Role};
 
 use super::Room;
 use super::admin::{Wish, wanted};
+use crate::host::form;
 use crate::host::session::Base;
 use crate::host::words::{Label, Lang};
 use crate::xmpp::element::Element;
@@ -65,6 +67,25 @@ pub(crate) fn form(
     };
     form.with_child(field("text-single", "muc#roomnick", Label::Nickname, nick))
         .with_child(field("boolean", "muc#request_allow", Label::GiveVoice, "0"))
+}
+
+/// The answer to a get of `jabber:iq:register` (§7.10): who is in is registered, by his nickname
+/// there; anybody else may ask to be let in. The network knows him by his nickname alone, so nothing
+/// is asked of him.
+pub(crate) fn registration(nick: Option<&str>, lang: Lang) -> Element {
+    let query = Element::new("query", ns::REGISTER);
+    let text = |name: &str, text: &str| Element::new(name, ns::REGISTER).with_text(text);
+    if let Some(nick) = nick {
+        let registered = Element::new("registered", ns::REGISTER);
+        return query
+            .with_child(registered)
+            .with_child(text("username", nick));
+    }
+    let (title, words) = (Label::AskEntrance, lang.say(Label::AskEntranceAbout));
+    let form = form::ask(lang.say(title), words, Some(ns::MUC_REGISTER), &[], lang);
+    query
+        .with_child(text("instructions", words))
+        .with_child(form)
 }
 
 impl Room {

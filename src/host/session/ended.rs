@@ -36,6 +36,7 @@ impl Session {
                     origin.fault(&self.base.outbox, &fault);
                 }
             }
+            (Pending::Register(origin), Err(fault)) => self.not_registered(&origin, &fault),
             (
                 Pending::Quiet(origin) | Pending::Answer(origin) | Pending::Moderate { origin, .. },
                 Err(fault),
@@ -69,7 +70,9 @@ impl Session {
                 inquiry.ended(&mut self.base, result.err().as_ref());
             }
             (Pending::Rooms, result) => self.listing_ended(result.err().as_ref()),
-            (Pending::Answer(origin), Ok(_)) => origin.result(&self.base.outbox, |_| {}),
+            (Pending::Answer(origin) | Pending::Register(origin), Ok(_)) => {
+                origin.result(&self.base.outbox, |_| {})
+            }
             (Pending::Watch(contact), Err(fault)) => self.not_watched(&contact, &fault),
             (Pending::Join { .. } | Pending::Quiet(_) | Pending::Watch(_), Ok(_))
             | (Pending::Nothing, _) => {}

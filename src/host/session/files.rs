@@ -46,8 +46,9 @@ const PART: char = '\u{1f}';
 enum Ready {
     /// Its file was fetched, or why it could not be.
     Fetched(Result<Blob<'static>, Said>, String),
-    /// Its text is a file, and this is said in its place; `None`: it is said itself.
-    Pasted(Option<String>),
+    /// Its text is a file, and this is said in its place; else it is said itself, and its sender
+    /// told why, where something went wrong.
+    Pasted(Result<String, Option<Said>>),
 }
 
 /// A message of the user's that is made ready for the network.
@@ -242,11 +243,21 @@ impl Session {
             let (answered, mut text) = (fetch.answered, fetch.text);
             match ready {
                 Ready::Pasted(told) => {
-                    if let Some(told) = told {
-                        text.body = told;
-                        text.style.clear();
-                    }
+                    let origin = asked.origin.clone();
+                    let why = match told {
+                        Ok(told) => {
+                            text.body = told;
+                            text.style.clear();
+                            None
+                        }
+                        Err(why) => why,
+                    };
                     self.say_text(asked, answered, text, Vec::new());
+                    if let Some(why) = why {
+                        let why = why.within(origin.lang);
+                        let words = origin.lang.tell(Notice::PasteNot, &[why]);
+                        whisper(&mut self.base, &origin, &words);
+                    }
                 }
                 Ready::Fetched(Ok(blob), link) => {
                     let rest = without_link(&text.body, &link).len();
@@ -435,11 +446,26 @@ impl Session {
 
     /// `shown`: what became of its files, as far as that is known.
     fn show_files(&mut self, mut message: Message<'static>, shown: Vec<Shown>) {
-        for (blob, shown) in message.blobs.iter_mut().zip(shown) {
-            if let Shown::Link(link, sum) = shown {
+        let mut shown = shown.into_iter();
+        let mut words = Vec::new();
+        message.blobs.retain_mut(|blob| match shown.next() {
+            Some(Shown::Link(link, sum)) => {
                 self.base.note_sum(&link.url, sum);
                 *blob = link;
+                true
             }
+            Some(Shown::Words(told, _)) => {
+                words.push(told);
+                false
+            }
+            None => true,
+        });
+        for words in words {
+            let body = message.body.to_mut();
+            if !body.is_empty() {
+                body.push('\n');
+            }
+            body.push_str(&words);
         }
         for part in self.parts_of(message) {
             self.said_plainly(&part);

@@ -1,7 +1,7 @@
 //! Messages to a room that are not talk: invitations both ways (XEP-0045 §7.8, XEP-0249), requests
 //! for a voice (§7.13) and to be let in, and what those who run the room make of them (§8.6, §9.9).
 
-use isthmus_gateway::{Command, Kind, Outgoing, Place, Role, Text, Who};
+use isthmus_gateway::{Command, Fault, FaultKind, Kind, Outgoing, Place, Role, Text, Who};
 
 use super::messages::not_inside;
 use super::stanzas::Incoming;
@@ -11,7 +11,7 @@ use crate::host::form;
 use crate::host::post::head;
 use crate::host::reply::Origin;
 use crate::host::room::{is_room, person, voice};
-use crate::host::words::{Denial, Phrase};
+use crate::host::words::{self, Denial, Phrase};
 use crate::xmpp::element::Element;
 use crate::xmpp::jid::Jid;
 use crate::xmpp::ns;
@@ -232,6 +232,56 @@ impl Session {
                 let text = Denial::NotHereOrVoiced.with(&[nick]);
                 origin.error(&self.base.outbox, Condition::ItemNotFound, text);
             }
+        }
+    }
+
+    /// §7.10: who registers with a room asks to be let in. Who is in it is registered.
+    pub(super) fn register(
+        &mut self,
+        origin: Origin,
+        incoming: &Incoming,
+        get: bool,
+        query: &Element,
+    ) {
+        let room = self.rooms.find(&self.base, &incoming.to.id);
+        let room = room.filter(|room| room.has_entered(&incoming.from));
+        let outbox = &self.base.outbox;
+        if get {
+            let nick = room.map(|_| self.base.facts.me.as_str());
+            let answer = voice::registration(nick, origin.lang);
+            return origin.result(outbox, |xml| {
+                xml.element(&answer);
+            });
+        }
+        if query.child("remove", ns::REGISTER).is_some() {
+            // XEP-0077 §3.2: who may be in a room is the network's to say.
+            let text = Denial::NotUnderstood;
+            return origin.error(outbox, Condition::FeatureNotImplemented, text);
+        }
+        let form = query.child("x", ns::DATA_FORMS);
+        let cancelled = form.is_some_and(|form| form.attr("type") == Some("cancel"));
+        if room.is_some() || cancelled {
+            return origin.result(outbox, |_| {});
+        }
+        if form.is_some_and(|form| !form::is_of(form, Some(ns::MUC_REGISTER))) {
+            return origin.error(outbox, Condition::BadRequest, words::Text::BadForm);
+        }
+        let command = Command::Knock {
+            room: incoming.to.id.clone().into(),
+            reason: None,
+        };
+        self.base.issue(command, Pending::Register(origin));
+    }
+
+    /// A room does not take it. Where the network has no such requests nothing understands it.
+    pub(super) fn not_registered(&self, origin: &Origin, fault: &Fault) {
+        let outbox = &self.base.outbox;
+        match fault.kind {
+            FaultKind::Unsupported => {
+                let text = Denial::NotUnderstood;
+                origin.error(outbox, Condition::ServiceUnavailable, text);
+            }
+            _ => origin.fault(outbox, fault),
         }
     }
 

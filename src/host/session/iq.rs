@@ -54,6 +54,10 @@ impl Session {
                 let query = payload.clone();
                 self.govern(origin, &incoming, get, &query);
             }
+            ("query", ns::REGISTER) if self.takes_requests(&incoming) => {
+                let query = payload.clone();
+                self.register(origin, &incoming, get, &query);
+            }
             ("vCard", ns::VCARD) if get && is_room(incoming.to.kind) => {
                 self.room_card(&origin, &incoming, &payload);
             }
@@ -74,6 +78,12 @@ impl Session {
                 disco::Rules::of(&self.base.shared, self.base.outbox.domain()),
             ),
         }
+    }
+
+    /// Whether it is sent to a room itself.
+    fn takes_requests(&self, incoming: &Incoming) -> bool {
+        let rooms = self.base.gateway.manifest().caps.rooms;
+        rooms && is_room(incoming.to.kind) && incoming.resource.is_none()
     }
 
     /// Whether it is sent to what has rooms.

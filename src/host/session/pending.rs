@@ -49,6 +49,8 @@ pub(crate) enum Pending {
     Quiet(Origin),
     /// An iq that is answered either way.
     Answer(Origin),
+    /// The same, for who registers with a room (XEP-0045 §7.10).
+    Register(Origin),
     /// The same, for somebody's message that is taken back (XEP-0425).
     Moderate {
         /// Where the answer goes.

@@ -3,13 +3,16 @@
 //! In a room, and on the network's own address, where they need no `/` if they are in small
 //! letters. What begins with `/` is never said to anybody: a word that is no command is refused, to
 //! its sender only. `//text` says `/text`; `/me` is a message. To a person everything is text.
+//! `/set`, `/get` and `/unset` are about the settings of the room or the network they are typed in:
+//! `command::settings` knows what they say.
 
-use isthmus_gateway::{Command, FaultKind, Kind, Outgoing, Place};
+use isthmus_gateway::{Address, Command, FaultKind, Kind, Outgoing, Place};
 
 use super::inquiry::{Form, whisper};
 use super::stanzas::Incoming;
 use super::{Pending, Sent, Session};
 use crate::host::chat::body_of;
+use crate::host::command;
 use crate::host::fault;
 use crate::host::reply::Origin;
 use crate::host::room::is_room;
@@ -27,6 +30,9 @@ struct Word {
     inside: bool,
 }
 
+/// About settings: without a stroke `command::chat` takes them.
+const SETTING: [&str; 3] = ["get", "set", "unset"];
+
 const fn word(name: &'static str, usage: Option<(Usage, usize)>, inside: bool) -> Word {
     Word {
         name,
@@ -40,6 +46,7 @@ const WORDS: &[Word] = &[
     word("away", Some((Usage::Why, 0)), false),
     word("ban", Some((Usage::WhoWhy, 1)), true),
     word("ctcp", Some((Usage::WhoQuestion, 2)), false),
+    word("get", Some((Usage::Key, 1)), false),
     word("help", None, false),
     word("invite", Some((Usage::Who, 1)), true),
     word("join", Some((Usage::Room, 1)), false),
@@ -53,8 +60,10 @@ const WORDS: &[Word] = &[
     word("query", Some((Usage::WhoText, 2)), false),
     word("quote", Some((Usage::Line, 1)), false),
     word("raw", Some((Usage::Line, 1)), false),
+    word("set", Some((Usage::KeyValue, 0)), false),
     word("topic", Some((Usage::Text, 0)), true),
     word("unban", Some((Usage::Who, 1)), true),
+    word("unset", Some((Usage::Key, 1)), false),
     word("whois", Some((Usage::Who, 1)), false),
 ];
 
@@ -95,7 +104,8 @@ fn read(text: &str) -> Typed<'_> {
 /// network: its word in small letters, which lines of networks are not in.
 fn bare(text: &str) -> Option<(&str, &str)> {
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let known = WORDS.iter().any(|it| it.name == word && !it.inside);
+    let ours = |it: &Word| it.name == word && !it.inside && !SETTING.contains(&it.name);
+    let known = WORDS.iter().any(ours);
     // Several lines are lines of the network.
     let one = !rest.trim().contains(['\n', '\r']);
     (known && one).then(|| (word, rest.trim()))
@@ -106,6 +116,7 @@ struct Desk<'s> {
     origin: &'s Origin,
     stanza: &'s Element,
     from: &'s str,
+    to: &'s Address,
     /// Folded and proper name; none on the network's address.
     room: Option<(&'s [u8], &'s str)>,
 }
@@ -143,6 +154,7 @@ impl Session {
             origin,
             stanza: &incoming.stanza,
             from: &incoming.from,
+            to: &incoming.to,
             room,
         };
         if let Err(wrong) = self.run(&desk, &word, rest) {
@@ -155,7 +167,7 @@ impl Session {
         let Some(known) = WORDS.iter().find(|it| it.name == word) else {
             return Err(Denial::TypedNone.with(&[word]));
         };
-        if rest.contains(['\n', '\r']) && !matches!(word, "msg" | "query") {
+        if rest.contains(['\n', '\r']) && !matches!(word, "msg" | "query" | "set") {
             return Err(Denial::TypedOneLine.with(&[word]));
         }
         if known.inside && desk.room.is_none() {
@@ -172,10 +184,15 @@ impl Session {
         match word {
             "help" => {
                 let words = WORDS.iter();
-                let words = words.filter(|it| desk.room.is_some() || !it.inside);
+                let settles = self.settles(desk);
+                let words = words.filter(|it| {
+                    let here = desk.room.is_some() || !it.inside;
+                    here && (settles || !SETTING.contains(&it.name))
+                });
                 let words: Vec<String> = words.map(|it| it.shown(desk.origin.lang)).collect();
                 whisper(&mut self.base, desk.origin, &words.join("\n"));
             }
+            "get" | "set" | "unset" => return self.about_settings(desk, word, rest),
             "whois" => {
                 let form = Form::Words(String::new());
                 self.inquire(desk.origin.clone(), first.to_owned(), form);
@@ -283,6 +300,28 @@ impl Session {
         Ok(())
     }
 
+    /// Whether what something was typed in has settings.
+    fn settles(&self, desk: &Desk<'_>) -> bool {
+        let answers = self.base.desk.is_some();
+        answers && command::has_settings(&*self.base.gateway, desk.to.kind)
+    }
+
+    /// What is typed of settings is answered where it was typed, to who typed it.
+    fn about_settings(&self, desk: &Desk<'_>, word: &str, rest: &str) -> Result<(), Wrong> {
+        let none = || Err(Denial::TypedNone.with(&[word]));
+        let Some(answers) = self.base.desk.as_ref().filter(|_| self.settles(desk)) else {
+            return none();
+        };
+        let lang = desk.stanza.attr("xml:lang");
+        let asker = answers.asker(desk.origin, &self.base.user, desk.to, lang);
+        let said = format!("{word} {rest}");
+        match answers.typed(desk.origin, asker, &said, desk.room.is_some()) {
+            true => Ok(()),
+            // A key is one word.
+            false => Err(Denial::TypedIs.told(|lang| vec![word, lang.say(Usage::Key)])),
+        }
+    }
+
     fn tell_topic(&mut self, desk: &Desk<'_>) {
         let room = desk.room.and_then(|(key, _)| self.rooms.by_key(key));
         let text = room.map(|room| room.subject.text.clone());
@@ -322,6 +361,7 @@ mod tests {
             ("joining #x", None),
             (" join #x", None),
             ("kick #x alice", None),
+            ("unset the table", None),
             ("join #x\njoin #y", None),
             ("privmsg alice :hi", None),
         ] {

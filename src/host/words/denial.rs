@@ -9,6 +9,8 @@ texts! {
             / "此地址不符合该网络的格式",
         AddressIs: "the proper address is {}"
             / "正确的地址是 {}",
+        AboutRecipient: "{}: {}"
+            / "{}：{}",
         AddressMissing: "an address is missing"
             / "缺少地址",
         AddressNoJid: "this address is malformed: a part of it is empty, too long or holds a forbidden character"
@@ -35,6 +37,8 @@ texts! {
             / "`with` 不是 JID",
         BanYourself: "you cannot ban yourself"
             / "您不能封禁自己",
+        BlindCopy: "this gateway sends no blind copies: nothing was sent"
+            / "此网关不发送密送副本：未发送任何内容",
         Changed: "the message is on its way already: it cannot be changed any more"
             / "消息已在发送途中，无法再更改",
         ChangedNone: "no message of that id waits here: nothing was changed"
@@ -163,6 +167,10 @@ texts! {
             / "这是一个人，不是房间",
         ReactionsMost: "no more than {} reactions to a message here"
             / "此处对一条消息最多 {} 个回应表情",
+        RecipientElsewhere: "{} is no recipient of this gateway: nothing was sent"
+            / "{} 不是此网关的收件人：未发送任何内容",
+        RecipientsMost: "a message has {} recipients at most: nothing was sent"
+            / "一条消息最多有 {} 个收件人：未发送任何内容",
         RegistrationRemoved: "you have removed your registration; this was not sent"
             / "您已取消注册；此消息未发送",
         RemovalAlone: "who removes a registration says nothing else"

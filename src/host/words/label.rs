@@ -9,6 +9,10 @@ texts! {
             / "地址",
         AsksEntrance: "{} asks to be let in"
             / "{} 请求进入",
+        AskEntrance: "Ask to be let in"
+            / "请求进入",
+        AskEntranceAbout: "Those who run the room are asked to let you in, by your nickname on the network. There is nothing to fill in."
+            / "将以您在网络上的昵称请求房间管理者允许您进入。无需填写任何内容。",
         AsksVoice: "{} asks for a voice"
             / "{} 请求发言权",
         Closed: "Only who is in may speak"

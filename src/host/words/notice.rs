@@ -10,12 +10,16 @@ texts! {
             / "已登录为 {}",
         AttachmentKept: "[attachment: {}, {}{} — the gateway keeps it; it cannot be fetched]"
             / "[附件：{}，{}{}——由网关保存，无法获取]",
+        AttachmentKeptWhy: "[attachment: {}, {}{} — the gateway keeps it; it cannot be fetched: {}]"
+            / "[附件：{}，{}{}——由网关保存，无法获取：{}]",
         AttachmentSize: ", {} bytes"
             / "，{} 字节",
         AttachmentUnknownType: "of unknown type"
             / "类型未知",
         AttachmentUnnamed: "without a name"
             / "未命名",
+        AttachmentUnread: "this gateway cannot read it now"
+            / "网关目前无法读取",
         Bot: "bot"
             / "机器人",
         FileElsewhere: "its link is not https"
@@ -56,6 +60,8 @@ texts! {
             / "网络管理员",
         Paste: "{} [{} lines: {}]"
             / "{} [{} 行：{}]",
+        PasteNot: "Your text was said line by line, it could not become a file: {}"
+            / "您的内容已逐行发送，无法转为文件：{}",
         Privacy: "Passwords, accounts and settings are stored encrypted; archives and files are not."
             / "密码、账号和设置加密存储；存档和文件不加密。",
         SessionEnded: "those who run this gateway have ended your session"
@@ -72,5 +78,25 @@ texts! {
             / "剧透：{}",
         TookBack: "/me took back a message that your client still shows"
             / "/me 撤回了一条消息，您的客户端仍在显示",
+        UploadAnswers: "your server’s file service answers {}"
+            / "您服务器的文件服务返回 {}",
+        UploadEmpty: "it is empty"
+            / "文件为空",
+        UploadLarge: "it is too large for your server’s file service"
+            / "超出您服务器的文件服务允许的大小",
+        UploadLater: "your server’s file service takes no more for now"
+            / "您服务器的文件服务暂时不再接收文件",
+        UploadNone: "your server has no file service"
+            / "您的服务器没有文件服务",
+        UploadNowhere: "your server’s file service names no place this gateway may use"
+            / "您服务器的文件服务未给出网关可用的位置",
+        UploadRefused: "your server’s file service refuses it: {}"
+            / "您服务器的文件服务拒绝接收：{}",
+        UploadSilent: "your server’s file service does not answer"
+            / "您服务器的文件服务没有应答",
+        UploadSlow: "your server’s file service is too slow"
+            / "您服务器的文件服务过慢",
+        UploadUnreached: "your server’s file service cannot be reached"
+            / "无法连接您服务器的文件服务",
     }
 }

@@ -9,6 +9,10 @@ texts! {
             / "[变更]",
         DoesSomething: "does something"
             / "做某事",
+        Key: "setting"
+            / "设置项",
+        KeyValue: "[setting [value]]"
+            / "[设置项 [值]]",
         Line: "line"
             / "原始命令行",
         Name: "name"

@@ -187,6 +187,7 @@ impl Run {
             pictures: settings.get("pictures") != Some(&false.into()),
             trusted: vec!["files.example.org".to_owned()],
             server_domain: "example.org".to_owned(),
+            paste_lines: settings["paste_lines"].as_u64().unwrap_or(0) as usize,
             ..FileSettings::default()
         });
         Ok(())

@@ -169,3 +169,10 @@ proptest! {
         let _ = parse(&text, "GB");
     }
 }
+
+#[test]
+fn who_is_only_a_name_or_withheld_says_that_nobody_reads_it() {
+    let deaf = |peer: Peer| peer.is_deaf();
+    assert!(deaf(from_carrier(5, "Bank", "CA")) && deaf(from_carrier(0, "", "CA")));
+    assert!(!deaf(from_carrier(1, "14169938000", "CA")) && !deaf(from_carrier(3, "12345", "CA")));
+}

@@ -188,14 +188,8 @@ fn short(text: &str) -> String {
 
 /// Whether a machine wrote it (RFC 3834 §2, and what is done in the field).
 fn is_auto(message: &Message<'_>, from: &str) -> bool {
-    let local = from
-        .rsplit_once('@')
-        .map_or(from, |(local, _)| local)
-        .to_ascii_lowercase();
-    if matches!(
-        local.as_str(),
-        "mailer-daemon" | "postmaster" | "no-reply" | "noreply" | "donotreply"
-    ) {
+    let local = from.rsplit_once('@').map_or(from, |(local, _)| local);
+    if address::is_deaf(from) || local.eq_ignore_ascii_case("postmaster") {
         return true;
     }
     message.headers_raw().take(500).any(|(name, value)| {

@@ -15,7 +15,7 @@ use std::time::SystemTime;
 
 use ring::hmac;
 
-use super::{Attachments, OVERHEAD, id_of, is_id};
+use super::{Attachments, Kept, OVERHEAD, id_of, is_id};
 use crate::host::shared::Shared;
 
 /// The folder of owners.
@@ -89,6 +89,39 @@ impl Attachments {
             gone += 1;
         }
         Ok(gone)
+    }
+
+    /// What is this user's, the oldest first, so many at most: ids, what is said of each, and since
+    /// when it is his, in milliseconds since 1970. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// The disk cannot be read.
+    pub(crate) fn of(
+        &self,
+        user: &str,
+        gateway: &str,
+        most: usize,
+    ) -> io::Result<Vec<(String, Kept, i64)>> {
+        let entries = match fs::read_dir(self.owner(user, gateway)) {
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut his = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let id = entry.file_name().to_string_lossy().into_owned();
+            // It may go at this moment.
+            let (Ok((about, _)), Ok(data)) = (self.read(&id), entry.metadata()) else {
+                continue;
+            };
+            let since = data.modified()?.duration_since(SystemTime::UNIX_EPOCH);
+            let ms = since.map_or(0, |it| i64::try_from(it.as_millis()).unwrap_or(i64::MAX));
+            his.push((id, about, ms));
+        }
+        his.sort_unstable_by(|one, other| (one.2, &one.0).cmp(&(other.2, &other.0)));
+        his.truncate(most);
+        Ok(his)
     }
 
     /// Removes what is only this user's. Blocks.
