@@ -12,7 +12,7 @@ use super::CourierHost;
 use crate::host::desk::Desk;
 use crate::host::fault;
 use crate::host::reply::Origin;
-use crate::host::words::{Denial, Lang, Phrase, Said};
+use crate::host::words::{Denial, Phrase, Said};
 use crate::xmpp::element::Element;
 use crate::xmpp::escape::unescape;
 use crate::xmpp::jid::{BareJid, Jid};
@@ -110,12 +110,8 @@ impl CourierHost {
 
 /// A fault of one recipient of several.
 fn about(name: &str, fault: Fault) -> Fault {
-    let words = |lang: Lang| fault::words(&fault, lang).to_owned();
-    let (en, zh) = (words(Lang::En), words(Lang::Zh));
-    let text: Said = Denial::AboutRecipient.told(|lang| match lang {
-        Lang::En => vec![name, en.as_str()],
-        Lang::Zh => vec![name, zh.as_str()],
-    });
+    let words = &fault;
+    let text: Said = Denial::AboutRecipient.told(|lang| vec![name, fault::words(words, lang)]);
     Fault {
         text: text.into(),
         ..fault
