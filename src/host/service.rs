@@ -17,6 +17,14 @@ use crate::xmpp::stanza::Condition;
 /// What nobody understands.
 const NOT_UNDERSTOOD: Denial = Denial::NotUnderstood;
 
+/// What can be searched for (XEP-0433 §3.1).
+fn search_form(outbox: &Outbox, origin: &Origin) {
+    origin.result(outbox, |xml| {
+        xml.start_ns("search", ns::CHANNEL_SEARCH);
+        xml.element(&search::blank(origin.lang)).end();
+    });
+}
+
 /// Answers one iq request. `get`: it is a get, not a set.
 pub(crate) fn answer(
     outbox: &Outbox,
@@ -30,13 +38,8 @@ pub(crate) fn answer(
     let node = payload.attr("node");
     let full = origin.resource.is_some();
     if get && to.kind == Kind::Contact && card::asked(payload).is_some() {
-        return card::answer(
-            outbox,
-            origin,
-            payload,
-            Card::of_address(&to.id),
-            &Portrait::Unknown,
-        );
+        let (card, portrait) = (Card::of_address(&to.id), &Portrait::Unknown);
+        return card::answer(outbox, origin, payload, card, portrait);
     }
     match (payload.name(), payload.ns()) {
         ("ping", ns::PING) if get && full && is_room(to.kind) => {
@@ -55,10 +58,7 @@ pub(crate) fn answer(
             match search::is_search(payload) {
                 // It goes to a session, which is not there: as with a network that has no rooms.
                 true => origin.error(outbox, Condition::ServiceUnavailable, NOT_UNDERSTOOD),
-                false => origin.result(outbox, |xml| {
-                    xml.start_ns("search", ns::CHANNEL_SEARCH);
-                    xml.element(&search::blank(origin.lang)).end();
-                }),
+                false => search_form(outbox, origin),
             }
         }
         ("query", ns::VERSION) if get && matches!(to.kind, Kind::Gateway | Kind::Network) => {

@@ -28,7 +28,7 @@ use tokio::time::sleep;
 
 use crate::dice::{Dice, endures};
 use crate::memory::MemoryStore;
-use crate::model::{DOMAIN, Model, Seat, Stage};
+use crate::model::{DOMAIN, Model, Seat, Stage, standing};
 use crate::server::{Manner, Server};
 
 const ROOMS: [&str; 2] = ["#a", "#b"];
@@ -586,16 +586,4 @@ fn limits() -> Limits {
         stanzas_burst: 10_000,
         ..crate::limits::limits()
     }
-}
-
-/// XEP-0045 §5 of the ranks of the loopback network.
-fn standing(ranks: Ranks, moderated: bool) -> (String, String) {
-    let (affiliation, role) = match ranks.0 {
-        ranks if ranks & 1 != 0 => ("owner", "moderator"),
-        ranks if ranks & 2 != 0 => ("admin", "moderator"),
-        ranks if ranks & 4 != 0 => ("member", "participant"),
-        _ if moderated => ("none", "visitor"),
-        _ => ("none", "participant"),
-    };
-    (affiliation.to_owned(), role.to_owned())
 }

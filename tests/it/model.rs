@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use isthmus::xmpp::element::Element;
 use isthmus::xmpp::ns;
+use isthmus_gateway::Ranks;
 use tokio::time::Instant;
 
 use crate::server::{Clients, Position};
@@ -390,3 +391,15 @@ fn line(stanza: &Element, at: Position) -> String {
 
 /// The domain of the component under test.
 pub(crate) const DOMAIN: &str = "loop.example.org";
+
+/// XEP-0045 §5 of the ranks of the loopback network.
+pub(crate) fn standing(ranks: Ranks, moderated: bool) -> (String, String) {
+    let (affiliation, role) = match ranks.0 {
+        ranks if ranks & 1 != 0 => ("owner", "moderator"),
+        ranks if ranks & 2 != 0 => ("admin", "moderator"),
+        ranks if ranks & 4 != 0 => ("member", "participant"),
+        _ if moderated => ("none", "visitor"),
+        _ => ("none", "participant"),
+    };
+    (affiliation.to_owned(), role.to_owned())
+}

@@ -1,7 +1,7 @@
 //! The gateway's own commands, by the names that people's scripts know.
 
 use isthmus_gateway::{
-    Dialog, Fault, FaultKind, Field, FieldKind, Kind, Offered, Step, UserId, words,
+    Dialog, Fault, FaultKind, Field, FieldKind, Kind, Offered, Step, UserId, Words, words,
 };
 
 use crate::ledger::Ledger;
@@ -62,15 +62,7 @@ pub(crate) fn step(
 ) -> Result<Step, Fault> {
     let text = match (step.name.as_str(), step.fields.first()) {
         ("ping", _) => "pong".into(),
-        ("hello", None) => {
-            let field = Field::new("name", ("Your name", "您的名字"), FieldKind::Text);
-            return Ok(Step::Next(Dialog {
-                name: step.name.clone(),
-                title: ("Hello", "您好").into(),
-                fields: vec![field.required()],
-                ..Dialog::default()
-            }));
-        }
+        ("hello", None) => return Ok(Step::Next(whose_name())),
         ("hello", Some(name)) => {
             let name = name.value.as_deref().unwrap_or_default();
             words!("Hello, {name}!", "您好，{name}！")
@@ -86,34 +78,7 @@ pub(crate) fn step(
             )
                 .into()
         }
-        (DISCONNECT, Some(_)) => {
-            let answer = |name: &str| {
-                let field = step.fields.iter().find(|field| field.name == name);
-                field.and_then(|field| field.value.as_deref())
-            };
-            let words = answer("quit-message").unwrap_or("left");
-            let networks = answer("irc-servers").unwrap_or_default().lines();
-            let (ended, missing): (Vec<_>, Vec<_>) =
-                networks.partition(|network| ledger.leave(user, network, words));
-            let (ended, missing) = (ended.join(", "), missing.join(", "));
-            match missing.is_empty() {
-                true => words!(
-                    "You are no longer connected to {ended}.",
-                    "您与 {ended} 的连接已断开。"
-                ),
-                false if ended.is_empty() => {
-                    let words = words!(
-                        "There is no connection to {missing}.",
-                        "没有与 {missing} 的连接。"
-                    );
-                    return Err(Fault::new(FaultKind::NoSuchTarget, words));
-                }
-                false => words!(
-                    "You are no longer connected to {ended}. There is no connection to {missing}.",
-                    "您与 {ended} 的连接已断开。没有与 {missing} 的连接。"
-                ),
-            }
-        }
+        (DISCONNECT, Some(_)) => disconnect(user, ledger, step)?,
         (CONNECTION, _) => {
             let at = step.at.as_ref().map(|at| at.network.as_str());
             let network = fixed.or(at).unwrap_or_default();
@@ -138,6 +103,47 @@ pub(crate) fn step(
         account: None,
         text,
     })
+}
+
+/// Asks whom to greet.
+fn whose_name() -> Dialog {
+    let field = Field::new("name", ("Your name", "您的名字"), FieldKind::Text);
+    Dialog {
+        name: "hello".to_owned(),
+        title: ("Hello", "您好").into(),
+        fields: vec![field.required()],
+        ..Dialog::default()
+    }
+}
+
+/// Ends the connections that were chosen.
+fn disconnect(user: UserId, ledger: &Ledger, step: &Dialog) -> Result<Words, Fault> {
+    let answer = |name: &str| {
+        let field = step.fields.iter().find(|field| field.name == name);
+        field.and_then(|field| field.value.as_deref())
+    };
+    let words = answer("quit-message").unwrap_or("left");
+    let networks = answer("irc-servers").unwrap_or_default().lines();
+    let (ended, missing): (Vec<_>, Vec<_>) =
+        networks.partition(|network| ledger.leave(user, network, words));
+    let (ended, missing) = (ended.join(", "), missing.join(", "));
+    if missing.is_empty() {
+        return Ok(words!(
+            "You are no longer connected to {ended}.",
+            "您与 {ended} 的连接已断开。"
+        ));
+    }
+    if ended.is_empty() {
+        let words = words!(
+            "There is no connection to {missing}.",
+            "没有与 {missing} 的连接。"
+        );
+        return Err(Fault::new(FaultKind::NoSuchTarget, words));
+    }
+    Ok(words!(
+        "You are no longer connected to {ended}. There is no connection to {missing}.",
+        "您与 {ended} 的连接已断开。没有与 {missing} 的连接。"
+    ))
 }
 
 /// Which of these connections is to end.

@@ -105,14 +105,7 @@ impl Room {
         if let Err(fault) = form::check(&fields, &answers, None, lang) {
             return origin.fault(&base.outbox, &fault);
         }
-        let known =
-            |name: &str| ROOM_FIELDS.contains(&name) || fields.iter().any(|it| it.name == name);
-        let mut names = answers.keys().filter(|name| *name != "FORM_TYPE");
-        if let Some(odd) = names
-            .clone()
-            .next()
-            .filter(|_| !names.any(|name| known(name)))
-        {
+        if let Some(odd) = nothing_asked(&fields, &answers) {
             let text = Text::NotAsked.with(&[odd]);
             return origin.error(&base.outbox, Condition::BadRequest, text);
         }
@@ -151,6 +144,14 @@ impl Room {
         let me = self.my_standing(base);
         me.is_some_and(|me| me.affiliation >= Affiliation::Admin)
     }
+}
+
+/// The first name of answers of which none was asked for.
+fn nothing_asked<'a>(fields: &[Field], answers: &'a Answers) -> Option<&'a str> {
+    let known = |name: &str| ROOM_FIELDS.contains(&name) || fields.iter().any(|it| it.name == name);
+    let mut names = answers.keys().filter(|name| *name != "FORM_TYPE");
+    let first = names.clone().next()?;
+    (!names.any(|name| known(name))).then_some(first)
 }
 
 /// Whether answers are about what holds for the room, rather than the user's own.

@@ -21,12 +21,7 @@ impl Session {
         match (open.pending, result) {
             (Pending::Message(sent), Err(fault)) => self.base.answer_fault(&sent.origin, &fault),
             (Pending::Message(sent), Ok(outcome)) => self.was_sent(tag, sent, outcome),
-            (Pending::Join { room }, Err(fault)) => {
-                self.unsettled = true;
-                if let Some(room) = self.rooms.by_key(&room) {
-                    room.refused(&self.base, &fault);
-                }
-            }
+            (Pending::Join { room }, Err(fault)) => self.not_joined(&room, &fault),
             (Pending::Leave { room }, _) => self.left_room(&room),
             (Pending::Subject { origin, room }, result) => {
                 if let Some(room) = self.rooms.by_key(&room) {
@@ -38,7 +33,10 @@ impl Session {
             }
             (Pending::Register(origin), Err(fault)) => self.not_registered(&origin, &fault),
             (
-                Pending::Quiet(origin) | Pending::Answer(origin) | Pending::Moderate { origin, .. },
+                Pending::Quiet(origin)
+                | Pending::Answer(origin)
+                | Pending::Bans { origin, .. }
+                | Pending::Moderate { origin, .. },
                 Err(fault),
             ) => origin.fault(&self.base.outbox, &fault),
             (
@@ -56,9 +54,6 @@ impl Session {
             }
             (Pending::Share { batch, .. }, result) => self.base.share_ended(batch, result.err()),
             (Pending::Configured(request), result) => self.flags_known(*request, result.err()),
-            (Pending::Bans { origin, .. }, Err(fault)) => {
-                origin.fault(&self.base.outbox, &fault);
-            }
             (Pending::Bans { origin, found }, Ok(_)) => answer_bans(&self.base, &origin, &found),
             (Pending::History { room }, result) => {
                 if let Some(room) = self.rooms.by_key(&room) {
@@ -76,6 +71,13 @@ impl Session {
             (Pending::Watch(contact), Err(fault)) => self.not_watched(&contact, &fault),
             (Pending::Join { .. } | Pending::Quiet(_) | Pending::Watch(_), Ok(_))
             | (Pending::Nothing, _) => {}
+        }
+    }
+
+    fn not_joined(&mut self, room: &[u8], fault: &Fault) {
+        self.unsettled = true;
+        if let Some(room) = self.rooms.by_key(room) {
+            room.refused(&self.base, fault);
         }
     }
 

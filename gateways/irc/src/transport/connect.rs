@@ -90,7 +90,7 @@ impl Connector {
             Some(only) => std::slice::from_ref(only),
             None => &route.candidates,
         };
-        let (mut told, mut told_zh) = (String::new(), String::new());
+        let mut told: Vec<(String, String)> = Vec::new();
         let mut kind = FaultKind::NetworkDown;
         for candidate in candidates {
             let mut at = candidate.clone();
@@ -126,19 +126,13 @@ impl Connector {
                         io::ErrorKind::PermissionDenied => FaultKind::NotAllowed,
                         _ => FaultKind::NetworkDown,
                     };
-                    let Candidate { host, port, .. } = at;
-                    let (then, then_zh) = match told.is_empty() {
-                        true => ("", ""),
-                        false => ("; ", "；"),
-                    };
-                    let why = reason(&fault);
-                    let ((_, why), (_, why_zh)) = (why.told_in("en"), why.told_in("zh"));
-                    told.push_str(&format!("{then}{host} port {port}: {why}"));
-                    told_zh.push_str(&format!("{then_zh}{host} 端口 {port}：{why_zh}"));
+                    told.push(told_why(&at, &fault));
                 }
             }
         }
-        Err(Fault::new(kind, Words::from(told).and("zh", told_zh)))
+        let (told, told_zh): (Vec<_>, Vec<_>) = told.into_iter().unzip();
+        let words = Words::from(told.join("; ")).and("zh", told_zh.join("；"));
+        Err(Fault::new(kind, words))
     }
 
     async fn reach(
@@ -245,4 +239,14 @@ fn told_of(at: &Candidate, verified: bool, certificate: bool) -> Words {
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.unwrap_or_default().as_secs()
+}
+
+/// Why a server was not reached, in English and in Chinese.
+fn told_why(Candidate { host, port, .. }: &Candidate, fault: &io::Error) -> (String, String) {
+    let why = reason(fault);
+    let ((_, why), (_, why_zh)) = (why.told_in("en"), why.told_in("zh"));
+    (
+        format!("{host} port {port}: {why}"),
+        format!("{host} 端口 {port}：{why_zh}"),
+    )
 }

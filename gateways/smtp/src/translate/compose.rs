@@ -66,19 +66,12 @@ pub fn compose(
         }
     }
     if let Some(parent) = thread.references.last() {
-        builder = builder.in_reply_to(format!("<{parent}>"));
-        let all: Vec<String> = thread
-            .references
-            .iter()
-            .map(|id| format!("<{id}>"))
-            .collect();
-        builder = builder.references(all.join(" "));
+        let all = thread.references.iter().map(|id| format!("<{id}>"));
+        let all = all.collect::<Vec<_>>().join(" ");
+        builder = builder.in_reply_to(format!("<{parent}>")).references(all);
     }
-    let jid = format!(
-        "{}@{}",
-        one_line(&job.user.local),
-        one_line(&job.user.domain)
-    );
+    let (local, host) = (one_line(&job.user.local), one_line(&job.user.domain));
+    let jid = format!("{local}@{host}");
     let name = HeaderName::new_from_ascii_str("Jabber-ID");
     builder = builder.raw_header(HeaderValue::new(name, jid));
     let part = text_part(job, files)?;
