@@ -213,16 +213,11 @@ pub(crate) fn checked(asked: &[Field], answers: &Answers, lang: Lang) -> Result<
 }
 
 /// Why a filled form cannot be the answer to what was asked, if so: a field that must be there is
-/// not, or all that is there was not asked for. With `empty` an empty one counts as there.
-pub(crate) fn lacking(
-    asked: &[Field],
-    answers: &Answers,
-    empty: bool,
-    lang: Lang,
-) -> Option<String> {
+/// not, or all that is there was not asked for.
+pub(crate) fn lacking(asked: &[Field], answers: &Answers, lang: Lang) -> Option<String> {
     let there = |field: &Field| {
         let answer = answers.get(&field.name).map(|answer| answer.trim());
-        answer.is_some_and(|answer| empty || !answer.is_empty())
+        answer.is_some_and(|answer| !answer.is_empty())
     };
     let mut needed = asked
         .iter()
@@ -234,10 +229,14 @@ pub(crate) fn lacking(
             &[label, &field.name, lang.say(Text::IsMissing)],
         ));
     }
-    let mut given = answers.keys().filter(|name| *name != "FORM_TYPE");
+    not_asked(asked, answers).map(|name| lang.tell(Text::NotAsked, &[name]))
+}
+
+/// The first name of answers none of which was asked for.
+pub(crate) fn not_asked<'a>(asked: &[Field], answers: &'a Answers) -> Option<&'a str> {
     let known = asked.iter().any(|field| answers.contains_key(&field.name));
-    let unknown = given.next().filter(|_| !known)?;
-    Some(lang.tell(Text::NotAsked, &[unknown]))
+    let mut given = answers.keys().filter(|name| *name != "FORM_TYPE");
+    given.next().filter(|_| !known).map(String::as_str)
 }
 
 /// A value as it is kept; or what is wrong with it.

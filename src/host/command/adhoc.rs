@@ -308,7 +308,7 @@ impl Desk {
             if !form::is_of(filled, page.about) {
                 return Err(bad("bad-payload", Text::BadForm));
             }
-            let lacking = form::lacking(&page.fields, &form::answers(filled), false, asker.lang);
+            let lacking = form::lacking(&page.fields, &form::answers(filled), asker.lang);
             if let Some(text) = lacking {
                 // §4.4; it may be filled in again.
                 self.sessions.open(session, asker, &command.node);

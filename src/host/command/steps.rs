@@ -15,7 +15,7 @@ use crate::host::desk::Desk;
 use crate::host::errand::{Answer, Done};
 use crate::host::fault::words;
 use crate::host::form;
-use crate::host::words::{Lang, Said, Text};
+use crate::host::words::{Lang, Phrase, Text};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
 
@@ -79,9 +79,9 @@ impl Desk {
             return Err(bad("bad-payload", Text::BadForm));
         }
         let given = form::answers(&filled);
-        // What is left empty is asked again; what is not there at all was never to be seen.
-        if let Some(text) = form::lacking(&steps.open().fields, &given, true, asker.lang) {
-            return Err(bad("bad-payload", Said::theirs(text.into())));
+        // What is left out is asked again; what answers none of the questions is no answer.
+        if let Some(name) = form::not_asked(&steps.open().fields, &given) {
+            return Err(bad("bad-payload", Text::NotAsked.with(&[name])));
         }
         let user = &asker.user;
         match self.step(asker, &steps, &given).await {

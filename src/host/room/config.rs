@@ -105,7 +105,8 @@ impl Room {
         if let Err(fault) = form::check(&fields, &answers, None, lang) {
             return origin.fault(&base.outbox, &fault);
         }
-        if let Some(odd) = nothing_asked(&fields, &answers) {
+        let of_room = answers.keys().any(|it| ROOM_FIELDS.contains(&it.as_str()));
+        if let Some(odd) = form::not_asked(&fields, &answers).filter(|_| !of_room) {
             let text = Text::NotAsked.with(&[odd]);
             return origin.error(&base.outbox, Condition::BadRequest, text);
         }
@@ -144,14 +145,6 @@ impl Room {
         let me = self.my_standing(base);
         me.is_some_and(|me| me.affiliation >= Affiliation::Admin)
     }
-}
-
-/// The first name of answers of which none was asked for.
-fn nothing_asked<'a>(fields: &[Field], answers: &'a Answers) -> Option<&'a str> {
-    let known = |name: &str| ROOM_FIELDS.contains(&name) || fields.iter().any(|it| it.name == name);
-    let mut names = answers.keys().filter(|name| *name != "FORM_TYPE");
-    let first = names.clone().next()?;
-    (!names.any(|name| known(name))).then_some(first)
 }
 
 /// Whether answers are about what holds for the room, rather than the user's own.

@@ -346,6 +346,16 @@ impl Session {
     }
 }
 
+/// The line for modes that were typed in the room `name`; without a name in front they are its own.
+fn mode_line(name: &str, typed: &str, first: &str) -> String {
+    let named = first.len() > 1 && !first.starts_with(['+', '-']);
+    let line = match named {
+        true => format!("MODE {typed}"),
+        false => format!("MODE {name} {typed}"),
+    };
+    line.trim_end().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -386,14 +396,4 @@ mod tests {
             assert_eq!(read(text), expected, "{text}");
         }
     }
-}
-
-/// The line for modes that were typed in the room `name`; without a name in front they are its own.
-fn mode_line(name: &str, typed: &str, first: &str) -> String {
-    let named = first.len() > 1 && !first.starts_with(['+', '-']);
-    let line = match named {
-        true => format!("MODE {typed}"),
-        false => format!("MODE {name} {typed}"),
-    };
-    line.trim_end().to_owned()
 }

@@ -138,7 +138,7 @@ async fn a_plugin_that_keeps_failing_is_given_a_rest_and_its_users_are_told() {
     juliet.say("bob", "die");
     let first = juliet.wait("offline").await;
     assert!(
-        first["fault"]["text"]
+        first["fault"]["text"]["en"]
             .as_str()
             .is_some_and(|text| text.contains("started again"))
     );
@@ -146,7 +146,7 @@ async fn a_plugin_that_keeps_failing_is_given_a_rest_and_its_users_are_told() {
     juliet.say("bob", "die");
     let second = juliet.wait("offline").await;
     assert!(
-        second["fault"]["text"]
+        second["fault"]["text"]["en"]
             .as_str()
             .is_some_and(|text| text.contains("operator"))
     );
