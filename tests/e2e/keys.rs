@@ -68,7 +68,11 @@ async fn changes(kind: Irc) {
     let operator = alice.try_expect(PATIENCE, |line| line.is("MODE", &[CHANNEL, "+o"]));
     operator.await.expect("she runs it");
     alice.send(&format!("MODE {CHANNEL} +k hers"));
-    alice.expect(|line| line.is("MODE", &[CHANNEL, "+k"])).await;
+    // Our server has read her line when juliet reads of it.
+    let told = juliet.try_expect(PATIENCE, |stanza| {
+        stanza.from() == ROOM && stanza.body() == "mode +k hers by alice"
+    });
+    told.await.expect("she reads of it");
     sets(&juliet, "ours").await;
     assert!(lets_in(irc.port(), "later", "ours").await);
     assert!(!lets_in(irc.port(), "latest", "hers").await);

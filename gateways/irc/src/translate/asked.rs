@@ -5,6 +5,7 @@ use std::time::Instant;
 use isthmus_gateway::{Address, Fault, FaultKind, Kind, Outcome, Sink, Tag};
 
 use super::queue::Owner;
+use super::shared::letters;
 use super::{Conversation, MOST_OPEN, done, numeric};
 use crate::line::Line;
 
@@ -65,6 +66,11 @@ impl Want {
         !matches!(self, Self::Join | Self::Leave | Self::History | Self::Query)
     }
 
+    /// It is a `MODE` that changes something.
+    pub(super) fn changes_modes(self) -> bool {
+        matches!(self, Self::Rank | Self::Ban | Self::Config)
+    }
+
     /// The network may answer it with nothing at all, and does so in order. A list of channels
     /// comes beside other things; what holds for a channel is always told.
     fn may_be_silent(self) -> bool {
@@ -89,6 +95,8 @@ pub(super) struct Asked {
     pub(super) lines: u8,
     /// Those of them that are not out.
     pub(super) waiting: u8,
+    /// The modes it changes, as in its line.
+    pub(super) letters: Box<str>,
 }
 
 impl Asked {
@@ -104,6 +112,7 @@ impl Asked {
             with: None,
             lines: 1,
             waiting: 1,
+            letters: Box::default(),
         }
     }
 
@@ -160,8 +169,15 @@ impl Conversation {
         if self.shares_line(tag, want, (&key, &nick), &line) {
             return;
         }
+        let letters = match want.changes_modes() {
+            true => letters(&line),
+            false => Box::default(),
+        };
+        self.asked.push(Asked {
+            letters,
+            ..Asked::new(tag, want, key, nick)
+        });
         self.queue.push(line, Owner::Asked(tag));
-        self.asked.push(Asked::new(tag, want, key, nick));
     }
 
     /// Takes the first command that is out and `matches`.

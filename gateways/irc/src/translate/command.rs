@@ -6,6 +6,7 @@ use isthmus_gateway::{Command, Event, Fault, FaultKind, Outcome, Ranks, Sink, Ta
 
 use super::asked::Want;
 use super::queue::Owner;
+use super::room::is_id;
 use super::send::is_target;
 use super::shared::in_pieces;
 use super::{CURIOUS, Conversation, Phase, done};
@@ -326,6 +327,7 @@ impl Conversation {
         if let Some(asked) = asked.filter(|_| !more.is_empty()) {
             asked.lines = u8::try_from(pieces.len()).unwrap_or(u8::MAX);
             asked.waiting = asked.lines;
+            asked.letters = pieces.iter().map(|(letters, _)| letters.as_str()).collect();
             for piece in more {
                 self.queue.push(line(piece), Owner::Asked(tag));
             }
@@ -364,11 +366,17 @@ impl Conversation {
         {
             // His own will, as by a command.
             self.chosen = true;
-            self.settings.nick = nick.trim_start_matches(':').to_owned();
+            let nick = nick.trim_start_matches(':');
+            if is_id(nick) {
+                self.give_up_nick();
+            } else {
+                self.settings.nick = nick.to_owned();
+            }
             self.content();
         }
         self.curious = Some(self.clock);
         self.curious_of = self.changed_by(line);
+        self.asks_modes(line);
         self.push_raw(line.to_owned());
         done(tag, Ok(Outcome::Finished), sink);
     }

@@ -163,8 +163,11 @@ struct Room {
     asked_who: bool,
     /// Whether the network has told all that holds.
     modes: Modes,
-    /// Answers that are still to come and tell nothing new.
+    /// Answers that are still to come and tell nothing new, and how long they may take.
     owed: usize,
+    owed_until: Option<Instant>,
+    /// When the user has asked for its modes by a line of his own.
+    asked_modes: Option<Instant>,
     /// Its key, where the network has shown it.
     secret: Option<Box<str>>,
 }
@@ -238,6 +241,8 @@ pub struct Conversation {
 const MOST_OPEN: usize = 512;
 /// What comes so soon after a line of the user's own is taken for its answer.
 const CURIOUS: Duration = Duration::from_secs(10);
+/// So long an answer is waited for that somebody else has told already; the host waits as long.
+const LATE: Duration = Duration::from_secs(20);
 /// After this an open command that got no answer is given up.
 const GIVE_UP: Duration = Duration::from_secs(120);
 

@@ -9,7 +9,7 @@ use isthmus_gateway::{
 };
 
 use super::asked::Want;
-use super::{Conversation, Modes, Phase, done};
+use super::{CURIOUS, Conversation, LATE, Modes, Phase, Room, done};
 use crate::line::Line;
 
 impl Conversation {
@@ -26,7 +26,7 @@ impl Conversation {
         if self.is_me(line.nick()) {
             // Whoever gives a rank is answered before the others are told (XEP-0045 §9).
             let key = self.folded(channel);
-            self.change_shown(&key, sink);
+            self.change_shown(&key, letters, sink);
         }
         let args = line.params().get(2..).unwrap_or(&[]);
         let mut flags = self.flags(channel);
@@ -60,13 +60,13 @@ impl Conversation {
         while let Some(tag) = self.take_asked(|a| a.want == Want::Flags && a.key == name) {
             tags.push(tag);
         }
-        let (mut first, mut ours) = (false, false);
+        let now = self.clock;
+        // Of a channel that was left meanwhile nothing is told but what he asks for.
+        let (mut first, mut ours) = (false, !tags.is_empty() || !self.is_curious());
         if let Some(room) = self.room(channel) {
             first = room.modes != Modes::Known;
-            // One of the questions has its answer, and with it all: those of the others say the
-            // same again.
-            let open = tags.len() + usize::from(room.modes == Modes::Asked) + room.owed;
-            (ours, room.owed) = (open > 0, open.saturating_sub(1));
+            (ours, room.owed) = room.answered(tags.len(), now);
+            room.owed_until = Some(now + LATE);
             room.modes = Modes::Known;
         }
         self.tell_flags(channel, (flags, key), first || !tags.is_empty(), sink);
@@ -98,11 +98,27 @@ impl Conversation {
                 done(tag, Ok(Outcome::Finished), sink);
             }
             Some(_) => {
-                let key = self.folded(name);
-                // It need not be asked twice.
-                self.queue.modes.retain(|waiting| **waiting != *key);
                 self.ask_about(tag, Want::Flags, (name, ""), format!("MODE {name}"), sink);
+                if self.asked.iter().any(|asked| asked.tag == tag) {
+                    // It need not be asked twice.
+                    let key = self.folded(name);
+                    self.queue.modes.retain(|waiting| **waiting != *key);
+                }
             }
+        }
+    }
+
+    /// A line of the user's own, `MODE #channel`, asks for what holds in a joined channel.
+    pub(super) fn asks_modes(&mut self, line: &str) {
+        let now = self.clock;
+        let mut words = line.split_ascii_whitespace();
+        let is_mode = words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case("MODE"));
+        if let (true, Some(channel), None) = (is_mode, words.next(), words.next())
+            && let Some(room) = self.room(channel)
+        {
+            room.asked_modes = Some(now);
         }
     }
 
@@ -182,17 +198,43 @@ impl Conversation {
     }
 }
 
+impl Room {
+    /// What holds was told. Whether that answers only questions of the host, of which so many
+    /// were open, and how many answers are still to come: they say the same again.
+    fn answered(&mut self, asked: usize, now: Instant) -> (bool, usize) {
+        let owed = self.owed_until.filter(|&until| now < until);
+        let owed = owed.map_or(0, |_| self.owed);
+        let open = asked + usize::from(self.modes == Modes::Asked) + owed;
+        let reads = self.asked_modes.take();
+        match reads.is_some_and(|at| now < at + CURIOUS) {
+            // The user reads the first of them: his own may never come.
+            true => (false, open),
+            false => (open > 0, open.saturating_sub(1)),
+        }
+    }
+}
+
+/// The letters of a change of modes, each with whether it is given.
+fn each(letters: &str) -> impl Iterator<Item = (bool, char)> {
+    let mut on = true;
+    letters.chars().filter_map(move |letter| {
+        match letter {
+            '+' => on = true,
+            '-' => on = false,
+            _ => return Some((on, letter)),
+        }
+        None
+    })
+}
+
 /// Whether a change of modes gives this one.
 fn gains(letters: &str, wanted: char) -> bool {
-    let mut on = true;
-    letters.chars().any(|letter| {
-        on = match letter {
-            '+' => true,
-            '-' => false,
-            _ => on,
-        };
-        on && letter == wanted
-    })
+    each(letters).any(|change| change == (true, wanted))
+}
+
+/// Whether two changes of modes have one in common.
+pub(super) fn in_common(one: &str, other: &str) -> bool {
+    each(one).any(|change| each(other).any(|it| it == change))
 }
 
 /// What one MODE changes.

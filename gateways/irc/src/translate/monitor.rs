@@ -11,7 +11,7 @@ use isthmus_gateway::{Event, Fault, FaultKind, Outcome, Sink, Tag};
 use super::asked::Want;
 use super::queue::Owner;
 use super::send::is_target;
-use super::{Conversation, done};
+use super::{Conversation, GIVE_UP, done};
 use crate::line::Line;
 
 /// Somebody watched.
@@ -33,6 +33,10 @@ pub(super) struct Watch {
     due: Option<Instant>,
     /// The nickname the user wants and somebody else had when he came.
     wish: Option<Wish>,
+    /// He got it back: a network that takes it again at once is not fought faster for that.
+    pause: Option<Pause>,
+    /// When he asked, by a line of his own, for his id in place of a nickname.
+    given_up: Option<Instant>,
 }
 
 /// It is kept until the user is called so. Services may hold the nickname back, or take it away
@@ -43,6 +47,12 @@ struct Wish {
     polled: bool,
     /// Nobody is called so, as far as is known.
     free: bool,
+    pause: Pause,
+}
+
+/// Between the tries to take a nickname.
+#[derive(Clone, Copy)]
+struct Pause {
     /// Not to be tried before.
     next: Instant,
     tries: u32,
@@ -63,6 +73,8 @@ const EACH: Duration = Duration::from_secs(60);
 /// Between the first two tries to take a nickname; each pause is twice the last, up to an hour.
 const NEXT_TRY: Duration = Duration::from_secs(60);
 const MOST_DOUBLED: u32 = 6;
+/// After so long without another try the pauses begin anew.
+const KEPT: Duration = Duration::from_secs(3600);
 /// Bytes of nicknames in one question.
 const ISON_BYTES: usize = 400;
 
@@ -150,13 +162,17 @@ impl Conversation {
             Way::Ison => self.watch.due = Some(now + EACH),
         }
         let (key, polled) = (self.folded(&nick), way == Way::Ison);
+        let pause = self.watch.pause.filter(|pause| now < pause.next + KEPT);
+        let pause = pause.unwrap_or(Pause {
+            next: now,
+            tries: 0,
+        });
         self.watch.wish = Some(Wish {
             nick,
             key,
             polled,
             free: false,
-            next: now,
-            tries: 0,
+            pause,
         });
     }
 
@@ -168,7 +184,20 @@ impl Conversation {
     /// The user is called something else, not by his own will. It may be what he wanted.
     pub(super) fn is_called(&mut self, nick: &str) {
         let key = self.folded(nick);
-        self.watch.wish.take_if(|wish| wish.key == key);
+        if let Some(wish) = self.watch.wish.take_if(|wish| wish.key == key) {
+            self.watch.pause = Some(wish.pause);
+        }
+    }
+
+    /// The user wants no nickname for now but his id: the next one is that.
+    pub(super) fn give_up_nick(&mut self) {
+        self.watch.given_up = Some(self.clock);
+    }
+
+    /// Whether a new nickname answers that.
+    pub(super) fn has_given_up_nick(&mut self) -> bool {
+        let since = self.watch.given_up.take();
+        since.is_some_and(|at| self.clock < at + GIVE_UP)
     }
 
     /// Nobody is called so any more.
@@ -191,19 +220,21 @@ impl Conversation {
     fn take_back(&mut self) {
         let now = self.clock;
         let wish = self.watch.wish.as_mut();
-        let Some(wish) = wish.filter(|wish| wish.free && wish.next <= now) else {
+        let Some(wish) = wish.filter(|wish| wish.free && wish.pause.next <= now) else {
             return;
         };
-        wish.next = now + NEXT_TRY * (1 << wish.tries.min(MOST_DOUBLED));
-        wish.tries += 1;
+        let pause = &mut wish.pause;
+        pause.next = now + NEXT_TRY * (1 << pause.tries.min(MOST_DOUBLED));
+        pause.tries += 1;
         let line = format!("NICK {}", wish.nick);
         self.queue.push(line, Owner::None);
     }
 
     /// The network does not give the nickname yet that was tried without anybody asking. False:
     /// this is about another.
-    pub(super) fn on_wish_refused(&self, line: &Line<'_>) -> bool {
-        let Some(wish) = self.watch.wish.as_ref().filter(|wish| wish.tries > 0) else {
+    pub(super) fn on_wish_refused(&mut self, line: &Line<'_>) -> bool {
+        self.watch.given_up = None;
+        let Some(wish) = self.watch.wish.as_ref().filter(|it| it.pause.tries > 0) else {
             return false;
         };
         let own = |asked: &super::Asked| asked.want == Want::Nick && asked.gone.is_some();
@@ -219,7 +250,7 @@ impl Conversation {
     /// When somebody is to be asked for.
     pub(super) fn watch_deadline(&self) -> Option<Instant> {
         let wish = self.watch.wish.as_ref().filter(|wish| wish.free);
-        let next = wish.map(|wish| wish.next);
+        let next = wish.map(|wish| wish.pause.next);
         self.watch.due.into_iter().chain(next).min()
     }
 

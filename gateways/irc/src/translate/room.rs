@@ -170,16 +170,29 @@ impl Conversation {
             to: to.into(),
         });
         if mine {
-            let key = self.folded(to);
-            let asked = self.take_asked(|a| a.want == Want::Nick && a.key == key);
-            if let Some(tag) = asked {
-                // The next connection begins with it; a name that was forced on us is not kept.
+            self.have_nick(to, sink);
+        }
+    }
+
+    /// The network calls us so: because it was asked, or not.
+    fn have_nick(&mut self, to: &str, sink: &mut dyn Sink) {
+        let (key, is_id) = (self.folded(to), is_id(to));
+        let raw = self.has_given_up_nick();
+        // InspIRCd and UnrealIRCd answer `NICK 0` with the user's id.
+        let asked = self.take_asked(|asked| {
+            let gives_up = is_id && asked.key.first().is_some_and(u8::is_ascii_digit);
+            asked.want == Want::Nick && (asked.key == key || gives_up)
+        });
+        if let Some(tag) = asked {
+            // The next connection begins with it; a name that was forced on us is not kept, and
+            // an id is of one connection.
+            if !is_id {
                 self.settings.nick = to.to_owned();
-                self.content();
-                done(tag, Ok(Outcome::Finished), sink);
-            } else if is_collision(to) {
-                self.want_back(self.clock);
             }
+            self.content();
+            done(tag, Ok(Outcome::Finished), sink);
+        } else if is_id && !raw {
+            self.want_back(self.clock);
         }
     }
 
@@ -397,9 +410,9 @@ fn known_account(word: Option<&str>) -> Option<Text<'_>> {
 }
 
 /// Whether nobody chooses such a nickname (RFC 2812 §2.3.1): servers that find two of one name after
-/// a netsplit give both their internal ids (solanum, InspIRCd, UnrealIRCd: `42XAAAAAB`). What
-/// services rename to (`Guest123`) is chosen by them.
-fn is_collision(nick: &str) -> bool {
+/// a netsplit give both their internal ids (solanum, InspIRCd, UnrealIRCd: `42XAAAAAB`), and some
+/// whoever asks for his (`NICK 0`). What services rename to (`Guest123`) is chosen by them.
+pub(super) fn is_id(nick: &str) -> bool {
     nick.starts_with(|c: char| c.is_ascii_digit())
 }
 

@@ -4,6 +4,8 @@
 use isthmus_gateway::{Fault, Outcome, Sink, Tag};
 
 use super::asked::{Asked, Want};
+use super::caps::Cap;
+use super::mode::in_common;
 use super::queue::Owner;
 use super::{Conversation, done};
 
@@ -36,6 +38,9 @@ impl Conversation {
         let Some(joined) = joined.filter(|joined| joined.len() <= most) else {
             return false;
         };
+        if let Some(asked) = self.asked.iter_mut().find(|it| it.tag == first) {
+            asked.letters = letters(&joined);
+        }
         last.line = joined;
         self.asked.push(Asked {
             with: Some(first),
@@ -86,11 +91,16 @@ impl Conversation {
     }
 
     /// The network shows a change of the user's in a channel: the first line that asked for one is
-    /// done, or one of its lines.
-    pub(super) fn change_shown(&mut self, key: &[u8], sink: &mut dyn Sink) {
-        let changes = [Want::Rank, Want::Ban, Want::Config];
+    /// done, or one of its lines. A change that he made by a line of his own is none of them.
+    pub(super) fn change_shown(&mut self, key: &[u8], shown: &str, sink: &mut dyn Sink) {
+        let label = self.context.label;
+        let labelled = self.can(Cap::LabeledResponse);
         let is_it = |it: &&mut Asked| {
-            it.gone.is_some() && changes.contains(&it.want) && it.key == key && it.with.is_none()
+            let answers = match labelled {
+                true => label == Some(it.tag),
+                false => in_common(&it.letters, shown),
+            };
+            answers && it.gone.is_some() && it.want.changes_modes() && it.key == key
         };
         let Some(asked) = self.asked.iter_mut().find(is_it) else {
             return;
@@ -104,6 +114,11 @@ impl Conversation {
         let line = asked.tag;
         self.end_line(line, None, &Ok(Outcome::Finished), sink);
     }
+}
+
+/// The letters of `MODE #channel letters args`.
+pub(super) fn letters(line: &str) -> Box<str> {
+    line.split(' ').nth(2).unwrap_or("").into()
 }
 
 /// Two `MODE #channel letters args` as one, if that changes no more than `most`.

@@ -176,3 +176,96 @@ fn a_nickname_that_services_hold_back_or_take_away_is_tried_again() {
     desk.wait(7200);
     assert!(desk.said().iter().all(|line| !line.starts_with("NICK")));
 }
+
+#[test]
+fn who_asks_for_his_id_in_place_of_a_nickname_keeps_it() {
+    let zero = || Command::Nick { nick: "0".into() };
+    let raw = |line: &'static str| Command::Raw { line: line.into() };
+    for (command, answer) in [
+        (zero(), ":ferris!f@h NICK 42XAAAAAB"),
+        (raw("NICK 0"), ":ferris!f@h NICK 42XAAAAAB"),
+        (raw("nick :0"), ":ferris!f@h NICK 42XAAAAAB"),
+    ] {
+        let mut desk = Desk::online_on("", "MONITOR=100");
+        let tag = desk.ask(command);
+        desk.said();
+        desk.hear(answer);
+        let mut told = desk.events();
+        told.sort();
+        assert_eq!(
+            told,
+            [
+                format!("done {tag} Finished"),
+                "renamed ferris 42XAAAAAB".to_owned()
+            ]
+        );
+        desk.wait(60);
+        desk.hear(":s 731 42XAAAAAB :ferris");
+        assert!(desk.said().is_empty(), "it is what he wanted");
+        // The id was that connection's.
+        desk.lose();
+        desk.talk.dial();
+        desk.talk.connected(desk.now);
+        assert!(desk.said().contains(&"NICK ferris".to_owned()));
+    }
+}
+
+#[test]
+fn a_collision_after_an_id_was_refused_or_another_nickname_was_asked_for_is_one() {
+    let mut desk = Desk::online_on("", "MONITOR=100");
+    desk.ask(Command::Raw {
+        line: "NICK 0".into(),
+    });
+    desk.hear(":s 432 ferris 0 :Erroneous nickname");
+    desk.said();
+    desk.hear(":ferris!f@h NICK 42XAAAAAB");
+    assert_eq!(desk.said(), ["MONITOR + ferris"]);
+
+    let mut desk = Desk::online_on("", "MONITOR=100");
+    let tag = desk.ask(Command::Nick {
+        nick: "crab".into(),
+    });
+    desk.said();
+    desk.hear(":ferris!f@h NICK 42XAAAAAB");
+    assert_eq!(desk.events(), ["renamed ferris 42XAAAAAB"]);
+    assert_eq!(desk.said(), ["MONITOR + ferris"]);
+    desk.hear(":42XAAAAAB!f@h NICK crab");
+    assert!(desk.events().contains(&format!("done {tag} Finished")));
+    desk.hear(":s 731 crab :ferris");
+    assert!(desk.said().is_empty());
+}
+
+#[test]
+fn a_network_that_takes_the_nickname_again_at_once_is_fought_ever_more_rarely() {
+    let mut desk = Desk::online_on("", "MONITOR=100");
+    let mut tries = Vec::new();
+    let began = desk.now;
+    let mut me = "ferris";
+    for _ in 0..1200 {
+        if me == "ferris" {
+            desk.hear(":ferris!f@h NICK 42XAAAAAB");
+            desk.hear(":s 731 42XAAAAAB :ferris");
+            me = "42XAAAAAB";
+        }
+        if desk.said().contains(&"NICK ferris".to_owned()) {
+            tries.push((desk.now - began).as_secs());
+            desk.hear(":42XAAAAAB!f@h NICK ferris");
+            me = "ferris";
+        }
+        desk.talk.heard(desk.now);
+        desk.wait(1);
+    }
+    assert_eq!(tries.len(), 5, "{tries:?}");
+    let pauses: Vec<_> = tries.windows(2).map(|two| two[1] - two[0]).collect();
+    assert_eq!(pauses, [60, 120, 240, 480], "{tries:?}");
+    // When it has long been left alone, that is forgotten.
+    desk.wait(960);
+    assert!(desk.said().contains(&"NICK ferris".to_owned()));
+    desk.hear(":42XAAAAAB!f@h NICK ferris");
+    desk.talk.heard(desk.now);
+    desk.wait(3 * 3600);
+    desk.said();
+    desk.hear(":ferris!f@h NICK 42XAAAAAB");
+    desk.hear(":s 731 42XAAAAAB :ferris");
+    assert!(desk.said().contains(&"NICK ferris".to_owned()));
+}

@@ -241,3 +241,77 @@ fn a_changed_nickname_is_followed_even_if_nobody_asked() {
     assert_eq!(desk.events(), ["renamed ferris Guest1"]);
     assert_eq!(desk.said().len(), 1);
 }
+
+fn asks_flags(desk: &mut Desk) -> u32 {
+    desk.ask(Command::Flags { room: "#c".into() })
+}
+
+fn asks_raw(desk: &mut Desk) {
+    let line = "MODE #c".into();
+    desk.ask(Command::Raw { line });
+    desk.events();
+}
+
+const MODES: &str = ":s 324 ferris #c +nt";
+const SHOWN: &str = "notice #c mode +nt";
+
+fn shown(desk: &mut Desk) -> usize {
+    desk.hear(MODES);
+    desk.events().iter().filter(|it| *it == SHOWN).count()
+}
+
+#[test]
+fn an_answer_that_never_comes_does_not_swallow_one_that_the_user_asked_for() {
+    let mut desk = Desk::online().joined("#c");
+    // The host asks beside the question that is out already.
+    let tag = asks_flags(&mut desk);
+    desk.hear(MODES);
+    assert!(desk.events().contains(&format!("done {tag} Finished")));
+    asks_raw(&mut desk);
+    assert_eq!(shown(&mut desk), 1, "he reads the first");
+    assert_eq!(shown(&mut desk), 0, "the other was owed");
+
+    let mut desk = Desk::online().joined("#c");
+    asks_flags(&mut desk);
+    desk.hear(MODES);
+    desk.wait(19);
+    assert_eq!(shown(&mut desk), 0);
+    let mut desk = Desk::online().joined("#c");
+    asks_flags(&mut desk);
+    desk.hear(MODES);
+    desk.wait(21);
+    assert_eq!(shown(&mut desk), 1, "what was owed so long comes no more");
+}
+
+#[test]
+fn what_holds_for_a_channel_that_was_left_meanwhile_is_told_to_nobody() {
+    let mut desk = Desk::online().joined("#c");
+    let tag = asks_flags(&mut desk);
+    desk.hear(":ferris!f@h PART #c");
+    desk.events();
+    desk.hear(MODES);
+    assert_eq!(desk.events(), [format!("done {tag} Finished")]);
+    desk.hear(MODES);
+    assert!(desk.events().is_empty(), "the idle question's");
+    asks_raw(&mut desk);
+    assert_eq!(shown(&mut desk), 1, "but who asks is answered");
+}
+
+#[test]
+fn a_question_that_found_no_place_leaves_the_idle_one() {
+    let mut desk = Desk::online();
+    desk.join("#c");
+    desk.hear(":ferris!f@h JOIN #c");
+    while desk.events().iter().all(|it| !it.contains("Full")) {
+        desk.tell("bob", "hello");
+    }
+    desk.hear(":s 366 ferris #c :End of NAMES");
+    desk.said();
+    desk.events();
+    let tag = asks_flags(&mut desk);
+    let told = desk.events();
+    assert!(told[0].starts_with(&format!("done {tag} Full")), "{told:?}");
+    // A line a second, and nothing else waits.
+    (0..60).for_each(|_| desk.wait(1));
+    assert!(desk.said().contains(&"MODE #c".to_owned()));
+}

@@ -136,3 +136,38 @@ fn kicks_that_wait_share_a_line_where_the_network_says_how_many() {
         );
     }
 }
+
+#[test]
+fn a_change_by_a_line_of_the_users_own_ends_no_command() {
+    for caps in ["", "labeled-response batch message-tags"] {
+        let mut desk = Desk::online_with(caps).joined("#c");
+        desk.ask(Command::Raw {
+            line: "MODE #c +o alice".into(),
+        });
+        let flags = isthmus_gateway::RoomFlags {
+            password: true,
+            ..Default::default()
+        };
+        desk.events();
+        let tag = desk.ask(Command::Config {
+            room: "#c".into(),
+            flags,
+            password: Some("ours".into()),
+        });
+        let said = desk.said();
+        let line = said.iter().find(|line| line.ends_with("MODE #c +k ours"));
+        let label = line.and_then(|line| line.split_once(' '));
+        let label = label.filter(|(label, _)| label.starts_with('@'));
+        let label = label.map_or(String::new(), |(label, _)| format!("{label} "));
+        assert_eq!(label.is_empty(), caps.is_empty());
+        desk.hear(":ferris!f@h MODE #c +o alice");
+        let told = desk.events();
+        assert!(told.iter().all(|it| !it.starts_with("done")), "{told:?}");
+        desk.hear(":alice!a@h MODE #c +k hers");
+        desk.events();
+        desk.hear(&format!("{label}:s 467 ferris #c :Channel key already set"));
+        let told = desk.events();
+        assert!(told[0].starts_with(&format!("done {tag} ")), "{told:?}");
+        assert!(told[0].ends_with("key already set"), "{told:?}");
+    }
+}
