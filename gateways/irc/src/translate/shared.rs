@@ -4,7 +4,6 @@
 use isthmus_gateway::{Fault, Outcome, Sink, Tag};
 
 use super::asked::{Asked, Want};
-use super::caps::Cap;
 use super::mode::in_common;
 use super::queue::Owner;
 use super::{Conversation, done};
@@ -94,11 +93,10 @@ impl Conversation {
     /// done, or one of its lines. A change that he made by a line of his own is none of them.
     pub(super) fn change_shown(&mut self, key: &[u8], shown: &str, sink: &mut dyn Sink) {
         let label = self.context.label;
-        let labelled = self.can(Cap::LabeledResponse);
         let is_it = |it: &&mut Asked| {
-            let answers = match labelled {
-                true => label == Some(it.tag),
-                false => in_common(&it.letters, shown),
+            let answers = match label {
+                Some(label) => label == it.tag,
+                None => in_common(&it.letters, shown),
             };
             answers && it.gone.is_some() && it.want.changes_modes() && it.key == key
         };
