@@ -3,7 +3,6 @@
 //! It starts as root only: its master refuses anything else, and its parts drop to users of their
 //! own, for which users are taken that every Debian has.
 
-use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -187,29 +186,11 @@ impl Postfix {
         queues.iter().map(|queue| files(&spool.join(queue))).sum()
     }
 
-    /// The Message-IDs of mails to this address that the next station has answered with 250, as the
-    /// log tells.
-    pub fn sent_to(&self, address: &str) -> Vec<String> {
-        let (log, to) = (self.log(), format!(": to=<{address}>"));
-        // Several processes write it: an id may stand behind what became of the mail.
-        let mut ids: HashMap<&str, &str> = HashMap::new();
-        let mut sent = Vec::new();
-        for line in log.lines() {
-            // `postfix/part[pid]: QUEUE-ID: what happened`
-            let Some((_, rest)) = line.split_once("]: ") else {
-                continue;
-            };
-            let Some((mail, _)) = rest.split_once(": ") else {
-                continue;
-            };
-            if let Some((_, id)) = rest.split_once(": message-id=") {
-                ids.insert(mail, id);
-            } else if rest.contains(&to) && rest.contains("status=sent (250") {
-                sent.push(mail);
-            }
-        }
-        let sent = sent.into_iter().filter_map(|mail| ids.get(mail));
-        sent.map(|id| (*id).to_owned()).collect()
+    /// What it has returned to alice because it could not be delivered.
+    pub fn returned(&self) -> Vec<String> {
+        let mut mails = self.mails();
+        mails.retain(|mail| mail.contains("\nFrom: MAILER-DAEMON"));
+        mails
     }
 
     /// What it has logged so far.
