@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Command, Key, Message, Place, Time};
+use isthmus_gateway::{Command, Fault, FaultKind, Key, Message, Place, Time};
 
 use super::Room;
 use crate::host::session::{Base, Pending};
@@ -38,7 +38,8 @@ pub(crate) struct Gap {
 }
 
 impl Room {
-    /// The network is gone: what is said from here on is missed.
+    /// The network is gone: what is said from here on is missed, and what was not fetched of an
+    /// earlier gap.
     pub(super) fn gap_begins(&mut self, base: &mut Base) {
         self.release(base);
         if let Some(gap) = self.gap.take() {
@@ -112,10 +113,14 @@ impl Room {
     }
 
     /// The network has told what there is, or cannot. It may have more.
-    pub(crate) fn past_ended(&mut self, base: &mut Base, well: bool) {
+    pub(crate) fn past_ended(&mut self, base: &mut Base, fault: Option<&Fault>) {
+        if self.gap.is_some() && fault.is_some_and(|it| it.kind == FaultKind::NetworkDown) {
+            // Its end comes before it is told that the network is gone.
+            return self.gap_begins(base);
+        }
         let more = self.gap.as_ref();
         let more = more.is_some_and(|gap| gap.fresh && gap.pages < MOST_PAGES);
-        if well && more {
+        if fault.is_none() && more {
             return self.ask_history(base);
         }
         self.release(base);

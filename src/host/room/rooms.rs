@@ -95,10 +95,16 @@ impl Rooms {
         }
     }
 
-    /// The network is not there any more: the rooms stay as they are shown.
-    pub(crate) fn offline(&mut self, base: &mut Base) {
+    /// The network is gone: what is said in the rooms from here on is missed.
+    pub(crate) fn gaps_begin(&mut self, base: &mut Base) {
         for room in &mut self.list {
             room.gap_begins(base);
+        }
+    }
+
+    /// The network is not there any more: the rooms stay as they are shown.
+    pub(crate) fn offline(&mut self) {
+        for room in &mut self.list {
             room.phase = Phase::Wanted;
             room.retry = None;
         }

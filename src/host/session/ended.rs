@@ -57,10 +57,10 @@ impl Session {
             (Pending::Bans { origin, found }, Ok(_)) => answer_bans(&self.base, &origin, &found),
             (Pending::History { room }, result) => {
                 if let Some(room) = self.rooms.by_key(&room) {
-                    room.past_ended(&mut self.base, result.is_ok());
+                    room.past_ended(&mut self.base, result.err().as_ref());
                 }
             }
-            (Pending::Missed { whom }, result) => self.past_ended(whom, result.is_ok()),
+            (Pending::Missed { whom }, result) => self.past_ended(whom, result.err().as_ref()),
             (Pending::Inquiry(inquiry), result) => {
                 inquiry.ended(&mut self.base, result.err().as_ref());
             }

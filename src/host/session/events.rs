@@ -304,8 +304,10 @@ impl Session {
 
     fn offline(&mut self, fault: &Fault, again: bool) {
         self.unsettled = true;
-        // Where he stays in rooms it is not the first time.
+        // Before commands end: what they have not fetched is missed.
         self.private_gap_begins();
+        self.rooms.gaps_begin(&mut self.base);
+        // Where he stays in rooms it is not the first time.
         let lasts = self.stays() || self.rooms.iter().any(|room| room.lasts(&self.base));
         let first = self.base.link == Link::Connecting && !(lasts && again);
         self.base.link = if again { Link::Away } else { Link::Over };
@@ -336,7 +338,7 @@ impl Session {
             // ever on his behalf.
             self.base.link = Link::Over;
         }
-        self.rooms.offline(&mut self.base);
+        self.rooms.offline();
     }
 
     fn joined(&mut self, name: &str, asked: Option<Tag>) {
@@ -426,6 +428,8 @@ impl Session {
     pub(crate) fn abandon(&mut self, text: &Said) {
         let fault = || fault::of(FaultKind::NetworkDown, text.clone());
         self.show_at_once();
+        // Nothing that is held is left behind.
+        self.private_gap_begins();
         if self.fetching.is_busy() {
             self.fetching.refuse(&self.base.outbox, &fault());
         }

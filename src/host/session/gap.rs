@@ -6,6 +6,9 @@
 //!   online again ──who wrote?──▶ each person in turn ──nobody is left, or 5 s──▶ released
 //! ```
 //!
+//! A network that is gone again leaves the gap open: it is filled when the network is back, each
+//! person's from the last message on that was fetched.
+//!
 //! A message that was told lately is known by its foreign id and not told twice. When a session
 //! begins, the archive says up to when there was one before it (`lookback`).
 
@@ -14,7 +17,7 @@ use std::hash::{Hash, Hasher};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Command, Key, Message, Place, Tag, Text, Time};
+use isthmus_gateway::{Command, Fault, FaultKind, Key, Message, Place, Tag, Text, Time};
 
 use super::heard::Private;
 use super::lookback::{self, Before, Reading};
@@ -42,6 +45,8 @@ pub(super) struct Missed {
     /// The network is away: since this time.
     since: Option<i64>,
     gap: Option<Gap>,
+    /// People of a gap that is not filled yet, and up to when they were asked about.
+    asked: Vec<(Box<str>, i64)>,
     /// What the archive tells is being read.
     reading: Option<Reading>,
     /// It could not be read before the network was away again.
@@ -60,6 +65,8 @@ struct Gap {
     until: Option<Instant>,
     held: VecDeque<(Place<'static>, Private)>,
     people: VecDeque<Box<str>>,
+    /// Whose turn it is.
+    whose: Option<Box<str>>,
     /// The time of the newest message that was fetched of the person whose turn it is.
     newest: i64,
     /// The page under way has brought something new.
@@ -97,6 +104,18 @@ impl Missed {
         }
     }
 
+    /// Keeps up to when the person whose turn it was was asked about.
+    fn turn_ends(&mut self) {
+        let Some(gap) = &mut self.gap else { return };
+        let Some(whose) = gap.whose.take() else {
+            return;
+        };
+        self.asked.retain(|(whom, _)| *whom != whose);
+        if self.asked.len() < MOST_PEOPLE {
+            self.asked.push((whose, gap.newest));
+        }
+    }
+
     /// When what is held has waited long enough.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.gap.as_ref()?.until
@@ -104,13 +123,16 @@ impl Missed {
 }
 
 impl Session {
-    /// The network is gone: what is said privately from here on is missed.
+    /// The network is gone: what is said privately from here on is missed, and what was not told
+    /// of an earlier gap.
     pub(super) fn private_gap_begins(&mut self) {
-        if self.missed.reading.take().is_some() {
-            self.release_private();
-            (self.missed.gap, self.missed.unread) = (None, true);
-        }
-        let open = self.missed.gap.as_ref().map(|gap| gap.since);
+        self.release_private();
+        self.missed.turn_ends();
+        let gap = self.missed.gap.take();
+        let read = self.missed.reading.take().is_none();
+        self.missed.unread |= !read;
+        // While the archive is read nobody knows yet since when.
+        let open = gap.filter(|_| read).map(|gap| gap.since);
         let open = self.missed.behind.take().or(open);
         let since = open.unwrap_or(self.missed.last);
         if since > 0 && self.missed.since.is_none() {
@@ -145,6 +167,7 @@ impl Session {
             until: Some(self.base.now + PATIENCE),
             held: VecDeque::new(),
             people: VecDeque::new(),
+            whose: None,
             newest: since,
             fresh: false,
             pages: 0,
@@ -230,23 +253,35 @@ impl Session {
     }
 
     /// The network has told what there is, or cannot.
-    pub(super) fn past_ended(&mut self, whom: Option<Box<str>>, well: bool) {
+    pub(super) fn past_ended(&mut self, whom: Option<Box<str>>, fault: Option<&Fault>) {
+        if self.missed.gap.is_some() && fault.is_some_and(|it| it.kind == FaultKind::NetworkDown) {
+            // Its end comes before it is told that the network is gone.
+            return self.private_gap_begins();
+        }
         let Some(gap) = &mut self.missed.gap else {
             return;
         };
+        let well = fault.is_none();
         if let Some(whom) = whom.filter(|_| well && gap.fresh && gap.pages < MOST_PAGES) {
             gap.pages += 1;
             gap.fresh = false;
             let newest = gap.newest;
             return self.ask_past(Place::Contact(whom.to_string().into()), newest, Some(whom));
         }
-        if let Some(next) = gap.people.pop_front() {
-            (gap.newest, gap.fresh, gap.pages) = (gap.since, false, 1);
-            let since = gap.since;
+        self.missed.turn_ends();
+        let (missed, asked) = (&mut self.missed.gap, &self.missed.asked);
+        if let Some(gap) = missed
+            && let Some(next) = gap.people.pop_front()
+        {
+            let asked = asked.iter().find(|(whom, _)| *whom == next);
+            let since = asked.map_or(gap.since, |&(_, until)| until.max(gap.since));
+            (gap.newest, gap.fresh, gap.pages) = (since, false, 1);
+            gap.whose = Some(next.clone());
             return self.ask_past(Place::Contact(next.to_string().into()), since, Some(next));
         }
         self.release_private();
         (self.missed.gap, self.missed.before) = (None, None);
+        self.missed.asked = Vec::new();
     }
 
     /// Tells what was held. What is still missed is told when it comes.
