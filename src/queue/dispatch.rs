@@ -120,6 +120,16 @@ impl Dispatch {
         self.stirred.notify_one();
     }
 
+    /// Something has become of a message that is handed out: its courier works on it, and has the
+    /// whole time again. Copies may be sent one after another.
+    pub fn forward(&self, id: u64) {
+        let until = (self.now)() + self.tuning.lease;
+        let mut state = self.state();
+        if state.leases.until.contains_key(&id) {
+            state.leases.begin(id, until);
+        }
+    }
+
     /// A message needs no more handing out.
     pub fn done(&self, id: u64) {
         let mut state = self.state();

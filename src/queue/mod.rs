@@ -34,7 +34,7 @@ pub struct Tuning {
     pub retry_max: i64,
     /// When a message that cannot be sent is given up.
     pub expiry: i64,
-    /// How long the courier may keep a message without a report.
+    /// How long the courier may keep a message without a beginning or a report of any copy.
     pub lease: i64,
 }
 

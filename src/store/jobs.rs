@@ -23,7 +23,8 @@
 //! cannot begin then.
 //!
 //! Only `Queued` and `Begun` are still to be sent; a process that was killed hands out both
-//! again, so a copy can reach the network twice only if it was begun and not reported. Each
+//! again, so a copy can reach the network twice only if it was begun and not reported. Within one
+//! hand-out a copy begins once. Each
 //! change is committed before it is answered. What the sender is told (receipt, error) is written
 //! in the same transaction, as an inbound stanza: he is told once, whatever is killed when. Only who
 //! got a receipt for what the next station took is told once more if it comes back from there.
@@ -219,10 +220,12 @@ pub enum Next {
 pub type MakeReport = Box<dyn FnOnce(&OpenJob) -> Option<CopyReport> + Send>;
 
 /// What came of taking a message back, or changing it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recall {
     /// In time, for this message.
     Done(u64),
+    /// In time for some copies of this message; to these recipients the others had begun.
+    Partly(u64, Vec<String>),
     /// It had begun.
     TooLate,
     /// There is no such message.
@@ -353,7 +356,8 @@ pub trait Jobs: Send + Sync {
     /// counted; one commit for all.
     fn jobs_lease(&self, ids: Vec<u64>) -> Later<Result<Vec<OpenJob>, StoreFault>>;
 
-    /// The point of no return of a copy, with its foreign ids; false: it was taken back.
+    /// The point of no return of a copy, with its foreign ids; false: it was taken back, or has
+    /// begun since it was handed out last.
     fn copy_begin(
         &self,
         job: u64,
@@ -365,23 +369,25 @@ pub trait Jobs: Send + Sync {
     /// Takes a report on a copy of this message.
     fn report_on(&self, job: u64, make: MakeReport) -> Later<Result<(Reported, Next), StoreFault>>;
 
-    /// Takes back the message of a stanza.
+    /// Takes back the message of a stanza to these recipients, in whatever order, and no others.
     fn recall(
         &self,
         user: &str,
         gateway: &str,
         stanza_id: &str,
+        to: Vec<String>,
     ) -> Later<Result<Recall, StoreFault>>;
 
     /// Takes back the message with that number, if it is that user's.
     fn recall_job(&self, user: &str, gateway: &str, job: u64) -> Later<Result<Recall, StoreFault>>;
 
-    /// Changes the message of a stanza that has not begun.
+    /// Changes the message of a stanza to these recipients that has not begun.
     fn change(
         &self,
         user: &str,
         gateway: &str,
         stanza_id: &str,
+        to: Vec<String>,
         message: Vec<u8>,
     ) -> Later<Result<Recall, StoreFault>>;
 

@@ -338,7 +338,13 @@ impl Jobs for MemoryStore {
         none()
     }
 
-    fn recall(&self, _: &str, _: &str, _: &str) -> Later<Result<Recall, StoreFault>> {
+    fn recall(
+        &self,
+        _: &str,
+        _: &str,
+        _: &str,
+        _: Vec<String>,
+    ) -> Later<Result<Recall, StoreFault>> {
         none()
     }
 
@@ -346,7 +352,14 @@ impl Jobs for MemoryStore {
         none()
     }
 
-    fn change(&self, _: &str, _: &str, _: &str, _: Vec<u8>) -> Later<Result<Recall, StoreFault>> {
+    fn change(
+        &self,
+        _: &str,
+        _: &str,
+        _: &str,
+        _: Vec<String>,
+        _: Vec<u8>,
+    ) -> Later<Result<Recall, StoreFault>> {
         none()
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use isthmus_gateway::{Address, Fault, FaultKind, Field, FieldKind, Later};
 
 use super::{Asked, Asker, Command, Ended, Page, Told, Work};
+use crate::host::courier::late_words;
 use crate::host::desk::{Desk, store_fault};
 use crate::host::fault;
 use crate::host::form::Answers;
@@ -177,12 +178,19 @@ fn cancel(desk: &Arc<Desk>, asker: &Asker, answers: Answers) -> Ended {
             return Err(fault::of(FaultKind::NotExpressible, text));
         };
         let fault = |kind, text: Said| Err(fault::of(kind, text));
+        let taken = lang.tell(Text::QueueTaken, &[&id.to_string()]);
         match recalled.await.map_err(|fault| store_fault(&fault))? {
             Recall::Done(job) => {
                 if let Some(courier) = courier {
                     courier.recalled(job).await;
                 }
-                Ok(Told::words(lang.tell(Text::QueueTaken, &[&id.to_string()])))
+                Ok(Told::words(taken))
+            }
+            Recall::Partly(job, late) => {
+                if let Some(courier) = courier {
+                    courier.recalled(job).await;
+                }
+                Ok(Told::words(taken + &late_words(&late, lang)))
             }
             Recall::TooLate => {
                 let text = Text::QueueTooLate.with(&[&id.to_string()]);

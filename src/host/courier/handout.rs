@@ -56,10 +56,13 @@ impl Courier for Handout {
         let host = Arc::clone(&self.0);
         Box::pin(async move {
             let up = HostUplink(Arc::clone(&host));
+            let held = !expired && host.held(&job).await;
             for (to, (_, copy)) in (0u16..).zip(&job.copies) {
                 let state = match (*copy, expired) {
                     // It waits for a time of its own.
                     (CopyState::Queued, false) if !job.turn.contains(&to) => continue,
+                    // One copy after another: what comes of this one may go on with the next.
+                    (CopyState::Queued, false) if held => continue,
                     // The gateway may still have it: it must not begin what is handed out anew.
                     (CopyState::Queued, false) => {
                         if !host.given_up(JobId(job.id), to.into()).await {
@@ -83,6 +86,16 @@ impl CourierHost {
         match self.gateway.courier() {
             Some(courier) => courier.submit(job, up),
             None => self.dispatch.done(job.id.0),
+        }
+    }
+
+    /// Whether the gateway is at one copy of a message and may go on to the others: they would be
+    /// with it twice, side by side. One that says nothing the next time either is not.
+    async fn held(&self, job: &OpenJob) -> bool {
+        let begun = job.copies.iter().any(|copy| copy.1 == CopyState::Begun);
+        match self.gateway.courier() {
+            Some(courier) if begun => !courier.recall(JobId(job.id)).await,
+            _ => false,
         }
     }
 

@@ -24,6 +24,7 @@ mod uplink;
 #[cfg(all(test, feature = "loopback"))]
 mod tests;
 
+pub(crate) use self::several::late_words;
 pub(crate) use self::uplink::line_name;
 
 use std::collections::{BTreeSet, HashMap};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use isthmus_gateway::{Address, Caps, Fault, FaultKind, Job, JobId, Kind, Outgoing, Place};
 
 use super::CourierHost;
+use super::several;
 use super::told::Sender;
 use super::uplink::HostUplink;
 use crate::host::archive::{Filing, copy_of};
@@ -23,7 +24,6 @@ use crate::xmpp::ns;
 const PAGE: usize = 100;
 
 /// What came of a message of the user's.
-#[derive(Clone, Copy)]
 enum Work {
     /// It says nothing that is sent.
     Nothing,
@@ -31,8 +31,8 @@ enum Work {
     Taken(u64),
     /// A job is another now.
     Changed,
-    /// A job is taken back.
-    TakenBack(u64),
+    /// A job is taken back, except from these recipients.
+    TakenBack(u64, Vec<Address>),
 }
 
 impl CourierHost {
@@ -57,7 +57,7 @@ impl CourierHost {
             return origin.fault(&self.outbox, &fault::bare(FaultKind::Full));
         };
         let host = Arc::clone(self);
-        let peers: Vec<String> = to.iter().filter_map(|to| self.address_of(to)).collect();
+        let peers = to.clone();
         // The store's answers come in the order of its questions: the question is put here, in the
         // order of the stanzas, and only the answer is waited for elsewhere.
         let work = host.work(&origin, &user, to, &stanza);
@@ -65,7 +65,12 @@ impl CourierHost {
             match work.await {
                 Ok(done) => {
                     for peer in &peers {
-                        host.file_own(&user, peer, done, &stanza);
+                        host.file_own(&user, peer, &done, &stanza);
+                    }
+                    if let Work::TakenBack(_, late) = &done {
+                        for whom in late {
+                            origin.fault(&host.outbox, &several::late(whom));
+                        }
                     }
                 }
                 Err(fault) => origin.fault(&host.outbox, &fault),
@@ -75,22 +80,28 @@ impl CourierHost {
     }
 
     /// Archives what the user said, and puts a tombstone where he took something back.
-    fn file_own(&self, user: &BareJid, peer: &str, done: Work, stanza: &Element) {
+    fn file_own(&self, user: &BareJid, peer: &Address, done: &Work, stanza: &Element) {
+        if matches!(done, Work::TakenBack(_, late) if late.contains(peer)) {
+            return;
+        }
+        let Some(peer) = self.address_of(peer) else {
+            return;
+        };
         let filing = Filing {
             shared: &self.shared,
             domain: self.outbox.domain(),
             user: user.as_str(),
-            peer,
+            peer: &peer,
         };
         let id_of = |job: u64| filing.own_id(Some(&format!("job {job}")));
         let id = match done {
             Work::Nothing => return,
-            Work::Taken(job) => id_of(job),
+            Work::Taken(job) => id_of(*job),
             Work::Changed => filing.own_id(None),
-            Work::TakenBack(job) => {
+            Work::TakenBack(job, _) => {
                 let id = filing.own_id(None);
                 let by = stanza.attr("id").unwrap_or(&id);
-                filing.bury(&id_of(job), by, now_ms());
+                filing.bury(&id_of(*job), by, now_ms());
                 id
             }
         };
@@ -113,7 +124,6 @@ impl CourierHost {
         to: Vec<Address>,
         stanza: &Element,
     ) -> isthmus_gateway::Later<Result<Work, Fault>> {
-        let domain = self.outbox.domain();
         let act = Act::of(stanza, false);
         if let Act::React { .. } = &act {
             // XEP-0444 §3.3: refused in words, never swallowed.
@@ -121,19 +131,8 @@ impl CourierHost {
             let fault = fault::of(FaultKind::NotExpressible, text);
             return Box::pin(async move { Err(fault) });
         }
-        if let Act::Retract { id } = &act {
-            let recalled = self.shared.store.recall(user.as_str(), domain, id);
-            let host = Arc::clone(self);
-            return Box::pin(async move {
-                let recalled = recalled.await;
-                if let Ok(Recall::Done(job)) = recalled {
-                    host.recalled(job).await;
-                }
-                recall_outcome(recalled, (Denial::TakenBack, Denial::TakenBackNone))
-                    .map(Work::TakenBack)
-            });
-        }
         match act {
+            Act::Retract { id } => self.take_back(user, &to, &id),
             Act::Displayed { id } => {
                 for to in to {
                     self.read(user, to, &id);
@@ -159,6 +158,28 @@ impl CourierHost {
                 }
             }
         }
+    }
+
+    /// Takes back what waits of a message to these recipients.
+    fn take_back(
+        self: &Arc<Self>,
+        user: &BareJid,
+        to: &[Address],
+        id: &str,
+    ) -> isthmus_gateway::Later<Result<Work, Fault>> {
+        let (store, domain) = (&self.shared.store, self.outbox.domain());
+        let recalled = match kept(to) {
+            Ok(to) => store.recall(user.as_str(), domain, id, to),
+            Err(error) => return failed(error),
+        };
+        let host = Arc::clone(self);
+        Box::pin(async move {
+            let recalled = recalled.await;
+            let words = (Denial::TakenBack, Denial::TakenBackNone);
+            let (job, late) = recall_outcome(recalled, words)?;
+            host.recalled(job).await;
+            Ok(Work::TakenBack(job, late))
+        })
     }
 
     /// The user has read something (XEP-0333 §4.2). Nobody waits for an answer to that.
@@ -231,8 +252,8 @@ impl CourierHost {
             return Box::pin(async { Ok(Work::Nothing) });
         };
         let (store, domain) = (&self.shared.store, self.outbox.domain());
-        let changed = match serde_json::to_vec(&message) {
-            Ok(bytes) => store.change(user.as_str(), domain, id, bytes),
+        let changed = match serde_json::to_vec(&message).and_then(|it| Ok((kept(&to)?, it))) {
+            Ok((to, bytes)) => store.change(user.as_str(), domain, id, to, bytes),
             Err(error) => return failed(error),
         };
         let form = self.shared.corrections();
@@ -284,19 +305,35 @@ impl CourierHost {
             let mut some = false;
             for job in jobs.iter().filter(queued) {
                 let recalled = store.recall_job(user.as_str(), domain, job.id).await;
-                if let Ok(Recall::Done(id)) = recalled {
+                let partly = matches!(recalled, Ok(Recall::Partly(..)));
+                if let Ok(Recall::Done(id) | Recall::Partly(id, _)) = recalled {
                     some = true;
                     self.recalled(id).await;
-                    if let Ok(sender) = serde_json::from_slice::<Sender>(&job.origin) {
-                        let text = Denial::RegistrationRemoved;
-                        let fault = fault::of(FaultKind::NotRegistered, text);
-                        sender.origin.fault(&self.outbox, &fault);
-                    }
+                    self.unregistered(job, partly);
                 }
             }
             if !some {
                 return;
             }
+        }
+    }
+
+    /// The user's messages were taken back for him: who sent them is told; `partly`: it is said
+    /// of whom.
+    fn unregistered(&self, job: &OpenJob, partly: bool) {
+        let Ok(sender) = serde_json::from_slice::<Sender>(&job.origin) else {
+            return;
+        };
+        let text = Denial::RegistrationRemoved;
+        let fault = fault::of(FaultKind::NotRegistered, text);
+        if !partly {
+            return sender.origin.fault(&self.outbox, &fault);
+        }
+        let queued = job.copies.iter().filter(|copy| copy.1 == CopyState::Queued);
+        let whom = queued.filter_map(|(whom, _)| serde_json::from_str::<Address>(whom).ok());
+        for whom in whom {
+            let fault = several::about(&whom.id, fault.clone());
+            sender.origin.fault(&self.outbox, &fault);
         }
     }
 
@@ -310,9 +347,7 @@ impl CourierHost {
     ) -> Result<NewJob, Fault> {
         let now = now_ms();
         let number = self.shared.user_number(user);
-        let addresses = to.iter().map(serde_json::to_string);
-        let addresses = addresses.collect::<Result<_, _>>();
-        let addresses = addresses.map_err(|error| internal(&error))?;
+        let addresses = kept(&to).map_err(|error| internal(&error))?;
         let job = Job {
             id: JobId(0),
             user: self.shared.user(user),
@@ -366,6 +401,11 @@ fn message_of(
     Some(message)
 }
 
+/// Recipients as the queue keeps them.
+fn kept(to: &[Address]) -> Result<Vec<String>, serde_json::Error> {
+    to.iter().map(serde_json::to_string).collect()
+}
+
 fn failed(error: serde_json::Error) -> isthmus_gateway::Later<Result<Work, Fault>> {
     Box::pin(async move { Err(internal(&error)) })
 }
@@ -379,12 +419,14 @@ fn store_fault(fault: &crate::store::StoreFault) -> Fault {
     fault::of(FaultKind::Full, Denial::StoreFull)
 }
 
+/// The message, and for which recipients it was too late.
 fn recall_outcome(
     recall: Result<Recall, crate::store::StoreFault>,
     (late, unknown): (Denial, Denial),
-) -> Result<u64, Fault> {
+) -> Result<(u64, Vec<Address>), Fault> {
     match recall.map_err(|fault| store_fault(&fault))? {
-        Recall::Done(job) => Ok(job),
+        Recall::Done(job) => Ok((job, Vec::new())),
+        Recall::Partly(job, late) => Ok((job, several::read(&late))),
         Recall::TooLate => Err(fault::of(FaultKind::NotExpressible, late)),
         Recall::Unknown => Err(fault::of(FaultKind::NoSuchTarget, unknown)),
     }

@@ -12,7 +12,7 @@ use super::CourierHost;
 use crate::host::desk::Desk;
 use crate::host::fault;
 use crate::host::reply::Origin;
-use crate::host::words::{Denial, Phrase, Said};
+use crate::host::words::{Denial, Lang, Phrase, Said};
 use crate::xmpp::element::Element;
 use crate::xmpp::escape::unescape;
 use crate::xmpp::jid::{BareJid, Jid};
@@ -108,8 +108,31 @@ impl CourierHost {
     }
 }
 
+/// Recipients as the queue keeps them.
+pub(super) fn read(kept: &[String]) -> Vec<Address> {
+    let to = kept.iter().map(|to| serde_json::from_str(to));
+    // Only this program writes them.
+    to.filter_map(Result::ok).collect()
+}
+
+/// A message was taken back from others in time, but not from him.
+pub(super) fn late(whom: &Address) -> Fault {
+    let fault = fault::of(FaultKind::NotExpressible, Denial::TakenBack);
+    about(&whom.id, fault)
+}
+
+/// What is said of those from whom a message could not be taken back any more, a line each.
+pub(crate) fn late_words(kept: &[String], lang: Lang) -> String {
+    let mut text = String::new();
+    for whom in read(kept) {
+        text.push('\n');
+        text.push_str(fault::words(&late(&whom), lang));
+    }
+    text
+}
+
 /// A fault of one recipient of several.
-fn about(name: &str, fault: Fault) -> Fault {
+pub(super) fn about(name: &str, fault: Fault) -> Fault {
     let words = &fault;
     let text: Said = Denial::AboutRecipient.told(|lang| vec![name, fault::words(words, lang)]);
     Fault {

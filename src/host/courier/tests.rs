@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use isthmus_gateway::{
-    Address, Delivery, Fault, FaultKind, Handle, JobId, Key, Kind, Message, Place, Stored, Uplink,
-    Who,
+    Address, Delivery, Fault, FaultKind, Handle, JobId, Key, Kind, Message, Place, Report, State,
+    Stored, Uplink, Who,
 };
 use isthmus_loopback::{Config, Loopback};
 
 use super::CourierHost;
+use super::handout::Handout;
 use super::uplink::HostUplink;
 use crate::component::Tap;
 use crate::host::scene::{Scene, limits};
 use crate::host::{Access, Shared};
+use crate::queue::Courier as _;
 use crate::store::archives::Stretch;
 use crate::store::jobs::{CopyState, NewJob, OpenJob};
 use crate::store::{SqliteStore, Store};
@@ -202,6 +204,68 @@ async fn of_several_recipients_only_the_one_that_failed_is_tried_again() {
     assert_eq!((of(0), of(1), of(2)), (1, 1, 1), "{sent:?}");
     let job = scene.store.job(2).await.expect("an answer").expect("a job");
     assert_eq!(job.attempt, 3, "the second recipient was tried three times");
+}
+
+/// A message to two of the network, of which one is sent and never answered; the other waits.
+async fn one_of_two_is_begun(scene: &Scene) -> OpenJob {
+    let to = |name| format!("<address type='to' jid='{name}%queue@loop.example.org'/>");
+    let (one, other) = (to("silent"), to("hold"));
+    scene.give(&format!(
+        "<message from='juliet@example.org/balcony' to='loop.example.org' id='a' type='chat'>\
+         <addresses xmlns='http://jabber.org/protocol/address'>{one}{other}</addresses>{REQUEST}\
+         </message>"
+    ));
+    the_job(scene, |job| job.copies[0].1 == CopyState::Begun).await
+}
+
+/// The first message, as soon as it is what is wanted.
+async fn the_job(scene: &Scene, wanted: impl Fn(&OpenJob) -> bool) -> OpenJob {
+    let found = tokio::time::timeout(std::time::Duration::from_secs(10), async {
+        loop {
+            match scene.store.job(1).await.expect("an answer") {
+                Some(job) if wanted(&job) => return job,
+                _ => tokio::task::yield_now().await,
+            }
+        }
+    });
+    found.await.expect("it comes to that")
+}
+
+#[tokio::test]
+async fn what_one_of_several_waits_for_is_not_handed_out_beside_another_that_is_sent() {
+    let scene = Scene::patient();
+    let job = one_of_two_is_begun(&scene).await;
+    let queue = Handout(scene.courier());
+    queue.overdue(job, false).await;
+    let job = the_job(&scene, |_| true).await;
+    assert_eq!(job.copies[0].1, CopyState::Unknown);
+    assert_eq!((job.attempt, job.turn.as_slice()), (1, &[1][..]));
+    // Nothing was heard of it for as long again: nobody is at it.
+    queue.overdue(job, false).await;
+    let job = the_job(&scene, |job| job.attempt == 2).await;
+    assert_eq!(
+        (job.copies[1].1, job.turn.as_slice()),
+        (CopyState::Queued, &[1][..])
+    );
+}
+
+#[tokio::test]
+async fn a_receipt_does_not_wait_for_whom_a_message_was_taken_back_from() {
+    let mut scene = Scene::patient();
+    one_of_two_is_begun(&scene).await;
+    let up = HostUplink(scene.courier());
+    let report = async |state| up.report(Report::new(JobId(1), 0, state)).await;
+    assert_eq!(report(State::Accepted).await, Ok(()));
+    let to = |name| format!("<address type='to' jid='{name}%queue@loop.example.org'/>");
+    let (one, other) = (to("hold"), to("silent"));
+    scene.give(&format!(
+        "<message from='juliet@example.org/balcony' to='loop.example.org' id='b' type='chat'>\
+         <addresses xmlns='http://jabber.org/protocol/address'>{one}{other}</addresses>\
+         <retract xmlns='urn:xmpp:message-retract:1' id='a'/></message>"
+    ));
+    scene.expect_error("b", "not-acceptable").await;
+    assert_eq!(report(State::Delivered).await, Ok(()));
+    scene.expect_receipt("a").await;
 }
 
 /// What is archived of juliet and that person, as soon as it is what is wanted.

@@ -47,7 +47,10 @@ impl Uplink for HostUplink {
         let host = Arc::clone(&self.0);
         Box::pin(async move {
             let begun = match begun.await {
-                Ok(true) => return true,
+                Ok(true) => {
+                    host.dispatch.forward(job.0);
+                    return true;
+                }
                 // It was taken back, or changed and is handed out anew, or it is not its turn.
                 Ok(false) => host.settle(job.0, true).await,
                 Err(fault) => Err(fault),
@@ -172,6 +175,7 @@ impl CourierHost {
         match next {
             Next::Over => self.dispatch.done(id),
             Next::Waits(due) => self.dispatch.again(id, due),
+            Next::Same if matches!(reported, Reported::Changed(_)) => self.dispatch.forward(id),
             Next::Same => {}
         }
         match reported {
@@ -277,7 +281,7 @@ impl Words {
 }
 
 /// Whether what has become of one copy is worth telling. That one of several has arrived or was read
-/// is when that is so of all.
+/// is when that is so of all to whom it still goes.
 fn is_news(job: &OpenJob, to: u16, state: CopyState) -> bool {
     let as_far = |other: CopyState| match state {
         CopyState::Accepted => matches!(
@@ -289,7 +293,8 @@ fn is_news(job: &OpenJob, to: u16, state: CopyState) -> bool {
         _ => true,
     };
     let others = (0u16..).zip(&job.copies).filter(|(at, _)| *at != to);
-    others.map(|(_, copy)| copy.1).all(as_far)
+    let mut others = others.map(|(_, copy)| copy.1);
+    others.all(|other| other == CopyState::Recalled || as_far(other))
 }
 
 /// The name under which the users of a line are kept.

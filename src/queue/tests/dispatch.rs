@@ -157,13 +157,26 @@ impl Jobs for Rows {
     fn report_on(&self, _: u64, _: MakeReport) -> Later<Result<(Reported, Next), StoreFault>> {
         unused()
     }
-    fn recall(&self, _: &str, _: &str, _: &str) -> Later<Result<Recall, StoreFault>> {
+    fn recall(
+        &self,
+        _: &str,
+        _: &str,
+        _: &str,
+        _: Vec<String>,
+    ) -> Later<Result<Recall, StoreFault>> {
         unused()
     }
     fn recall_job(&self, _: &str, _: &str, _: u64) -> Later<Result<Recall, StoreFault>> {
         unused()
     }
-    fn change(&self, _: &str, _: &str, _: &str, _: Vec<u8>) -> Later<Result<Recall, StoreFault>> {
+    fn change(
+        &self,
+        _: &str,
+        _: &str,
+        _: &str,
+        _: Vec<String>,
+        _: Vec<u8>,
+    ) -> Later<Result<Recall, StoreFault>> {
         unused()
     }
     fn jobs_of(&self, _: &str, _: &str, _: usize) -> Later<Result<Vec<OpenJob>, StoreFault>> {
@@ -355,6 +368,23 @@ async fn a_message_the_courier_keeps_too_long_is_asked_for_again_and_again() {
     }
     scene.dispatch.again(kept, now() + 1);
     assert_eq!(scene.next().await, Given::Job(behind, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_goes_forward_is_not_overdue() {
+    let mut scene = Scene::open(Rows::default(), 1);
+    let id = scene.add("a");
+    assert_eq!(scene.next().await, Given::Job(id, 1));
+    for _ in 0..5 {
+        scene.nothing_for(9_000).await;
+        scene.dispatch.forward(id);
+    }
+    let at = now() + 10_000;
+    assert_eq!(scene.next().await, Given::Late(id));
+    assert!((at..at + 100).contains(&now()), "at {}", now());
+    scene.done(id);
+    scene.dispatch.forward(id);
+    scene.nothing_for(100_000).await;
 }
 
 #[tokio::test(start_paused = true)]

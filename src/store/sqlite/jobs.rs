@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
 use super::sql::{self, gateway_id, user_id};
-use super::{SqliteStore, lanes, references, reports};
+use super::{SqliteStore, lanes, recalls, references, reports};
 use crate::store::jobs::{
     CHANGED, CopyState, Inward, Jobs, LanePage, Lanes, MakeReport, NewJob, Next, Numbered, OpenJob,
     Recall, Reference, Reported, Returned, Sweep,
@@ -59,7 +59,7 @@ const OPEN: &str = "SELECT j.id, u.jid, j.lane, j.stanza_id, j.origin, j.message
 
 /// A copy `c` of a job `j` that was handed out and not reported on since.
 pub(super) const TURN: &str =
-    "(c.state = 1 OR (c.state = 0 AND c.due <= j.due)) AND c.tried < j.attempt";
+    "(c.state = 1 OR (c.state = 0 AND c.due <= j.due AND c.tried < j.attempt))";
 
 fn open_job(db: &Connection, row: &SqlRow<'_>) -> Sql<OpenJob> {
     let id: i64 = row.get(0)?;
@@ -148,9 +148,11 @@ fn begin(db: &Connection, job: u64, copy: u16, keys: &[String], until: i64) -> S
     // What was handed out before a change is the old text: it must not be sent.
     let begun = db
         .prepare_cached(
-            // Nor may a copy that waits for a later attempt.
-            "UPDATE copy SET state = 1 WHERE job = ?1 AND number = ?2 AND state <= 1 \
-             AND EXISTS (SELECT 1 FROM job WHERE id = ?1 AND due <> ?3 AND copy.due <= job.due)",
+            // Nor may a copy that waits for a later attempt, nor one that has begun in this.
+            "UPDATE copy SET state = 1, tried = (SELECT attempt FROM job WHERE id = ?1) \
+             WHERE job = ?1 AND number = ?2 AND state <= 1 \
+             AND EXISTS (SELECT 1 FROM job WHERE id = ?1 AND due <> ?3 AND copy.due <= job.due \
+             AND (copy.state = 0 OR copy.tried < job.attempt))",
         )?
         .execute(params![job as i64, copy, CHANGED])?;
     if begun == 1 {
@@ -225,82 +227,6 @@ fn peer_kept(db: &Connection, user: i64, gateway: i64, address: &str) -> Sql<Opt
     )?
     .query_row(params![user, gateway, address], |row| row.get(0))
     .optional()
-}
-
-/// The newest message of a stanza id, and whether any of its copies has begun.
-fn by_stanza(
-    db: &Connection,
-    user: i64,
-    gateway: i64,
-    stanza_id: &str,
-) -> Sql<Option<(i64, bool)>> {
-    // Messages without an id have none in common.
-    if stanza_id.is_empty() {
-        return Ok(None);
-    }
-    db.prepare_cached(
-        "SELECT j.id, EXISTS (SELECT 1 FROM copy c WHERE c.job = j.id AND c.state <> 0) \
-         FROM job j WHERE j.gateway = ?1 AND j.user = ?2 AND j.stanza_id = ?3 \
-         ORDER BY j.id DESC LIMIT 1",
-    )?
-    .query_row(params![gateway, user, stanza_id], |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    })
-    .optional()
-}
-
-fn recall(db: &Connection, user: &str, gateway: &str, stanza_id: &str) -> Sql<Recall> {
-    let (user, gateway) = (user_id(db, user)?, gateway_id(db, gateway)?);
-    match by_stanza(db, user, gateway, stanza_id)? {
-        Some((job, _)) => take_back(db, job),
-        None => Ok(Recall::Unknown),
-    }
-}
-
-fn recall_job(db: &Connection, user: &str, gateway: &str, job: u64) -> Sql<Recall> {
-    let (user, gateway) = (user_id(db, user)?, gateway_id(db, gateway)?);
-    let sql = "SELECT 1 FROM job WHERE id = ?1 AND user = ?2 AND gateway = ?3";
-    let job = job as i64;
-    match db
-        .prepare_cached(sql)?
-        .exists(params![job, user, gateway])?
-    {
-        true => take_back(db, job),
-        false => Ok(Recall::Unknown),
-    }
-}
-
-fn take_back(db: &Connection, job: i64) -> Sql<Recall> {
-    let recalled = db
-        .prepare_cached("UPDATE copy SET state = 7, told = 2 WHERE job = ?1 AND state = 0")?
-        .execute([job])?;
-    close(db, job)?;
-    Ok(if recalled > 0 {
-        Recall::Done(job as u64)
-    } else {
-        Recall::TooLate
-    })
-}
-
-fn change(
-    db: &Connection,
-    user: &str,
-    gateway: &str,
-    stanza_id: &str,
-    message: &[u8],
-) -> Sql<Recall> {
-    let (user, gateway) = (user_id(db, user)?, gateway_id(db, gateway)?);
-    match by_stanza(db, user, gateway, stanza_id)? {
-        None => Ok(Recall::Unknown),
-        Some((_, true)) => Ok(Recall::TooLate),
-        Some((job, false)) => {
-            db.prepare_cached("UPDATE job SET message = ?2, due = ?3 WHERE id = ?1")?
-                .execute(params![job, message, CHANGED])?;
-            db.prepare_cached("UPDATE copy SET due = 0 WHERE job = ?1")?
-                .execute([job])?;
-            Ok(Recall::Done(job as u64))
-        }
-    }
 }
 
 fn deliver(db: &Connection, gateway: &str, batch: &[Inward]) -> Sql<Vec<Option<u64>>> {
@@ -480,14 +406,15 @@ impl Jobs for SqliteStore {
         user: &str,
         gateway: &str,
         stanza_id: &str,
+        to: Vec<String>,
     ) -> Later<Result<Recall, StoreFault>> {
         let (user, gateway, id) = (user.to_owned(), gateway.to_owned(), stanza_id.to_owned());
-        self.jobs(move |db| recall(db, &user, &gateway, &id))
+        self.jobs(move |db| recalls::recall(db, &user, &gateway, &id, &to))
     }
 
     fn recall_job(&self, user: &str, gateway: &str, job: u64) -> Later<Result<Recall, StoreFault>> {
         let (user, gateway) = (user.to_owned(), gateway.to_owned());
-        self.jobs(move |db| recall_job(db, &user, &gateway, job))
+        self.jobs(move |db| recalls::recall_job(db, &user, &gateway, job))
     }
 
     fn change(
@@ -495,10 +422,11 @@ impl Jobs for SqliteStore {
         user: &str,
         gateway: &str,
         stanza_id: &str,
+        to: Vec<String>,
         message: Vec<u8>,
     ) -> Later<Result<Recall, StoreFault>> {
         let (user, gateway, id) = (user.to_owned(), gateway.to_owned(), stanza_id.to_owned());
-        self.jobs(move |db| change(db, &user, &gateway, &id, &message))
+        self.jobs(move |db| recalls::change(db, &user, &gateway, &id, &to, &message))
     }
 
     fn queue_depth(&self, gateway: &str) -> Later<Result<crate::store::jobs::Depth, StoreFault>> {

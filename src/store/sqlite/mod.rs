@@ -8,6 +8,7 @@ mod contacts;
 mod jobs;
 mod lanes;
 mod queue;
+mod recalls;
 mod references;
 mod reports;
 mod schema;

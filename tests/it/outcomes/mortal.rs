@@ -125,8 +125,14 @@ impl Jobs for Mortal {
         self.commit(|store| store.report_on(job, make))
     }
 
-    fn recall(&self, user: &str, gateway: &str, id: &str) -> Later<Result<Recall, StoreFault>> {
-        self.commit(|store| store.recall(user, gateway, id))
+    fn recall(
+        &self,
+        user: &str,
+        gateway: &str,
+        id: &str,
+        to: Vec<String>,
+    ) -> Later<Result<Recall, StoreFault>> {
+        self.commit(|store| store.recall(user, gateway, id, to))
     }
 
     fn recall_job(&self, user: &str, gateway: &str, job: u64) -> Later<Result<Recall, StoreFault>> {
@@ -138,9 +144,10 @@ impl Jobs for Mortal {
         user: &str,
         gateway: &str,
         id: &str,
+        to: Vec<String>,
         message: Vec<u8>,
     ) -> Later<Result<Recall, StoreFault>> {
-        self.commit(|store| store.change(user, gateway, id, message))
+        self.commit(|store| store.change(user, gateway, id, to, message))
     }
 
     fn jobs_of(

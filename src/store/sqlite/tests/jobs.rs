@@ -72,6 +72,12 @@ async fn begin(store: &SqliteStore, job: u64, copy: u16, keys: &[&str]) -> bool 
     begun.expect("an answer")
 }
 
+async fn recall(store: &SqliteStore, stanza_id: &str, to: &[&str]) -> Recall {
+    let to = to.iter().map(|&to| to.to_owned()).collect();
+    let recalled = store.recall(USER, GATEWAY, stanza_id, to).await;
+    recalled.expect("an answer")
+}
+
 async fn reported(store: &SqliteStore, report: CopyReport) -> Reported {
     store.copy_report(report).await.expect("an answer")
 }
@@ -186,14 +192,18 @@ async fn begin_is_refused_to_a_copy_that_was_taken_back_or_has_ended() {
     let store = place.open();
     let id = add(&store, "a", &["one", "two"]).await;
     assert!(begin(&store, id, 0, &["k"]).await);
-    // A process that was killed begins again.
-    assert!(begin(&store, id, 0, &["k"]).await);
-    let recalled = store.recall(USER, GATEWAY, "a").await;
-    assert_eq!(
-        recalled,
-        Ok(Recall::Done(id)),
-        "the second copy was in time"
-    );
+    assert!(!begin(&store, id, 0, &["k"]).await, "it is on its way");
+    // A process that was killed is handed it out again, and begins again.
+    for _ in 0..2 {
+        lease(&store, &[id]).await;
+        assert!(begin(&store, id, 0, &["k"]).await);
+        assert!(!begin(&store, id, 0, &["k"]).await);
+    }
+    assert_eq!(the_job(&store, id).await.turn, [0, 1], "both are out");
+    let both = ["one", "two"];
+    let late = vec!["one".to_owned()];
+    let recalled = recall(&store, "a", &both).await;
+    assert_eq!(recalled, Recall::Partly(id, late), "the second was in time");
     assert!(!begin(&store, id, 1, &["never"]).await);
     assert_eq!(store.reference(GATEWAY, "never").await, Ok(None));
     reported(&store, report(id, 0, CopyState::Accepted)).await;
@@ -203,8 +213,7 @@ async fn begin_is_refused_to_a_copy_that_was_taken_back_or_has_ended() {
         states(&store, id).await,
         [CopyState::Accepted, CopyState::Recalled]
     );
-    let recalled = store.recall(USER, GATEWAY, "a").await;
-    assert_eq!(recalled, Ok(Recall::TooLate));
+    assert_eq!(recall(&store, "a", &both).await, Recall::TooLate);
 }
 
 #[tokio::test]
@@ -275,7 +284,7 @@ async fn who_took_a_message_back_is_told_nothing_more() {
     let place = Place::new();
     let store = place.open();
     let id = add(&store, "a", &["one"]).await;
-    assert_eq!(store.recall(USER, GATEWAY, "a").await, Ok(Recall::Done(id)));
+    assert_eq!(recall(&store, "a", &["one"]).await, Recall::Done(id));
     for state in CopyState::ALL {
         let late = reported(&store, telling(id, state, Told::Failed)).await;
         assert_eq!(late, Reported::Stale, "{state:?}");
@@ -288,12 +297,13 @@ async fn who_took_a_message_back_is_told_nothing_more() {
 async fn a_message_can_be_changed_until_it_begins() {
     let place = Place::new();
     let store = place.open();
-    let change = |text: &str| store.change(USER, GATEWAY, "a", text.into());
+    let one = || vec!["one".to_owned()];
+    let change = |text: &str| store.change(USER, GATEWAY, "a", one(), text.into());
     assert_eq!(change("early").await, Ok(Recall::Unknown));
     let id = add(&store, "a", &["one"]).await;
     assert_eq!(change("second").await, Ok(Recall::Done(id)));
     assert_eq!(the_job(&store, id).await.message, b"second");
-    let other = store.change("romeo@example.org", GATEWAY, "a", b"his".to_vec());
+    let other = store.change("romeo@example.org", GATEWAY, "a", one(), b"his".to_vec());
     assert_eq!(other.await, Ok(Recall::Unknown), "it is not his");
     assert_eq!(lease(&store, &[id]).await.len(), 1);
     assert!(begin(&store, id, 0, &[]).await);
@@ -307,7 +317,9 @@ async fn what_was_handed_out_before_a_change_must_not_begin() {
     let store = place.open();
     let id = add(&store, "a", &["one"]).await;
     lease(&store, &[id]).await;
-    let changed = store.change(USER, GATEWAY, "a", b"second".to_vec()).await;
+    let one = vec!["one".to_owned()];
+    let changed = store.change(USER, GATEWAY, "a", one, b"second".to_vec());
+    let changed = changed.await;
     assert_eq!(changed, Ok(Recall::Done(id)));
     assert!(
         !begin(&store, id, 0, &["k"]).await,
@@ -322,10 +334,39 @@ async fn a_message_without_an_id_is_not_taken_back_by_a_retraction_without_one()
     let place = Place::new();
     let store = place.open();
     let id = add(&store, "", &["one"]).await;
-    assert_eq!(store.recall(USER, GATEWAY, "").await, Ok(Recall::Unknown));
-    let changed = store.change(USER, GATEWAY, "", b"other".to_vec()).await;
-    assert_eq!(changed, Ok(Recall::Unknown));
+    assert_eq!(recall(&store, "", &["one"]).await, Recall::Unknown);
+    let one = vec!["one".to_owned()];
+    let changed = store.change(USER, GATEWAY, "", one, b"other".to_vec());
+    assert_eq!(changed.await, Ok(Recall::Unknown));
     assert_eq!(states(&store, id).await, [CopyState::Queued]);
+}
+
+#[tokio::test]
+async fn a_message_is_changed_and_taken_back_by_what_goes_to_all_its_recipients() {
+    let place = Place::new();
+    let store = place.open();
+    let id = add(&store, "a", &["one", "two"]).await;
+    for others in [
+        &["one"][..],
+        &["two"],
+        &["one", "three"],
+        &["one", "two", "three"],
+        &[],
+    ] {
+        assert_eq!(
+            recall(&store, "a", others).await,
+            Recall::Unknown,
+            "{others:?}"
+        );
+        let to = others.iter().map(|&to| to.to_owned()).collect();
+        let changed = store.change(USER, GATEWAY, "a", to, b"other".to_vec());
+        assert_eq!(changed.await, Ok(Recall::Unknown), "{others:?}");
+    }
+    // A later one of that id to somebody else does not stand before it.
+    let other = add(&store, "a", &["one"]).await;
+    assert_eq!(recall(&store, "a", &["two", "one"]).await, Recall::Done(id));
+    assert_eq!(recall(&store, "a", &["one"]).await, Recall::Done(other));
+    assert_eq!(the_job(&store, id).await.message, b"hello");
 }
 
 #[tokio::test]
