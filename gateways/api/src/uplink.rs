@@ -106,7 +106,7 @@ pub trait Uplink: Send + Sync {
     ) -> Later<Vec<Result<Stored, Refusal>>>;
 
     /// The durable point of no return of one recipient's copy, with the ids it will bear; false:
-    /// it was taken back in time and must not be sent.
+    /// it was taken back in time, or has begun since it was handed out, and must not be sent.
     fn begin(&self, job: JobId, to: u16, keys: Vec<String>) -> Later<bool>;
 
     /// Tells what became of one recipient's copy.
