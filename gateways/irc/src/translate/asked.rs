@@ -297,6 +297,9 @@ impl Conversation {
     /// `FAIL command code context... :words` (IRCv3 standard-replies).
     pub(super) fn on_fail(&mut self, line: &Line<'_>, sink: &mut dyn Sink) {
         let code = line.param(1).unwrap_or("");
+        if self.on_nothing_to_unset(code, line, sink) {
+            return;
+        }
         let fault = Fault::new(numeric::fail_kind(code), line.last());
         if self.on_labelled_refusal(&[], |_| fault.clone(), sink) || self.on_fatal_fail(code, line)
         {

@@ -6,9 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Event, Fault, FaultKind, Outcome, Place, Sink, Tag};
+use isthmus_gateway::{Event, Fault, FaultKind, Place, Sink, Tag};
 
-use super::asked::Want;
+use super::asked::{Asked, Want};
 use super::caps::Cap;
 use super::command::one_line;
 use super::queue::Owner;
@@ -134,21 +134,40 @@ impl Conversation {
         it && self.finish(|asked| asked.want == Want::Avatar, sink)
     }
 
+    /// `FAIL METADATA KEY_NOT_SET ...`: what was to be taken away was not there, so it is done. With
+    /// a label only the command that it names is. False: it is about something else.
+    pub(super) fn on_nothing_to_unset(
+        &mut self,
+        code: &str,
+        line: &Line<'_>,
+        sink: &mut dyn Sink,
+    ) -> bool {
+        if line.param(0) != Some("METADATA") || code != "KEY_NOT_SET" {
+            return false;
+        }
+        let label = self.context.label;
+        let is_it = |asked: &Asked| {
+            asked.want == Want::Avatar && label.is_none_or(|tag| asked.line() == tag)
+        };
+        let ended = self.finish(is_it, sink);
+        self.context.used |= ended && label.is_some();
+        ended
+    }
+
     /// `FAIL METADATA code ...`: of what the host has set, else told to who has asked by a line of
     /// his own.
     pub(super) fn on_metadata_fail(&mut self, code: &str, line: &Line<'_>, sink: &mut dyn Sink) {
         let set = if code == "TOO_MANY_SUBS" {
             None
         } else {
-            self.take_asked(|asked| asked.want == Want::Avatar)
+            let label = self.context.label;
+            self.take_asked(|asked| {
+                asked.want == Want::Avatar && label.is_none_or(|tag| asked.line() == tag)
+            })
         };
         if let Some(tag) = set {
-            let result = match code {
-                // There was none to be taken away.
-                "KEY_NOT_SET" => Ok(Outcome::Finished),
-                _ => Err(Fault::new(numeric::fail_kind(code), line.last())),
-            };
-            done(tag, result, sink);
+            let fault = Fault::new(numeric::fail_kind(code), line.last());
+            done(tag, Err(fault), sink);
         } else if self.is_curious() {
             self.chatter(line.last(), true, sink);
         } else {

@@ -140,47 +140,71 @@ fn what_the_user_asks_himself_is_answered_to_him_and_a_refusal_of_ours_is_not() 
     );
 }
 
+/// Answers to the user's avatar, and how each ends it.
+const ENDS: [(&str, &str); 5] = [
+    (":s 761 ferris * avatar * :https://a.example/", "Finished"),
+    (":s 766 ferris ferris avatar :key not set", "Finished"),
+    (
+        ":s FAIL METADATA KEY_NOT_SET * avatar :key not set",
+        "Finished",
+    ),
+    (
+        ":s FAIL METADATA RATE_LIMITED * avatar 5 :slow down",
+        "TooFast: slow down",
+    ),
+    (
+        ":s FAIL METADATA KEY_NO_PERMISSION * avatar :no",
+        "NotPrivileged: no",
+    ),
+];
+
 #[test]
 fn the_users_own_avatar_is_set_and_taken_away_and_each_ends_once() {
-    let mut desk = online(CAPS);
-    desk.said();
-    desk.events();
     let url = "https://files.example/f/a/avatar.png";
-    let tag = desk.ask(Command::Avatar {
-        url: Some(url.into()),
-    });
-    let line = format!("METADATA * SET avatar :{url}");
-    assert!(desk.said().contains(&line));
-    desk.hear(&format!(":s 761 ferris * avatar * :{url}"));
-    assert_eq!(desk.events(), [format!("done {tag} Finished")]);
-    for (answer, end) in [
-        (":s 766 ferris ferris avatar :key not set", "Finished"),
-        (
-            "FAIL METADATA KEY_NOT_SET * avatar :key not set",
-            "Finished",
-        ),
-        (
-            "FAIL METADATA RATE_LIMITED * avatar 5 :slow down",
-            "TooFast: slow down",
-        ),
-        (
-            "FAIL METADATA KEY_NO_PERMISSION * avatar :no",
-            "NotPrivileged: no",
-        ),
-    ] {
-        let tag = desk.ask(Command::Avatar { url: None });
-        let said = desk.said();
-        assert!(
-            said.iter().any(|line| line == "METADATA * SET avatar"),
-            "{said:?}"
-        );
-        desk.hear(answer);
-        let events = desk.events();
-        assert!(events.contains(&format!("done {tag} {end}")), "{events:?}");
+    for (answer, end) in ENDS {
+        for url in [Some(url), None] {
+            let mut desk = online(CAPS);
+            desk.said();
+            desk.events();
+            let tag = desk.ask(Command::Avatar {
+                url: url.map(Into::into),
+            });
+            let value = url.map(|url| format!(" :{url}")).unwrap_or_default();
+            let line = format!("METADATA * SET avatar{value}");
+            assert!(desk.said().contains(&line));
+            desk.hear(answer);
+            assert_eq!(
+                desk.events(),
+                [format!("done {tag} {end}")],
+                "{answer} {url:?}"
+            );
+        }
     }
     let mut desk = online("batch");
     desk.events();
     let tag = desk.ask(Command::Avatar { url: None });
     let told = format!("done {tag} Unsupported: this network shows no pictures");
     assert_eq!(desk.events(), [told]);
+}
+
+#[test]
+fn an_avatar_with_a_label_ends_once_by_the_answer_that_names_it() {
+    for (answer, end) in ENDS {
+        let mut desk = online(&format!("{CAPS} message-tags labeled-response"));
+        desk.said();
+        desk.events();
+        let tag = desk.ask(Command::Avatar { url: None });
+        let said = desk.said();
+        let line = said.iter().find(|line| line.contains("SET avatar"));
+        let label = line.and_then(|line| line.split(' ').next());
+        let label = label.filter(|label| label.starts_with("@label="));
+        let label = label
+            .map(str::to_owned)
+            .unwrap_or_else(|| panic!("{said:?}"));
+        // Of another command: it ends nothing here.
+        desk.hear("@label=999.1 :s FAIL METADATA KEY_NOT_SET * avatar :key not set");
+        desk.events();
+        desk.hear(&format!("{label} {answer}"));
+        assert_eq!(desk.events(), [format!("done {tag} {end}")], "{answer}");
+    }
 }
