@@ -272,8 +272,9 @@ pub(super) const ATTACHMENTS: &[Key] = &[
     Key {
         key: "fetch_pictures",
         default: "true",
-        doc: "Pictures of people and rooms that networks tell by a link are fetched, from where\n\
-              fetch does: once for all users, at most 45000 bytes, of a type in types.",
+        doc: "Pictures of people and rooms that networks tell by a link are fetched: by https, from\n\
+              hosts on the public internet alone (not those in trusted), once for all users, at\n\
+              most 45000 bytes, of a type in types.",
         example: "fetch_pictures = false",
     },
     Key {
@@ -281,7 +282,8 @@ pub(super) const ATTACHMENTS: &[Key] = &[
         default: "[]",
         doc: "Hosts that may be reached at private addresses and without TLS: those of your own\n\
               file services, where they are such. Users can have anything there fetched: name\n\
-              the port where other things listen beside.",
+              the port where other things listen beside. Not for pictures, whose links anybody\n\
+              on a network names.",
         example: "trusted = [\"upload.example.org:5280\"]",
     },
     Key {

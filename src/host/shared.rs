@@ -15,7 +15,7 @@ use super::chat::Corrections;
 use super::courier::Attachments;
 use super::language::Languages;
 use super::operate::Reload;
-use super::picture::{Album, Links, Portrait};
+use super::picture::{Album, Links, Portrait, Sources};
 use super::time;
 use super::words::Lang;
 use crate::queue::Tuning;
@@ -278,10 +278,12 @@ impl Shared {
 
     /// What the link of a picture leads to.
     pub(crate) async fn look(&self, url: &str) -> Portrait {
-        match &self.files {
-            Some(files) => self.links.portrait(files, &self.album, url).await,
-            None => Portrait::Unknown,
-        }
+        let Some(files) = &self.files else {
+            return Portrait::Unknown;
+        };
+        let kept = self.attachments.as_ref();
+        let sources = Sources { files, kept };
+        self.links.portrait(sources, &self.album, url).await
     }
 
     /// How corrections are told where a network has none.

@@ -216,8 +216,8 @@ pub enum Event<'a> {
         /// The picture; `None`: there is none.
         picture: Option<Picture<'a>>,
     },
-    /// The same, as a link: the host fetches the picture, each link once for all users, from where
-    /// attachments are fetched (`https`), if the operator lets it. A contact stands for that person
+    /// The same, as a link: the host fetches the picture, each link once for all users, by `https`
+    /// from the public internet, if the operator lets it. A contact stands for that person
     /// everywhere: as a contact and as an occupant of that nickname.
     PictureLink {
         /// Whose.

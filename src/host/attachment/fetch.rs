@@ -1,12 +1,14 @@
 //! Fetches what a user shares by a link, so that a network can carry the file itself, and pictures
 //! that networks tell by links.
 //!
-//! A user or a network names the host, so it is reached only by `https` and only at addresses of the public
-//! internet, unless the operator trusts the host (`attachments.trusted`). Each redirection is
-//! judged anew. Size is bounded by what is announced and by what comes.
+//! Others name the host, so it is reached only by `https` and only at addresses of the public
+//! internet. Where a user of ours shares a file, the operator may trust the host
+//! (`attachments.trusted`); the link of a picture is named by anybody on a network, and no host is
+//! trusted there. Each redirection is judged anew, by the same rule. Size is bounded by what is
+//! announced and by what comes. A picture at our own file server is read from the disk.
 
 use crate::host::words::{Notice, Phrase, Said};
-use std::io;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +21,7 @@ use isthmus_kit::Reach;
 
 use super::Files;
 use super::http::{self, Target};
-use crate::host::courier::Writer;
+use crate::host::courier::{Attachments, Writer};
 use crate::host::shared::Shared;
 
 /// All of it: connecting, redirections, reading.
@@ -28,6 +30,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PICTURE_PATIENCE: Duration = Duration::from_secs(10);
 /// Redirections that are followed.
 const REDIRECTIONS: usize = 3;
+
+/// Who says what is fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    /// A user of ours.
+    ByUser,
+    /// Anybody on a network.
+    ByStranger,
+}
 
 /// A file that was fetched.
 #[derive(Debug)]
@@ -79,29 +90,49 @@ impl Files {
         if !self.settings().fetch {
             return Err(Notice::FilesNotFetched.into());
         }
-        match tokio::time::timeout(PATIENCE, self.follow(url, most)).await {
+        match tokio::time::timeout(PATIENCE, self.follow(url, most, Named::ByUser)).await {
             Ok(fetched) => fetched,
             Err(_) => Err(Notice::FileServerSlow.into()),
         }
     }
 
-    /// Fetches what should be a picture; what is wrong, in words.
-    pub(crate) async fn fetch_picture(&self, url: &str) -> Result<Vec<u8>, Said> {
+    /// Fetches what should be a picture; what is wrong, in words. `kept`: what our own file
+    /// server serves.
+    pub(crate) async fn fetch_picture(
+        &self,
+        kept: Option<&Arc<Attachments>>,
+        url: &str,
+    ) -> Result<Vec<u8>, Said> {
         if !self.settings().pictures {
             return Err(Notice::FilesNotFetched.into());
         }
         let most = Picture::MOST as u64;
-        match tokio::time::timeout(PICTURE_PATIENCE, self.follow(url, most)).await {
+        if let (Some(kept), Some(id)) = (kept, self.own_id(url)) {
+            match own_picture(Arc::clone(kept), id.to_owned(), most).await {
+                // Other things may be served under the same name.
+                Err(fault) if fault.kind() == io::ErrorKind::NotFound => {}
+                read => return read.map_err(|_| Notice::AttachmentUnread.into()),
+            }
+        }
+        let fetched = self.follow(url, most, Named::ByStranger);
+        match tokio::time::timeout(PICTURE_PATIENCE, fetched).await {
             Ok(fetched) => fetched.map(|it| it.bytes),
             Err(_) => Err(Notice::FileServerSlow.into()),
         }
     }
 
-    async fn follow(&self, url: &str, most: u64) -> Result<Fetched, Said> {
+    /// The id of what a link to our own file server leads to.
+    fn own_id<'a>(&self, url: &'a str) -> Option<&'a str> {
+        let base = self.settings().public_url.as_deref()?;
+        let path = url.strip_prefix(base)?.strip_prefix('/')?;
+        path.split_once('/').map(|(id, _)| id)
+    }
+
+    async fn follow(&self, url: &str, most: u64, named: Named) -> Result<Fetched, Said> {
         let mut target = Target::parse(url).ok_or(Notice::FileLink)?;
         let name = target.file_name();
         for _ in 0..=REDIRECTIONS {
-            let answer = self.ask(&target).await?;
+            let answer = self.ask(&target, named).await?;
             let status = answer.response.status();
             if !status.is_redirection() {
                 let (mime, bytes) = self.read(answer, most).await?;
@@ -116,8 +147,8 @@ impl Files {
         Err(Notice::FileOften.into())
     }
 
-    async fn ask(&self, target: &Target) -> Result<http::Answer, Said> {
-        let trusted = self.settings().trusts(target);
+    async fn ask(&self, target: &Target, named: Named) -> Result<http::Answer, Said> {
+        let trusted = named == Named::ByUser && self.settings().trusts(target);
         if !target.tls && !trusted {
             return Err(Notice::FileElsewhere.into());
         }
@@ -126,7 +157,7 @@ impl Files {
             .header(USER_AGENT, "isthmus")
             .body(Empty::<Bytes>::new())
             .map_err(|_| Notice::FileLink)?;
-        let answer = http::send(self.dial(), target, reach, request).await;
+        let answer = http::send(self.way(), target, reach, request).await;
         answer.map_err(|fault| match fault.kind() {
             io::ErrorKind::PermissionDenied => Notice::FilePrivate.into(),
             io::ErrorKind::NotFound => Notice::FileServerNone.into(),
@@ -169,4 +200,15 @@ impl Files {
         }
         Ok((mime, bytes))
     }
+}
+
+/// Reads at most `most` bytes, and one more, of what our own file server serves.
+async fn own_picture(kept: Arc<Attachments>, id: String, most: u64) -> io::Result<Vec<u8>> {
+    let read = tokio::task::spawn_blocking(move || {
+        let (_, file) = kept.read(&id)?;
+        let mut bytes = Vec::new();
+        file.take(most + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    });
+    read.await.map_err(io::Error::other)?
 }

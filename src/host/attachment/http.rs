@@ -136,7 +136,7 @@ impl Drop for Answer {
 /// `PermissionDenied`: no address of the host may be reached. Else what the network or the peer
 /// does wrong. The caller owns the time limit.
 pub(super) async fn send<B>(
-    dial: &dyn Dial,
+    (dial, trust): (&dyn Dial, Trust),
     target: &Target,
     reach: Reach,
     mut request: Request<B>,
@@ -150,9 +150,7 @@ where
     request.headers_mut().insert(HOST, host);
     let mut stream: BoxedStream = dial.dial(&target.host, target.port, reach).await?;
     if target.tls {
-        stream = Tls::shared(Trust::Native)?
-            .connect(&target.host, stream)
-            .await?;
+        stream = Tls::shared(trust)?.connect(&target.host, stream).await?;
     }
     let (mut sender, connection) = http1::Builder::new()
         .max_headers(HEADERS)

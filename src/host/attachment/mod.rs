@@ -25,7 +25,7 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use isthmus_kit::{Dial, Tcp};
+use isthmus_kit::{Dial, Tcp, Trust};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub(crate) use self::link::{file_of, is_encrypted, unfetched, without_link};
@@ -52,7 +52,7 @@ pub struct FileSettings {
     /// Pictures of people and rooms that networks tell by a link are fetched.
     pub pictures: bool,
     /// Hosts, or hosts with a port, that may be reached without encryption and at private
-    /// addresses.
+    /// addresses, for files of users; never for pictures, whose links strangers name.
     pub trusted: Vec<String>,
     /// The domain of the operator's own XMPP server.
     pub server_domain: String,
@@ -100,6 +100,8 @@ fn within(domain: &str, other: &str) -> bool {
 pub struct Files {
     settings: FileSettings,
     dial: Arc<dyn Dial>,
+    /// What makes a web server's certificate good.
+    trust: Trust,
     services: Mutex<HashMap<String, upload::Remembered>>,
     /// Where file services of users' servers have put files.
     hosts: Mutex<HashSet<String>>,
@@ -118,11 +120,19 @@ impl Files {
         Self {
             settings,
             dial,
+            trust: Trust::Native,
             services: Mutex::default(),
             hosts: Mutex::default(),
             shared: Mutex::default(),
             places: Semaphore::new(PLACES),
         }
+    }
+
+    /// With web servers that show another certificate than the system's roots know, for tests.
+    #[must_use]
+    pub fn with_trust(mut self, trust: Trust) -> Self {
+        self.trust = trust;
+        self
     }
 
     pub(crate) fn settings(&self) -> &FileSettings {
@@ -140,8 +150,9 @@ impl Files {
         self.places.acquire().await.ok()
     }
 
-    fn dial(&self) -> &dyn Dial {
-        &*self.dial
+    /// How web servers are reached, and what makes their certificates good.
+    fn way(&self) -> (&dyn Dial, Trust) {
+        (&*self.dial, self.trust)
     }
 
     fn services(&self) -> MutexGuard<'_, HashMap<String, upload::Remembered>> {

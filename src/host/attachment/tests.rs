@@ -10,7 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::host::picture::{Album, Links, Portrait};
+
+mod pictures;
 
 /// A server that answers every request with these bytes; its port, and how many have come.
 async fn server(answer: impl Fn(&str) -> String + Send + 'static) -> (u16, Arc<AtomicUsize>) {
@@ -244,66 +245,4 @@ async fn a_host_that_is_trusted_at_a_port_is_trusted_at_no_other() {
 fn a_domain_is_within_another_only_at_a_dot() {
     assert!(within("up.example.org", "example.org") && within("example.org", "example.org"));
     assert!(!within("evilexample.org", "example.org") && !within("example.org", ""));
-}
-
-#[tokio::test]
-async fn a_picture_is_fetched_once_whoever_asks_and_what_is_none_is_not_asked_for_again() {
-    let (port, asked) = server(|head| match head.split(' ').nth(1).unwrap_or_default() {
-        "/a" => ok("GIF89a"),
-        "/text" => ok("text"),
-        "/large" => ok(&format!("GIF89a{}", "x".repeat(45_000))),
-        _ => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
-    })
-    .await;
-    let mut settings = settings(&["files.example"]);
-    settings.pictures = true;
-    let files = Files::over(settings, Arc::new(Resolved(here)));
-    let (links, album) = (Links::default(), Album::default());
-    let url = |path: &str| format!("http://files.example:{port}{path}");
-    let count = || asked.load(Ordering::SeqCst);
-    let a = url("/a");
-    let (one, two) = tokio::join!(
-        links.portrait(&files, &album, &a),
-        links.portrait(&files, &album, &a)
-    );
-    assert!(one.image().is_some_and(|image| image.mime == "image/gif"));
-    assert_eq!((&one, count()), (&two, 1));
-    assert_eq!(links.known(&a).as_ref(), Some(&one));
-    drop((one, two));
-    assert_eq!(links.known(&a), None, "nobody shows it");
-    let again = links.portrait(&files, &album, &a).await;
-    assert!(again.image().is_some());
-    assert_eq!(count(), 2);
-    for (path, requests) in [("/none", 3), ("/text", 4), ("/large", 5)] {
-        for _ in 0..2 {
-            let portrait = links.portrait(&files, &album, &url(path)).await;
-            assert_eq!((portrait, count()), (Portrait::Without, requests), "{path}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_picture_is_fetched_from_where_files_are_and_only_if_the_operator_lets_it() {
-    let (port, asked) = server(|_| ok("GIF89a")).await;
-    let mut settings = settings(&["files.example"]);
-    let url = |scheme: &str, host: &str| format!("{scheme}://{host}:{port}/a");
-    let off = Files::over(settings.clone(), Arc::new(Resolved(here)));
-    off.fetch_picture(&url("http", "files.example"))
-        .await
-        .expect_err("it is off");
-    settings.pictures = true;
-    settings.fetch = false;
-    let files = Files::over(settings, Arc::new(Resolved(here)));
-    for (url, why) in [
-        (url("http", "other.example"), "https"),
-        (url("https", "other.example"), "public internet"),
-        (url("https", "127.0.0.1"), "public internet"),
-    ] {
-        let fault = files.fetch_picture(&url).await.expect_err(&url);
-        let fault = fault.within(Lang::En);
-        assert!(fault.contains(why), "{url}: {fault}");
-    }
-    assert_eq!(asked.load(Ordering::SeqCst), 0);
-    let bytes = files.fetch_picture(&url("http", "files.example")).await;
-    assert_eq!(bytes.expect("it is trusted"), b"GIF89a");
 }

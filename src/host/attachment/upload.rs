@@ -210,7 +210,7 @@ impl Files {
             false => Reach::Public,
         };
         let request = request(&slot, kept, file).map_err(nowhere)?;
-        let answer = http::send(self.dial(), &target, reach, request).await;
+        let answer = http::send(self.way(), &target, reach, request).await;
         let answer = answer.map_err(|fault| {
             Refused::new(format!("{}: {fault}", target.host), Notice::UploadUnreached)
         })?;

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::{Album, Image, Portrait};
 use crate::host::attachment::Files;
+use crate::host::courier::Attachments;
 use crate::host::words::Lang;
 
 /// Pictures that are fetched at a time, for all users.
@@ -24,6 +25,15 @@ const MOST: usize = 4096;
 const KNOWN: Duration = Duration::from_secs(6 * 3600);
 /// How long it is remembered that there was nothing.
 const MISSED: Duration = Duration::from_secs(600);
+
+/// Where pictures come from.
+#[derive(Clone, Copy)]
+pub(crate) struct Sources<'a> {
+    /// The web.
+    pub(crate) files: &'a Files,
+    /// What our own file server serves.
+    pub(crate) kept: Option<&'a Arc<Attachments>>,
+}
 
 /// What a link led to.
 #[derive(Debug)]
@@ -79,13 +89,13 @@ impl Links {
     }
 
     /// What a link leads to. Whatever goes wrong is as if there were no picture.
-    pub(crate) async fn portrait(&self, files: &Files, album: &Album, url: &str) -> Portrait {
+    pub(crate) async fn portrait(&self, from: Sources<'_>, album: &Album, url: &str) -> Portrait {
         // A picture that nobody showed when it was his turn is fetched once more.
         for _ in 0..2 {
             let link = self.link(url);
             let mut fresh = None;
             let fetched = async {
-                fresh = self.fetch(files, album, url).await;
+                fresh = self.fetch(from, album, url).await;
                 Found::of(fresh.as_ref())
             };
             let found = link.get_or_init(|| fetched).await.portrait();
@@ -96,10 +106,10 @@ impl Links {
         Portrait::Without
     }
 
-    async fn fetch(&self, files: &Files, album: &Album, url: &str) -> Option<Arc<Image>> {
+    async fn fetch(&self, from: Sources<'_>, album: &Album, url: &str) -> Option<Arc<Image>> {
         // It is never closed.
         let _place = self.places.acquire().await.ok()?;
-        let bytes = match files.fetch_picture(url).await {
+        let bytes = match from.files.fetch_picture(from.kept, url).await {
             Ok(bytes) => bytes,
             Err(why) => {
                 let why = why.within(Lang::En);

@@ -20,7 +20,7 @@ use base64::engine::general_purpose::STANDARD;
 use isthmus_gateway::Picture;
 use sha1::{Digest, Sha1};
 
-pub(crate) use self::link::Links;
+pub(crate) use self::link::{Links, Sources};
 pub(crate) use self::pep::{answer, asks, tell};
 use crate::xmpp::ns;
 use crate::xmpp::write::Xml;

@@ -113,6 +113,12 @@ impl Room {
         }
     }
 
+    /// Whether somebody is here, or is listed as such.
+    pub(crate) fn seats(&self, id: NickId) -> bool {
+        let mut lists = [Some(&self.occupants), self.shadow.as_ref()].into_iter();
+        lists.any(|list| list.is_some_and(|list| list.get(id).is_some()))
+    }
+
     /// The room's own looks are known now (XEP-0486 §4.2).
     pub(crate) fn pictured(&mut self, base: &Base, portrait: Portrait) {
         if self.portrait != portrait {

@@ -147,6 +147,12 @@ impl Rooms {
         }
     }
 
+    /// Whether somebody, spelled so, is in one of them.
+    pub(crate) fn seat(&self, base: &Base, nick: &str) -> bool {
+        let id = base.names.lock().find(nick);
+        id.is_some_and(|id| self.list.iter().any(|room| room.seats(id)))
+    }
+
     /// Somebody's looks are known now.
     pub(crate) fn pictured(&mut self, base: &Base, nick: &str, portrait: Portrait) {
         base.names.lock().depict(nick, portrait);

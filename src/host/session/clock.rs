@@ -13,7 +13,11 @@ impl Session {
         for tag in self.base.overdue() {
             self.ended(tag, Err(fault::bare(FaultKind::TimedOut)));
         }
+        let rooms = self.rooms.len();
         self.rooms.tidy(&mut self.base);
+        if self.rooms.len() < rooms {
+            self.forget_strangers();
+        }
         self.tidy_listing();
         if self.missed.deadline().is_some_and(|at| at <= self.base.now) {
             self.release_private();

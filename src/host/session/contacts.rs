@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use isthmus_gateway::{Caps, Command, Fault, FaultKind, Kind, Picture, Place};
 
-use super::{Link, Pending, Session};
+use super::{Base, Link, Pending, Session};
 use crate::host::contact::Mood;
 use crate::host::fault;
 use crate::host::picture::Portrait;
@@ -17,6 +17,14 @@ pub(super) struct Watching {
     pub(super) wanted: bool,
     /// Who is watched, by name.
     on: BTreeSet<Box<str>>,
+}
+
+impl Watching {
+    /// Whether the network tells when he goes.
+    pub(super) fn is_on(&self, base: &Base, nick: &str) -> bool {
+        let mut on = self.on.iter();
+        on.any(|contact| base.facts.fold.same(contact, nick))
+    }
 }
 
 impl Session {
@@ -42,6 +50,7 @@ impl Session {
         let before = std::mem::replace(&mut self.watching.on, view.watch);
         let after = self.watching.on.clone();
         for contact in before.difference(&after) {
+            self.looks_of_contact(contact);
             let contact = contact.to_string().into();
             self.base
                 .issue(Command::Watch { contact, on: false }, Pending::Nothing);
@@ -80,6 +89,9 @@ impl Session {
         away: Option<String>,
         since: Option<i64>,
     ) {
+        if !online {
+            self.looks_of_contact(contact);
+        }
         let Ok(local) = self.base.local(Kind::Contact, contact) else {
             return;
         };

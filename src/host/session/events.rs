@@ -106,6 +106,9 @@ impl Session {
                     }
                 });
                 self.unsettled |= last;
+                if last {
+                    self.forget_strangers();
+                }
             }
             Event::Came { room, who, ranks } => {
                 self.in_room(&room, |room, base| room.came(base, &who, ranks));
@@ -114,6 +117,7 @@ impl Session {
                 self.answer_for(left.room.as_deref(), left.by.as_deref(), &left.nicks);
                 self.unsettled |= left.nicks.iter().any(|nick| self.base.is_me(nick));
                 self.rooms.left(&self.base, &left);
+                self.looks_of_left(&left);
             }
             Event::Renamed { from, to } => self.renamed(&from, &to),
             Event::Ranks { room, changes, by } => {
@@ -338,6 +342,7 @@ impl Session {
             // ever on his behalf.
             self.base.link = Link::Over;
         }
+        self.looks.forget_all();
         self.rooms.offline();
     }
 

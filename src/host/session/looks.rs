@@ -1,11 +1,11 @@
 //! How people and rooms look, told as links: they are fetched beside everything else, a few at a
 //! time, and shown when they have come. Nothing waits for them.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use isthmus_gateway::{Kind, Place};
+use isthmus_gateway::{Kind, Left, Place, Why};
 
 use super::{Base, Session};
 use crate::host::picture::Portrait;
@@ -40,13 +40,41 @@ impl Looks {
 
     /// Somebody has another nickname.
     pub(super) fn renamed(&mut self, base: &Base, from: &str, to: &str) {
-        let before = Place::Contact(from.into());
+        let fold = &base.facts.fold;
+        if !fold.same(from, to) {
+            // Who bore it does not any more.
+            self.retain(|at| nick_of(at).is_none_or(|nick| !fold.same(nick, to)));
+        }
         let open = self.open.iter_mut().map(|look| &mut look.at);
         for at in open.chain(self.waiting.iter_mut().map(|(at, _)| at)) {
-            if base.same(at, &before) {
-                *at = Place::Contact(to.to_owned().into());
+            if let Place::Contact(nick) | Place::Occupant { nick, .. } = at
+                && fold.same(nick, from)
+            {
+                *nick = to.to_owned().into();
             }
         }
+    }
+
+    /// The network is gone, and with it who bears which nickname.
+    pub(super) fn forget_all(&mut self) {
+        *self = Self::default();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.waiting.is_empty()
+    }
+
+    fn retain(&mut self, mut stays: impl FnMut(&Place<'static>) -> bool) {
+        self.open.retain(|look| stays(&look.at));
+        self.waiting.retain(|(at, _)| stays(at));
+    }
+}
+
+/// Whose picture it is, if somebody's.
+fn nick_of<'a>(at: &'a Place<'_>) -> Option<&'a str> {
+    match at {
+        Place::Contact(nick) | Place::Occupant { nick, .. } => Some(nick),
+        Place::Room(_) | Place::Network => None,
     }
 }
 
@@ -96,6 +124,55 @@ impl Session {
             progress = true;
         }
         progress
+    }
+
+    /// Some have left: another may bear the name when the picture comes.
+    pub(super) fn looks_of_left(&mut self, left: &Left<'_>) {
+        if self.looks.is_empty() {
+            return;
+        }
+        if left.nicks.iter().any(|nick| self.base.is_me(nick)) {
+            return self.forget_strangers();
+        }
+        let Self {
+            base,
+            rooms,
+            looks,
+            watching,
+            ..
+        } = self;
+        let nicks: HashSet<_> = left.nicks.iter().map(|nick| base.folded(nick)).collect();
+        let gone = matches!(left.why, Why::Quit | Why::Split);
+        looks.retain(|at| {
+            let nick = nick_of(at).filter(|nick| nicks.contains(&base.folded(nick)));
+            nick.is_none_or(|nick| rooms.seat(base, nick) || (!gone && watching.is_on(base, nick)))
+        });
+    }
+
+    /// A contact is not seen as such any more.
+    pub(super) fn looks_of_contact(&mut self, contact: &str) {
+        let (base, rooms) = (&self.base, &self.rooms);
+        self.looks.retain(|at| {
+            let nick = nick_of(at).filter(|nick| base.facts.fold.same(nick, contact));
+            nick.is_none_or(|nick| rooms.seat(base, nick))
+        });
+    }
+
+    /// Rooms or their occupants are others than before.
+    pub(super) fn forget_strangers(&mut self) {
+        let Self {
+            base,
+            rooms,
+            looks,
+            watching,
+            ..
+        } = self;
+        looks.retain(|at| match at {
+            Place::Contact(nick) => rooms.seat(base, nick) || watching.is_on(base, nick),
+            Place::Occupant { nick, .. } => rooms.seat(base, nick),
+            Place::Room(name) => rooms.has(base, name),
+            Place::Network => false,
+        });
     }
 
     /// Whether the user is in a room with him, or has him among his contacts; or is in that room.

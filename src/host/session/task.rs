@@ -283,6 +283,11 @@ impl SessionTask {
         };
         let settings = kept.of(&self.session.base.network);
         self.session.base.blocked = kept.blocked().clone();
+        // It may have been set when nobody marked that yet.
+        let base = &self.session.base;
+        let domain = base.outbox.domain();
+        base.shared
+            .language_set(domain, &base.user, kept.language());
         if let Some(network) = &mut self.network {
             network.settings(&settings, now);
         }

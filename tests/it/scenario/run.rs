@@ -239,8 +239,7 @@ impl Run {
                 let attempt = self.attempt.remove(label);
                 let attempt = attempt.ok_or_else(|| fault("nobody asked to be connected"))?;
                 if text == "(accept)" {
-                    self.lines
-                        .insert(label.to_owned(), Line::accept(attempt.answer));
+                    self.lines.insert(label.to_owned(), Line::accept(attempt));
                     self.waiting.remove(label);
                 } else {
                     let refused = std::io::ErrorKind::ConnectionRefused.into();

@@ -2,14 +2,18 @@
 //! All connections are in memory.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use isthmus::component::{self, Transport};
 use isthmus::xmpp::stream::Limits;
 use isthmus::xmpp::{Frame, Splitter, Stanza, StanzaKind};
 use isthmus_gateway::Later;
-use isthmus_kit::{BoxedStream, Reach};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
+use isthmus_kit::{BoxedStream, Reach, Trust};
+use isthmus_test_support::Https;
+use tokio::io::{
+    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream,
+    duplex,
+};
 use tokio::sync::{mpsc, oneshot};
 
 /// Bytes a connection holds before its writer waits.
@@ -115,7 +119,16 @@ impl isthmus_kit::Dial for Irc {
     }
 }
 
-/// The server's end of one IRC connection. Dropping it closes the connection.
+/// All web servers of all scenarios, at the port of `https`.
+static WEB: LazyLock<Https> = LazyLock::new(|| Https::new("example.org"));
+
+/// What makes their certificate good.
+pub(crate) fn trust() -> Trust {
+    let digest = ring::digest::digest(&ring::digest::SHA256, WEB.certificate());
+    Trust::Pin(digest.as_ref().try_into().expect("32 bytes"))
+}
+
+/// The server's end of one IRC connection, or one to the web. Dropping it closes the connection.
 pub(crate) struct Line {
     out: mpsc::UnboundedSender<String>,
     pub(crate) lines: mpsc::UnboundedReceiver<String>,
@@ -124,13 +137,21 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn accept(answer: oneshot::Sender<io::Result<BoxedStream>>) -> Self {
+    pub(crate) fn accept(attempt: Attempt) -> Self {
         let (ours, theirs) = duplex(PIPE);
         // The gateway has given up if this fails, and the scenario sees that nothing comes.
-        let _ = answer.send(Ok(Box::new(ours)));
+        let _ = attempt.answer.send(Ok(Box::new(ours)));
         let (out, to_write) = mpsc::unbounded_channel();
         let (read, lines) = mpsc::unbounded_channel();
-        tokio::spawn(irc(theirs, to_write, read));
+        if attempt.place.ends_with(":443") {
+            tokio::spawn(async move {
+                if let Ok(theirs) = WEB.accept(theirs).await {
+                    irc(theirs, to_write, read).await;
+                }
+            });
+        } else {
+            tokio::spawn(irc(theirs, to_write, read));
+        }
         Self {
             out,
             lines,
@@ -144,7 +165,7 @@ impl Line {
 }
 
 async fn irc(
-    io: DuplexStream,
+    io: impl AsyncRead + AsyncWrite,
     mut out: mpsc::UnboundedReceiver<String>,
     lines: mpsc::UnboundedSender<String>,
 ) {

@@ -10,6 +10,7 @@
 
 pub mod biboumi;
 pub mod dictd;
+pub mod https;
 pub mod inbox;
 pub mod irc_client;
 pub mod irc_server;
@@ -28,6 +29,7 @@ pub mod xmpp_server;
 
 pub use self::biboumi::Biboumi;
 pub use self::dictd::Dictd;
+pub use self::https::Https;
 pub use self::irc_client::IrcClient;
 pub use self::irc_server::{Atheme, Hybrid, Inspircd, IrcServer, Ngircd};
 pub use self::isthmus::Isthmus;

@@ -109,9 +109,8 @@ impl Run {
             let attachments = attachments.map_err(|it| fault(it.to_string()))?;
             let (ask, attempts) = mpsc::unbounded_channel();
             self.attempts.push(("web", attempts));
-            shared = shared
-                .with_attachments(attachments)
-                .with_files(Files::over(files, Arc::new(wire::Irc(ask))));
+            let files = Files::over(files, Arc::new(wire::Irc(ask))).with_trust(wire::trust());
+            shared = shared.with_attachments(attachments).with_files(files);
         }
         let shared = Arc::new(shared);
         if self.persistent {
