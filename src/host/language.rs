@@ -91,41 +91,6 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::scene::Scene;
-    use crate::xmpp::ns;
-
-    #[tokio::test]
-    async fn a_language_that_is_found_by_no_mark_holds_from_the_first_session_on() {
-        let mut scene = Scene::open();
-        let from = "juliet@example.org/balcony";
-        scene.give(&format!(
-            "<message from='{from}' to='loop.example.org' id='s' type='chat'>\
-             <body>set language zh</body></message>"
-        ));
-        let body = |it: &crate::xmpp::element::Element| it.child("body", ns::COMPONENT).is_some();
-        scene.expect("answer", body).await;
-        // What is started here looks for no marks.
-        let mut scene = scene.restart();
-        scene.give(&format!(
-            "<presence from='{from}' to='#garden@loop.example.org/juliet'>\
-             <x xmlns='http://jabber.org/protocol/muc'/></presence>"
-        ));
-        scene
-            .expect("entrance", |it| {
-                it.attr("from") == Some("#garden@loop.example.org/juliet")
-            })
-            .await;
-        scene.give(&format!(
-            "<message from='{from}' to='#garden@loop.example.org/nobody' id='e' \
-             type='groupchat'><body>hello</body></message>"
-        ));
-        let refused = scene
-            .expect("refusal", |it| it.attr("id") == Some("e"))
-            .await;
-        let error = refused.child("error", ns::COMPONENT).expect("an error");
-        let text = error.child("text", ns::STANZA_ERRORS).expect("words");
-        assert_eq!(text.attr("xml:lang"), Some("zh"), "{refused:?}");
-    }
 
     #[test]
     fn a_language_is_that_of_a_user_behind_one_gateway_and_nobody_else_is_kept() {

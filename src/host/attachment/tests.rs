@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 
+#[path = "pictures/tests.rs"]
 mod pictures;
 
 /// A server that answers every request with these bytes; its port, and how many have come.
