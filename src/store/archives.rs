@@ -89,6 +89,9 @@ pub trait Archives: Send + Sync {
         peer: Option<&str>,
     ) -> Later<Result<Vec<Kept>, StoreFault>>;
 
+    /// The same, all of them, those of the latest messages first.
+    fn lately(&self, user: &str, gateway: &str) -> Later<Result<Vec<Kept>, StoreFault>>;
+
     /// Rows of a stretch, at most so many: the newest or the oldest, in ascending order.
     fn stretch(
         &self,

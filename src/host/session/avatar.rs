@@ -11,10 +11,11 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use isthmus_gateway::{Command, Picture};
+use isthmus_gateway::{Command, Fault, FaultKind, Picture, Tag};
 
 use super::stanzas::Incoming;
 use super::{Base, Link, Pending, Session};
@@ -28,6 +29,10 @@ use crate::xmpp::ns;
 const MOST: usize = 512 * 1024;
 /// Longest hash that is taken, in bytes: SHA-1 in hex has 40.
 const LONGEST: usize = 128;
+/// Before what failed for now is tried again; each pause is twice the last.
+const PAUSE: Duration = Duration::from_secs(30);
+/// How often it is tried again, until the network is there anew.
+const MOST_TRIES: u32 = 6;
 
 /// How the user looks, and what the network knows of it.
 #[derive(Default)]
@@ -36,10 +41,30 @@ pub(super) struct Own {
     hash: Option<String>,
     /// What is under way, for which hash.
     fetched: Option<(String, Later<Option<String>>)>,
-    /// Where the picture of a hash is; `None`: nowhere.
+    /// Where the picture of a hash is; `None`: nowhere, as it seems.
     link: Option<(String, Option<String>)>,
-    /// What this connection was told; `None`: nothing yet.
+    /// What this connection was told, or would not hear; `None`: nothing yet.
     told: Option<Option<String>>,
+    /// The network may show a picture that it was told of here.
+    shown: bool,
+    /// What it is being told.
+    telling: Option<(Tag, Option<String>)>,
+    /// When what failed is tried again.
+    due: Option<Instant>,
+    /// How often that was.
+    tries: u32,
+}
+
+impl Own {
+    /// Tries again later, if it was not in vain too often. Whether it will be.
+    fn later(&mut self, now: Instant) -> bool {
+        if self.tries >= MOST_TRIES {
+            return false;
+        }
+        self.due = Some(now + PAUSE * (1 << self.tries));
+        self.tries += 1;
+        true
+    }
 }
 
 impl Session {
@@ -53,39 +78,84 @@ impl Session {
         };
         if hash.len() <= LONGEST && self.own.hash.as_ref() != Some(&hash) {
             self.own.hash = Some(hash);
+            self.own.tries = 0;
             self.unsettled = true;
         }
     }
 
     /// The network knows nothing yet.
     pub(super) fn nothing_told_of_looks(&mut self) {
-        self.own.told = None;
+        let own = &mut self.own;
+        (own.told, own.telling, own.due, own.tries) = (None, None, None, 0);
+        // What could not be had may be there now.
+        own.link.take_if(|(_, url)| url.is_none());
     }
 
     /// Tells the network how the user looks, if it does not know and he wants it to.
     pub(super) fn tell_looks(&mut self) {
-        if self.base.link != Link::Online || !self.base.facts.caps.avatar {
+        let waits = self.own.telling.is_some() || self.own.due.is_some();
+        if waits || self.base.link != Link::Online || !self.base.facts.caps.avatar {
             return;
         }
         let known = match &self.own.hash {
             _ if !shows(&self.base) => {
                 // What was not shown here is not ours to take away.
-                let shown = matches!(self.own.told, Some(Some(_)));
-                shown.then_some(None)
+                self.own.shown.then_some(None)
             }
             None => None,
             Some(hash) if hash.is_empty() => Some(None),
             Some(hash) => match &self.own.link {
-                Some((of, link)) if of == hash => link.clone().map(Some),
+                Some((of, Some(link))) if of == hash => Some(Some(link.clone())),
+                // It shows what he does not look like any more, or nothing.
+                Some((of, None)) if of == hash => self.own.shown.then_some(None),
                 _ => return self.fetch_own(),
             },
         };
         let Some(url) = known.filter(|known| self.own.told.as_ref() != Some(known)) else {
             return;
         };
-        self.own.told = Some(url.clone());
-        let url = url.map(Into::into);
-        self.base.issue(Command::Avatar { url }, Pending::Nothing);
+        self.own.shown |= url.is_some();
+        let command = Command::Avatar {
+            url: url.clone().map(Into::into),
+        };
+        let tag = self.base.issue(command, Pending::Looks);
+        self.own.telling = Some((tag, url));
+    }
+
+    /// The network has been told, or did not hear: then it is told later, if that may help.
+    pub(super) fn looks_ended(&mut self, tag: Tag, fault: Option<&Fault>) {
+        let Some((_, url)) = self.own.telling.take_if(|it| it.0 == tag) else {
+            return;
+        };
+        self.unsettled = true;
+        let Some(fault) = fault else {
+            self.own.shown = url.is_some();
+            self.own.told = Some(url);
+            self.own.tries = 0;
+            return;
+        };
+        tracing::debug!(network = %self.base.network, %fault.text, "the user's looks are not taken");
+        let passes = matches!(
+            fault.kind,
+            FaultKind::TooFast | FaultKind::Full | FaultKind::TimedOut
+        );
+        if !(passes && self.own.later(self.base.now)) {
+            self.own.told = Some(url);
+        }
+    }
+
+    /// When something of it is tried again.
+    pub(super) fn looks_deadline(&self) -> Option<Instant> {
+        self.own.due
+    }
+
+    /// Tries again what is due.
+    pub(super) fn looks_due(&mut self) {
+        if self.own.due.take_if(|at| *at <= self.base.now).is_none() {
+            return;
+        }
+        self.own.link.take_if(|(_, url)| url.is_none());
+        self.unsettled = true;
     }
 
     /// Has the picture of the last hash put where everybody can fetch it.
@@ -118,9 +188,14 @@ impl Session {
             return false;
         };
         if let Some((hash, _)) = self.own.fetched.take() {
+            let fails = link.is_none();
             self.own.link = Some((hash, link));
+            // What is shown goes before it is tried again.
+            self.tell_looks();
+            if fails && self.own.telling.is_none() {
+                self.own.later(self.base.now);
+            }
         }
-        self.tell_looks();
         true
     }
 }

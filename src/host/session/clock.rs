@@ -19,6 +19,7 @@ impl Session {
             self.forget_strangers();
         }
         self.tidy_listing();
+        self.looks_due();
         if self.missed.deadline().is_some_and(|at| at <= self.base.now) {
             self.release_private();
         }
@@ -69,7 +70,9 @@ impl Session {
         // While something is open its end is what moves the session, not the clock.
         let end = if self.is_needed() { None } else { self.end() };
         let missed = self.missed.deadline();
-        let all = [self.base.deadline(), self.rooms.deadline(), missed, end];
+        let looks = self.looks_deadline();
+        let rooms = self.rooms.deadline();
+        let all = [self.base.deadline(), rooms, missed, looks, end];
         all.into_iter().flatten().min()
     }
 }

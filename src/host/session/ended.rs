@@ -68,6 +68,7 @@ impl Session {
             (Pending::Answer(origin) | Pending::Register(origin), Ok(_)) => {
                 origin.result(&self.base.outbox, |_| {})
             }
+            (Pending::Looks, result) => self.looks_ended(tag, result.err().as_ref()),
             (Pending::Watch(contact), Err(fault)) => self.not_watched(&contact, &fault),
             (Pending::Join { .. } | Pending::Quiet(_) | Pending::Watch(_), Ok(_))
             | (Pending::Nothing, _) => {}

@@ -69,14 +69,15 @@ pub(super) fn before(base: &Base) -> Reading {
     })
 }
 
-/// The times and ids of the newest messages with each of those people.
+/// The times and ids of the newest messages with each of those people, of many with those of the
+/// latest.
 async fn newest(
     store: &dyn Store,
     (user, domain): (&str, &str),
     is_person: impl Fn(&str) -> bool,
 ) -> Result<Vec<(i64, String)>, StoreFault> {
-    let kept = store.archives(user, domain, None).await?;
-    let people = kept.into_iter().rev().filter(|it| is_person(&it.peer));
+    let kept = store.lately(user, domain).await?;
+    let people = kept.into_iter().filter(|it| is_person(&it.peer));
     let mut found = Vec::new();
     for kept in people.take(MOST_PEOPLE) {
         let rows = store.stretch(kept.id, Stretch::ALL, true, NEWEST).await?;

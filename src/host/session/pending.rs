@@ -98,6 +98,8 @@ pub(crate) enum Pending {
     Rooms,
     /// A contact to be watched, by name.
     Watch(Box<str>),
+    /// How the user looks to others (`avatar`).
+    Looks,
     /// Nobody waits for it.
     Nothing,
 }

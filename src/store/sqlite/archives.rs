@@ -74,6 +74,23 @@ fn archives(db: &Connection, user: &str, gateway: &str, peer: Option<&str>) -> S
     .collect()
 }
 
+/// One step in an index for each conversation tells when its last message was said.
+pub(super) const LATELY: &str = "SELECT p.address, c.id FROM conversation c \
+     JOIN peer p ON p.id = c.peer WHERE c.user = ?1 AND p.gateway = ?2 \
+     ORDER BY (SELECT max(at) FROM message INDEXED BY message_at WHERE conversation = c.id) DESC";
+
+fn lately(db: &Connection, user: &str, gateway: &str) -> Sql<Vec<Kept>> {
+    let (user, gateway) = (user_id(db, user)?, gateway_id(db, gateway)?);
+    db.prepare_cached(LATELY)?
+        .query_map(params![user, gateway], |row| {
+            Ok(Kept {
+                peer: row.get(0)?,
+                id: ConversationId(row.get(1)?),
+            })
+        })?
+        .collect()
+}
+
 /// Times mostly rise with numbers: the first and the last number of a time cut off the rest.
 fn narrowed(db: &Connection, id: ConversationId, stretch: Stretch) -> Sql<Option<Stretch>> {
     let mut narrow = stretch;
@@ -281,6 +298,11 @@ impl Archives for SqliteStore {
         self.ask(move |db| {
             archives(db, &user, &gateway, peer.as_deref()).map_err(|e| sql::fault(&e))
         })
+    }
+
+    fn lately(&self, user: &str, gateway: &str) -> Later<Result<Vec<Kept>, StoreFault>> {
+        let (user, gateway) = (user.to_owned(), gateway.to_owned());
+        self.ask(move |db| lately(db, &user, &gateway).map_err(|e| sql::fault(&e)))
     }
 
     fn stretch(

@@ -162,3 +162,34 @@ async fn every_question_is_answered_from_an_index() {
         );
     }
 }
+
+#[tokio::test]
+async fn conversations_come_by_their_last_messages_and_no_message_is_read_for_it() {
+    let place = Place::new();
+    let store = place.open();
+    let said = |peer: &str, number: i64| {
+        let filed = filed(number);
+        let peer = peer.to_owned();
+        store.file(Filed { peer, ..filed });
+    };
+    let others = ["bob%net@irc.example.org", "carol%net@irc.example.org"];
+    for (peer, number) in [(ALICE, 1), (others[0], 2), (others[1], 3), (ALICE, 4)] {
+        said(peer, number);
+    }
+    let kept = store.lately(JULIET, GATEWAY).await.expect("an answer");
+    let peers: Vec<&str> = kept.iter().map(|kept| &*kept.peer).collect();
+    assert_eq!(peers, [ALICE, others[1], others[0]]);
+    let witness = place.witness();
+    let query = crate::store::sqlite::archives::LATELY;
+    let query = query.replace("?1", "1").replace("?2", "1");
+    let mut plan = witness
+        .prepare(&format!("EXPLAIN QUERY PLAN {query}"))
+        .expect("a plan");
+    let steps = plan.query_map([], |row| row.get(3)).expect("steps");
+    let steps = steps.collect::<rusqlite::Result<Vec<String>>>();
+    let plan = steps.expect("steps").join("; ");
+    assert!(
+        plan.contains("SEARCH message USING COVERING INDEX message_at") && !plan.contains("SCAN m"),
+        "{plan}"
+    );
+}
