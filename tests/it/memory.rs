@@ -86,6 +86,10 @@ impl Archives for MemoryStore {
         self.later(Ok(Vec::new()))
     }
 
+    fn lately(&self, _user: &str, _gateway: &str) -> Later<Result<Vec<Kept>, StoreFault>> {
+        self.later(Ok(Vec::new()))
+    }
+
     fn stretch(
         &self,
         _id: ConversationId,

@@ -78,7 +78,7 @@ impl Session {
         };
         if hash.len() <= LONGEST && self.own.hash.as_ref() != Some(&hash) {
             self.own.hash = Some(hash);
-            self.own.tries = 0;
+            (self.own.due, self.own.tries) = (None, 0);
             self.unsettled = true;
         }
     }

@@ -242,6 +242,10 @@ impl Archives for Mortal {
         self.read(|store| store.archives(user, gateway, peer))
     }
 
+    fn lately(&self, user: &str, gateway: &str) -> Later<Result<Vec<Kept>, StoreFault>> {
+        self.read(|store| store.lately(user, gateway))
+    }
+
     fn stretch(
         &self,
         id: ConversationId,
