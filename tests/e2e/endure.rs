@@ -19,6 +19,9 @@ fn enduring<T>(short: T, long: T) -> T {
     }
 }
 
+/// A connection that has stood so long is tried again soon when it is lost; a shorter one later.
+const SETTLED: Duration = Duration::from_secs(70);
+
 /// Two who talk, and what is between them.
 struct Play {
     world: World,
@@ -30,6 +33,8 @@ struct Play {
     reflected: u32,
     /// Of that, what alice heard before she had to connect anew.
     heard: Vec<String>,
+    /// When the IRC server was there again.
+    irc_since: Instant,
 }
 
 impl Play {
@@ -51,6 +56,7 @@ impl Play {
             talker,
             reflected,
             heard,
+            irc_since: Instant::now(),
         }
     }
 
@@ -117,6 +123,7 @@ impl Play {
             .try_expect(PATIENCE, back)
             .await
             .expect("juliet is taken back into the channel");
+        self.irc_since = Instant::now();
         self.juliet.collect(&format!("{ROOM}/juliet")).await;
         self.alice = Arc::new(alice);
         self.talker = Some(Talker::start(Arc::clone(&self.alice), last));
@@ -199,6 +206,8 @@ async fn soak_while_servers_and_clients_come_and_go() {
         let what = if round < 3 { round } else { dice >> 16 };
         round += 1;
         match what % 3 {
+            // A server that is gone again within a minute is tried again ever less often.
+            1 if round > 3 && play.irc_since.elapsed() < SETTLED => play.kill_xmpp().await,
             0 => play.lose_client().await,
             1 => play.kill_irc().await,
             _ => play.kill_xmpp().await,

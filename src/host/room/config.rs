@@ -124,18 +124,17 @@ impl Room {
         match (changes, base.desk.clone().filter(|_| sets)) {
             (false, None) => origin.result(&base.outbox, |_| {}),
             (false, Some(desk)) => {
-                desk.set_by_form(base.user.clone(), at.clone(), answers, lang, Some(origin));
+                desk.set_by_form(base.user.clone(), at.clone(), answers, lang, origin);
             }
             (true, desk) => {
-                if let Some(desk) = desk {
-                    desk.set_by_form(base.user.clone(), at.clone(), answers, lang, None);
-                }
+                let kept = desk
+                    .map(|desk| desk.keep_by_form(base.user.clone(), at.clone(), answers, lang));
                 let command = Command::Config {
                     room: self.name.clone().into(),
                     flags,
                     password: password.map(Into::into),
                 };
-                base.issue(command, Pending::Answer(origin));
+                base.issue(command, Pending::Config { origin, kept });
             }
         }
     }

@@ -6,7 +6,9 @@ use super::heard::{filing, refer};
 use super::{Pending, Sent, Session};
 use crate::host::archive::copy_of;
 use crate::host::chat;
+use crate::host::reply::Origin;
 use crate::host::room::{Echo, answer_bans};
+use crate::host::setting::Keeping;
 
 impl Session {
     /// A command has ended. What comes for one that ended before is dropped.
@@ -34,7 +36,7 @@ impl Session {
             (Pending::Register(origin), Err(fault)) => self.not_registered(&origin, &fault),
             (
                 Pending::Quiet(origin)
-                | Pending::Answer(origin)
+                | Pending::Config { origin, .. }
                 | Pending::Bans { origin, .. }
                 | Pending::Moderate { origin, .. },
                 Err(fault),
@@ -65,13 +67,20 @@ impl Session {
                 inquiry.ended(&mut self.base, result.err().as_ref());
             }
             (Pending::Rooms, result) => self.listing_ended(result.err().as_ref()),
-            (Pending::Answer(origin) | Pending::Register(origin), Ok(_)) => {
-                origin.result(&self.base.outbox, |_| {})
-            }
+            (Pending::Config { origin, kept }, Ok(_)) => self.room_is_configured(origin, kept),
+            (Pending::Register(origin), Ok(_)) => origin.result(&self.base.outbox, |_| {}),
             (Pending::Looks, result) => self.looks_ended(tag, result.err().as_ref()),
             (Pending::Watch(contact), Err(fault)) => self.not_watched(&contact, &fault),
             (Pending::Join { .. } | Pending::Quiet(_) | Pending::Watch(_), Ok(_))
             | (Pending::Nothing, _) => {}
+        }
+    }
+
+    /// The network has taken what holds for a room: answered when the user's own settings are kept.
+    fn room_is_configured(&self, origin: Origin, kept: Option<Keeping>) {
+        match (&self.base.desk, kept) {
+            (Some(desk), Some(kept)) => desk.answer_kept(origin, kept),
+            _ => origin.result(&self.base.outbox, |_| {}),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::host::reply::Origin;
 use crate::host::room::Ban;
+use crate::host::setting::Keeping;
 use crate::xmpp::element::Element;
 
 /// A message of the user's that the network has not shown yet.
@@ -47,8 +48,12 @@ pub(crate) enum Pending {
     },
     /// Something that is told to its sender only if it fails.
     Quiet(Origin),
-    /// An iq that is answered either way.
-    Answer(Origin),
+    /// What holds for a room, by a form; answered either way, and after the user's settings that
+    /// stood in it are `kept`.
+    Config {
+        origin: Origin,
+        kept: Option<Keeping>,
+    },
     /// The same, for who registers with a room (XEP-0045 §7.10).
     Register(Origin),
     /// The same, for somebody's message that is taken back (XEP-0425).

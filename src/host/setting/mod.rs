@@ -12,6 +12,7 @@ use isthmus_gateway::{
     Address, Fault, FaultKind, Field, FieldKind, Gateway, Kind, Settings, Values,
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use super::desk::{Desk, store_fault};
 use super::errand::{Answer, Done};
@@ -250,6 +251,16 @@ fn host_fields(gateway: &dyn Gateway, kind: Kind, lang: Lang) -> Vec<Field> {
     fields
 }
 
+/// Settings on their way to the disk: `None` until they are there, or are refused.
+#[derive(Clone, Debug)]
+pub(crate) struct Keeping(Arc<watch::Sender<Option<Result<(), Fault>>>>);
+
+impl Default for Keeping {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(None)))
+    }
+}
+
 impl Desk {
     /// All that a user has set.
     pub(crate) async fn kept_settings(&self, user: &BareJid) -> Result<Kept, Fault> {
@@ -335,32 +346,53 @@ impl Desk {
         self.change(user, at, change).await
     }
 
-    /// Takes settings that stood in a form about something more, and were checked; `origin` is
-    /// answered, if nobody else answers it.
+    /// Takes settings that stood in a form about a room, and were checked; answers `origin`.
     pub(crate) fn set_by_form(
         self: &Arc<Self>,
         user: BareJid,
         at: Address,
         answers: Answers,
         lang: Lang,
-        origin: Option<Origin>,
+        origin: Origin,
     ) {
-        let desk = Arc::clone(self);
-        let work = async move {
-            match desk.change_settings(&user, &at, &answers, lang).await {
-                Ok(_) => Done::with(Answer::Result(None)),
-                Err(fault) => {
-                    tracing::error!(%user, fault = fault.text.as_str(), "settings are not kept");
-                    Done::with(fault)
-                }
+        let kept = self.keep_by_form(user, at, answers, lang);
+        self.answer_kept(origin, kept);
+    }
+
+    /// The same; for who answers when more has been done.
+    pub(crate) fn keep_by_form(
+        self: &Arc<Self>,
+        user: BareJid,
+        at: Address,
+        answers: Answers,
+        lang: Lang,
+    ) -> Keeping {
+        let (desk, keeping) = (Arc::clone(self), Keeping::default());
+        let kept = Arc::clone(&keeping.0);
+        tokio::spawn(async move {
+            let result = desk.change_settings(&user, &at, &answers, lang).await;
+            if let Err(fault) = &result {
+                tracing::error!(%user, fault = fault.text.as_str(), "settings are not kept");
             }
-        };
-        match origin {
-            Some(origin) => self.errands.run(origin, work),
-            None => {
-                tokio::spawn(work);
+            kept.send_replace(Some(result.map(|_| ())));
+        });
+        keeping
+    }
+
+    /// Answers once settings are kept.
+    pub(crate) fn answer_kept(self: &Arc<Self>, origin: Origin, keeping: Keeping) {
+        self.errands.run(origin, async move {
+            let mut kept = keeping.0.subscribe();
+            // The sender lives as long as we do.
+            let result = match kept.wait_for(Option::is_some).await {
+                Ok(result) => result.clone(),
+                Err(_) => None,
+            };
+            match result {
+                Some(Err(fault)) => Done::with(fault),
+                _ => Done::with(Answer::Result(None)),
             }
-        }
+        });
     }
 
     /// Sets something of an address back to its default, a secret too; false: it was not set.
