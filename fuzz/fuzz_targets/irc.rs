@@ -21,13 +21,15 @@ impl Sink for Ends {
 }
 
 const CAPS: &str = "message-tags server-time batch labeled-response echo-message \
-    draft/multiline=max-bytes=999 draft/chathistory draft/read-marker draft/message-redaction";
+    draft/multiline=max-bytes=999 draft/chathistory draft/read-marker draft/message-redaction \
+    draft/metadata-2";
 
 fuzz_target!(|text: &str| {
     let mut now = Instant::now();
     let settings = Settings {
         network: "irc.example".to_owned(),
         nick: "ferris".to_owned(),
+        set_nick: None,
         username: "crab".to_owned(),
         realname: None,
         password: None,
@@ -35,6 +37,8 @@ fuzz_target!(|text: &str| {
         login: None,
         after_connect: Vec::new(),
         bot: true,
+        notices: Default::default(),
+        encodings: Default::default(),
         throttle_burst: 10,
         throttle_rate: 1.0,
         queue: 100,
