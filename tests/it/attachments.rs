@@ -28,17 +28,9 @@ const FILE: (&[u8], &str) = (b"\x89PNG\r\n\x1a\n\xff\0", "iVBORw0KGgr/AA==");
 fn limits(attachment: u64, attachments_total: u64) -> Limits {
     Limits {
         history: 0,
-        rooms_per_user: 10,
-        networks_per_user: 10,
-        sessions: 10,
-        inbox: 256,
-        stanzas_per_second: 100,
-        stanzas_burst: 100,
         attachment,
         attachments_total,
-        attachments_per_user: 0,
-        attachment_age: std::time::Duration::ZERO,
-        receipt_timeout: std::time::Duration::from_secs(3600),
+        ..crate::limits::limits()
     }
 }
 

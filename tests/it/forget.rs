@@ -4,34 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isthmus::component::ComponentConfig;
-use isthmus::host::{Access, Limits, Shared};
+use isthmus::host::{Access, Shared};
 use isthmus::store::{NewReference, SqliteStore, Store};
 use isthmus::xmpp::BareJid;
 use isthmus::{Served, Service};
 use isthmus_irc::{Config, Irc};
 use tokio::time::timeout;
 
+use crate::limits::limits;
 use crate::scenario::wire;
 
 const DOMAIN: &str = "irc.example.org";
 const WAIT: Duration = Duration::from_secs(20);
-
-fn limits() -> Limits {
-    Limits {
-        history: 0,
-        rooms_per_user: 10,
-        networks_per_user: 10,
-        sessions: 10,
-        inbox: 256,
-        stanzas_per_second: 100,
-        stanzas_burst: 100,
-        attachment: 1024,
-        attachments_total: 1 << 20,
-        attachments_per_user: 0,
-        attachment_age: Duration::ZERO,
-        receipt_timeout: Duration::from_secs(3600),
-    }
-}
 
 /// What a message of that id is, forgotten at that time.
 fn reference(key: &str, until: i64) -> NewReference {
