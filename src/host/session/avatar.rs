@@ -84,7 +84,7 @@ impl Session {
     }
 
     /// The network knows nothing yet.
-    pub(super) fn nothing_told_of_looks(&mut self) {
+    pub(super) fn nothing_told_of_avatar(&mut self) {
         let own = &mut self.own;
         (own.told, own.telling, own.due, own.tries) = (None, None, None, 0);
         // What could not be had may be there now.
@@ -92,7 +92,7 @@ impl Session {
     }
 
     /// Tells the network how the user looks, if it does not know and he wants it to.
-    pub(super) fn tell_looks(&mut self) {
+    pub(super) fn tell_avatar(&mut self) {
         let waits = self.own.telling.is_some() || self.own.due.is_some();
         if waits || self.base.link != Link::Online || !self.base.facts.caps.avatar {
             return;
@@ -118,12 +118,12 @@ impl Session {
         let command = Command::Avatar {
             url: url.clone().map(Into::into),
         };
-        let tag = self.base.issue(command, Pending::Looks);
+        let tag = self.base.issue(command, Pending::Avatar);
         self.own.telling = Some((tag, url));
     }
 
     /// The network has been told, or did not hear: then it is told later, if that may help.
-    pub(super) fn looks_ended(&mut self, tag: Tag, fault: Option<&Fault>) {
+    pub(super) fn avatar_ended(&mut self, tag: Tag, fault: Option<&Fault>) {
         let Some((_, url)) = self.own.telling.take_if(|it| it.0 == tag) else {
             return;
         };
@@ -145,12 +145,12 @@ impl Session {
     }
 
     /// When something of it is tried again.
-    pub(super) fn looks_deadline(&self) -> Option<Instant> {
+    pub(super) fn avatar_deadline(&self) -> Option<Instant> {
         self.own.due
     }
 
     /// Tries again what is due.
-    pub(super) fn looks_due(&mut self) {
+    pub(super) fn avatar_due(&mut self) {
         if self.own.due.take_if(|at| *at <= self.base.now).is_none() {
             return;
         }
@@ -191,7 +191,7 @@ impl Session {
             let fails = link.is_none();
             self.own.link = Some((hash, link));
             // What is shown goes before it is tried again.
-            self.tell_looks();
+            self.tell_avatar();
             if fails && self.own.telling.is_none() {
                 self.own.later(self.base.now);
             }

@@ -19,7 +19,7 @@ impl Session {
             self.forget_strangers();
         }
         self.tidy_listing();
-        self.looks_due();
+        self.avatar_due();
         if self.missed.deadline().is_some_and(|at| at <= self.base.now) {
             self.release_private();
         }
@@ -70,9 +70,9 @@ impl Session {
         // While something is open its end is what moves the session, not the clock.
         let end = if self.is_needed() { None } else { self.end() };
         let missed = self.missed.deadline();
-        let looks = self.looks_deadline();
+        let avatar = self.avatar_deadline();
         let rooms = self.rooms.deadline();
-        let all = [self.base.deadline(), rooms, missed, looks, end];
+        let all = [self.base.deadline(), rooms, missed, avatar, end];
         all.into_iter().flatten().min()
     }
 }

@@ -69,7 +69,7 @@ impl Session {
             (Pending::Rooms, result) => self.listing_ended(result.err().as_ref()),
             (Pending::Config { origin, kept }, Ok(_)) => self.room_is_configured(origin, kept),
             (Pending::Register(origin), Ok(_)) => origin.result(&self.base.outbox, |_| {}),
-            (Pending::Looks, result) => self.looks_ended(tag, result.err().as_ref()),
+            (Pending::Avatar, result) => self.avatar_ended(tag, result.err().as_ref()),
             (Pending::Watch(contact), Err(fault)) => self.not_watched(&contact, &fault),
             (Pending::Join { .. } | Pending::Quiet(_) | Pending::Watch(_), Ok(_))
             | (Pending::Nothing, _) => {}

@@ -289,7 +289,7 @@ impl Session {
 
     fn online(&mut self, facts: Facts) {
         self.nothing_told_of_moods();
-        self.nothing_told_of_looks();
+        self.nothing_told_of_avatar();
         self.unsettled = true;
         let before = std::mem::replace(&mut self.base.facts, facts);
         self.base.link = Link::Online;

@@ -149,7 +149,7 @@ impl Session {
         if unsettled {
             self.keep_wanted();
             self.tell_mood();
-            self.tell_looks();
+            self.tell_avatar();
         }
         unsettled
     }

@@ -104,7 +104,7 @@ pub(crate) enum Pending {
     /// A contact to be watched, by name.
     Watch(Box<str>),
     /// How the user looks to others (`avatar`).
-    Looks,
+    Avatar,
     /// Nobody waits for it.
     Nothing,
 }
