@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use isthmus_gateway::{Gateway, Later};
 
-use crate::config::{Built, GatewayConfig, GatewayKind, Key, Place};
+use crate::config::{Built, GatewayConfig, GatewayKind, Place};
 
 /// The gateway kinds of this build, in the order of the sample.
 pub const KINDS: &[GatewayKind] = &[
@@ -62,12 +62,14 @@ pub fn build(config: &GatewayConfig, folder: &std::path::Path) -> Later<Built> {
 }
 
 /// A gateway that is made at once.
+#[allow(dead_code, reason = "a build may have no gateway of these")]
 fn ready(made: Result<impl Gateway + 'static, String>) -> Later<Built> {
     let made = made.map(|gateway| Arc::new(gateway) as Arc<dyn Gateway>);
     Box::pin(async { made })
 }
 
 /// What a gateway's package says of its keys and of its settings, in the words used here.
+#[allow(unused_macros, reason = "a build may have no gateway of these")]
 macro_rules! kind {
     ($package:ident) => {
         pub(super) fn check(settings: &Value) -> Vec<(String, String)> {
@@ -158,6 +160,7 @@ mod loopback {
     use serde_json::Value;
 
     use super::*;
+    use crate::config::Key;
 
     pub(super) const KEYS: &[Key] = &[
         Key::new(

@@ -30,15 +30,17 @@ impl Desk {
         };
         let origin = origin.clone().saying(Some(Kind::Contact), stanza);
         match self.recipients(courier, list) {
+            Ok(to) if to.is_empty() => tracing::debug!(%user, "every recipient has it already"),
             Ok(to) => courier.message(origin, user.clone(), to, stanza.clone()),
             Err(fault) => origin.fault(&self.outbox, &fault),
         }
         true
     }
 
-    /// Each once, in their order.
+    /// Each once, in their order; nobody: all have got it already (XEP-0033 §4.5).
     fn recipients(&self, courier: &CourierHost, list: &Element) -> Result<Vec<Address>, Fault> {
         let mut all = Vec::new();
+        let mut delivered = false;
         let addresses = list.children().filter(|it| it.is("address", ns::ADDRESS));
         for address in addresses {
             match address.attr("type") {
@@ -51,6 +53,7 @@ impl Desk {
                 None => return Err(fault::of(FaultKind::BadRequest, Denial::AddressMissing)),
             }
             if address.attr("delivered") == Some("true") {
+                delivered = true;
                 continue;
             }
             let (jid, uri) = (address.attr("jid"), address.attr("uri"));
@@ -71,6 +74,7 @@ impl Desk {
             }
         }
         match all.len() {
+            0 if delivered => Ok(all),
             0 => Err(fault::of(FaultKind::BadRequest, Denial::AddressMissing)),
             1..=MOST => Ok(all),
             _ => {

@@ -268,6 +268,28 @@ async fn a_receipt_does_not_wait_for_whom_a_message_was_taken_back_from() {
     scene.expect_receipt("a").await;
 }
 
+#[tokio::test]
+async fn an_arrival_at_several_is_told_once_whoever_reads_it_first() {
+    let mut scene = Scene::patient();
+    one_of_two_is_begun(&scene).await;
+    let up = HostUplink(scene.courier());
+    let moves = [
+        (0, State::Delivered),
+        (1, State::Delivered),
+        (1, State::Read),
+        (0, State::Read),
+    ];
+    for (to, state) in moves {
+        let reported = up.report(Report::new(JobId(1), to, state)).await;
+        assert_eq!(reported, Ok(()));
+    }
+    scene.expect_receipt("a").await;
+    // A barrier, as above.
+    scene.send("ok%queue", "last", REQUEST);
+    scene.expect_receipt("last").await;
+    assert!(scene.seen.is_empty(), "told once: {:?}", scene.seen);
+}
+
 /// What is archived of juliet and that person, as soon as it is what is wanted.
 async fn archived(scene: &Scene, peer: &str, wanted: impl Fn(&[String]) -> bool) -> Vec<String> {
     let peer = format!("{peer}@loop.example.org");

@@ -24,6 +24,42 @@ pub(super) struct Sender {
     pub(super) markable: bool,
 }
 
+impl Sender {
+    /// What he is to have been told of the arrival of all copies once one of them (its place, how
+    /// far) has moved on; `receipts`: the network confirms delivery.
+    pub(super) fn news(
+        &self,
+        receipts: bool,
+        copies: &[CopyState],
+        (at, state): (usize, CopyState),
+    ) -> Option<Told> {
+        let mut copies = copies.to_vec();
+        *copies.get_mut(at)? = state;
+        self.told_of(together(&copies)?, receipts)
+    }
+
+    /// What he is told when every copy has come so far. Being accepted by the next station is not
+    /// yet news where delivery is confirmed.
+    fn told_of(&self, state: CopyState, receipts: bool) -> Option<Told> {
+        match state {
+            CopyState::Accepted if receipts => None,
+            CopyState::Read if self.markable => Some(Told::Read),
+            CopyState::Accepted | CopyState::Delivered | CopyState::Read => {
+                self.receipt.then_some(Told::Arrived)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// How far all copies that still go have come; none: one of them has not arrived at all.
+fn together(copies: &[CopyState]) -> Option<CopyState> {
+    let arrived = CopyState::Accepted..=CopyState::Read;
+    let going = copies.iter().filter(|copy| **copy != CopyState::Recalled);
+    let least = going.min().filter(|least| arrived.contains(least))?;
+    (!copies.contains(&CopyState::Failed)).then_some(*least)
+}
+
 /// The copy's state that a report means.
 pub(super) fn copy_state(state: &State) -> CopyState {
     match state {
@@ -36,28 +72,21 @@ pub(super) fn copy_state(state: &State) -> CopyState {
     }
 }
 
-/// What the sender is told of a state, as a stanza; `receipts`: the network confirms delivery, so
-/// that being accepted by the next station is not yet news; `whom`: of which recipient it is, where
-/// there are several.
+/// What the sender is told of a state, as a stanza; `arrived`: what is to be told of an arrival
+/// ([`Sender::news`]), whether or not that is news; `whom`: of which recipient it is, where there are several.
 pub(super) fn tell(
     sender: &Sender,
     state: &State,
-    (receipts, whom): (bool, Option<&str>),
+    (arrived, whom): (Option<Told>, Option<&str>),
     domain: &str,
     id: &str,
 ) -> Option<(Told, Vec<u8>)> {
     match state {
         State::Retry { .. } => None,
-        State::Accepted if receipts => None,
-        State::Read if sender.markable => {
-            let stanza = arrival(&sender.origin, domain, id, (sender.receipt, true))?;
-            Some((Told::Read, stanza))
-        }
         State::Accepted | State::Delivered | State::Read => {
-            let stanza = sender
-                .receipt
-                .then(|| arrival(&sender.origin, domain, id, (true, false)))??;
-            Some((Told::Arrived, stanza))
+            let told = arrived?;
+            let what = (sender.receipt, told == Told::Read);
+            Some((told, arrival(&sender.origin, domain, id, what)?))
         }
         State::Failed(fault) => {
             let (condition, kind) = fault_told(fault.kind);
@@ -156,5 +185,58 @@ fn written(head: Head<'_>, body: impl FnOnce(&mut write::Xml<'_>)) -> Option<Vec
     match write::stanza(&mut stanza, STANZA_MAX, head, body) {
         Written::Nothing => None,
         Written::Whole | Written::Cut => Some(stanza),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::jobs::CopyState::{Accepted, Begun, Delivered, Failed, Read, Recalled};
+
+    fn asking(markable: bool) -> Sender {
+        let origin = serde_json::json!({"name": "message", "peer": "juliet@example.org/phone"});
+        Sender {
+            origin: serde_json::from_value(origin).expect("an origin"),
+            receipt: true,
+            markable,
+        }
+    }
+
+    /// What is told while copies move, one after the other.
+    fn told(sender: &Sender, receipts: bool, moves: &[(usize, CopyState)]) -> Vec<Option<Told>> {
+        let mut copies = vec![Begun; 2];
+        let mut told = Vec::new();
+        for (at, state) in moves {
+            told.push(sender.news(receipts, &copies, (*at, *state)));
+            copies[*at] = *state;
+        }
+        told
+    }
+
+    #[test]
+    fn of_several_recipients_an_arrival_is_told_when_it_is_so_of_all() {
+        let juliet = asking(true);
+        let arrived = Some(Told::Arrived);
+        let moves = [
+            (0, Accepted),
+            (1, Accepted),
+            (1, Delivered),
+            (0, Read),
+            (1, Read),
+        ];
+        let heard = [None, None, None, arrived, Some(Told::Read)];
+        assert_eq!(told(&juliet, true, &moves), heard);
+        // A network that confirms nothing: the next station has it from all.
+        let heard = [None, arrived, arrived, arrived, Some(Told::Read)];
+        assert_eq!(told(&juliet, false, &moves), heard);
+    }
+
+    #[test]
+    fn an_arrival_counts_those_to_whom_the_message_still_goes() {
+        let romeo = asking(false);
+        let moves = [(0, Failed), (1, Delivered)];
+        assert_eq!(told(&romeo, true, &moves), [None, None]);
+        let moves = [(0, Recalled), (1, Read)];
+        assert_eq!(told(&romeo, true, &moves), [None, Some(Told::Arrived)]);
     }
 }

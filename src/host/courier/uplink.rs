@@ -247,7 +247,9 @@ impl Words {
             }
         }
         let mut id = String::new();
-        let news = is_news(job, report.to, told::copy_state(&state));
+        let copies: Vec<CopyState> = job.copies.iter().map(|copy| copy.1).collect();
+        let reached = (usize::from(report.to), told::copy_state(&state));
+        let arrived = sender.news(self.receipts, &copies, reached);
         let whom = job.copies.get(usize::from(report.to));
         let whom = whom.and_then(|(whom, _)| serde_json::from_str::<Address>(whom).ok());
         // Where there is one only, it goes without saying.
@@ -262,12 +264,10 @@ impl Words {
         Some(CopyReport {
             job: report.job.0,
             copy: report.to,
-            tell: news
-                .then(|| {
-                    let how = (self.receipts, whom.as_deref());
-                    told::tell(&sender, &state, how, &self.domain, &id)
-                })
-                .flatten(),
+            tell: {
+                let how = (arrived, whom.as_deref());
+                told::tell(&sender, &state, how, &self.domain, &id)
+            },
             state: told::copy_state(&state),
             keys: report.keys,
             until: now + REMEMBER_MS,
@@ -278,23 +278,6 @@ impl Words {
             fault: why,
         })
     }
-}
-
-/// Whether what has become of one copy is worth telling. That one of several has arrived or was read
-/// is when that is so of all to whom it still goes.
-fn is_news(job: &OpenJob, to: u16, state: CopyState) -> bool {
-    let as_far = |other: CopyState| match state {
-        CopyState::Accepted => matches!(
-            other,
-            CopyState::Accepted | CopyState::Delivered | CopyState::Read
-        ),
-        CopyState::Delivered => matches!(other, CopyState::Delivered | CopyState::Read),
-        CopyState::Read => other == CopyState::Read,
-        _ => true,
-    };
-    let others = (0u16..).zip(&job.copies).filter(|(at, _)| *at != to);
-    let mut others = others.map(|(_, copy)| copy.1);
-    others.all(|other| other == CopyState::Recalled || as_far(other))
 }
 
 /// The name under which the users of a line are kept.

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::jobs::{Sql, TURN, close, inbound_add, job, keep_peer, refer, state};
-use crate::store::jobs::{CHANGED, CopyReport, CopyState, MakeReport, Next, Reported};
+use crate::store::jobs::{CHANGED, CopyReport, CopyState, MakeReport, Next, Reported, Told};
 
 /// Reads the message, takes the report made of it, and tells how the message stands then: one
 /// question, for each would wait for the disk behind those of others.
@@ -43,7 +43,9 @@ fn report(db: &Connection, report: &CopyReport) -> Sql<Reported> {
     let (job, copy) = (report.job as i64, report.copy);
     let found = db
         .prepare_cached(
-            "SELECT c.state, c.told, c.address, j.user, j.gateway FROM copy c \
+            "SELECT c.state, c.told, c.address, j.user, j.gateway, \
+             (SELECT coalesce(max(o.told), 0) FROM copy o WHERE o.job = j.id AND o.state <> 7) \
+             FROM copy c \
              JOIN job j ON j.id = c.job WHERE c.job = ?1 AND c.number = ?2",
         )?
         .query_row(params![job, copy], |row| {
@@ -54,10 +56,11 @@ fn report(db: &Connection, report: &CopyReport) -> Sql<Reported> {
                 address,
                 row.get(3)?,
                 row.get(4)?,
+                row.get::<_, i64>(5)?,
             ))
         })
         .optional()?;
-    let Some((before, told, address, user, gateway)) = found else {
+    let Some((before, told, address, user, gateway, told_of_all)) = found else {
         return Ok(Reported::Unknown);
     };
     // Ids of a copy may come with any report, late ones too.
@@ -84,7 +87,12 @@ fn report(db: &Connection, report: &CopyReport) -> Sql<Reported> {
     if let Some(kept) = &report.peer_kept {
         keep_peer(db, user, gateway, &address, kept)?;
     }
-    let tell = report.tell.as_ref().filter(|(now, _)| *now as i64 > told);
+    let tell = report.tell.as_ref();
+    let tell = match tell {
+        // It is told of all copies at once, of whichever of them.
+        Some((Told::Arrived | Told::Read, _)) => tell.filter(|(now, _)| *now as i64 > told_of_all),
+        _ => tell.filter(|(now, _)| *now as i64 > told),
+    };
     let Some((told, stanza)) = tell else {
         return Ok(Reported::Changed(None));
     };
