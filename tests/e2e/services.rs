@@ -209,8 +209,6 @@ async fn services_log_in_by_a_certificate_made_here_before_any_password() {
     scene.register("swan").await;
     let told = scene.tells("certfp new", "fingerprint").await;
     let digits = told.rsplit(' ').next().expect("a fingerprint");
-    // To ask for that she was connected.
-    scene.hangs_up().await;
     scene
         .sets(
             "after_connect_commands",

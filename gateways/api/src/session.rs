@@ -72,6 +72,12 @@ pub trait Session: Send {
         let _ = (settings, now);
     }
 
+    /// The nickname the user asks for, told while the network is not there: a network where he has
+    /// one for all rooms begins with it, unless he has set another. The first one counts.
+    fn wish(&mut self, nick: &str) {
+        let _ = nick;
+    }
+
     /// Begins to end the session: `poll` becomes `Ready` soon after, within a bound of the
     /// gateway's own choosing that is at most two seconds.
     fn close(&mut self, why: Close);

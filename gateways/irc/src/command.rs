@@ -4,10 +4,14 @@ use isthmus_gateway::{
     Dialog, Fault, FaultKind, Field, FieldKind, Kind, Offered, Step, UserId, Words, words,
 };
 
+use crate::identity::{self, Vault};
 use crate::ledger::Ledger;
 
 /// What is told of the connection to a network.
 const CONNECTION: &str = "get-irc-connection-info";
+
+/// What certificate the user shows to a network (CertFP).
+pub(crate) const CERTIFICATE: &str = "certfp";
 
 /// Ends a connection.
 const DISCONNECT: &str = "disconnect-from-irc-server";
@@ -48,6 +52,12 @@ pub(crate) fn offered(fixed: bool) -> Vec<Offered> {
             CONNECTION,
             ("My connection to the network", "我与网络的连接"),
             "connection",
+            on,
+        ),
+        one(
+            CERTIFICATE,
+            ("My certificate for the network", "我在此网络的证书"),
+            "certfp",
             on,
         ),
     ]
@@ -103,6 +113,68 @@ pub(crate) fn step(
         account: None,
         text,
     })
+}
+
+/// What a user wants to know or change of his certificate for a network.
+pub(crate) async fn certificate(vault: &Vault, user: UserId, network: &str, step: &Dialog) -> Step {
+    let Some(wish) = step.fields.first() else {
+        return Step::Next(which_certificate());
+    };
+    let told = match wish.value.as_deref() {
+        Some(NEW) => vault.make(user, network).await.map(|identity| {
+            let digits = identity::shown(&identity);
+            words!(
+                "Your new certificate is shown to the network from the next connection on. \
+                 Its SHA-256 fingerprint, to be told to the network's services \
+                 (often: PRIVMSG NickServ :CERT ADD {digits}), is {digits}",
+                "自下次连接起将向该网络出示您的新证书。\
+                 请将其 SHA-256 指纹告知该网络的服务\
+                 （通常为：PRIVMSG NickServ :CERT ADD {digits}），指纹是 {digits}"
+            )
+        }),
+        Some(OFF) => vault.forget(user, network).await.map(|()| {
+            Words::from((
+                "From the next connection on you show no certificate here.",
+                "自下次连接起，您在此处不再出示证书。",
+            ))
+        }),
+        _ => vault.find(user, network).await.map(|found| match found {
+            Some(identity) => {
+                let digits = identity::shown(&identity);
+                words!(
+                    "The SHA-256 fingerprint of your certificate here is {digits}",
+                    "您在此处的证书的 SHA-256 指纹是 {digits}"
+                )
+            }
+            None => Words::from((
+                "You have no certificate here. Write: certfp new",
+                "您在此处没有证书。请写：certfp new",
+            )),
+        }),
+    };
+    Step::Done {
+        account: None,
+        text: told.unwrap_or_else(|fault| fault.text),
+    }
+}
+
+/// Makes a certificate, and shows none any more.
+const NEW: &str = "new";
+const OFF: &str = "off";
+
+fn which_certificate() -> Dialog {
+    let options = [
+        ("show", ("Show its fingerprint", "显示指纹")),
+        (NEW, ("Make a new one", "生成新证书")),
+        (OFF, ("Show none any more", "不再出示证书")),
+    ];
+    let wish = Field::new("certificate", ("Certificate", "证书"), FieldKind::Choice);
+    Dialog {
+        name: CERTIFICATE.to_owned(),
+        title: ("My certificate for the network", "我在此网络的证书").into(),
+        fields: vec![wish.options(&options).value("show")],
+        ..Dialog::default()
+    }
 }
 
 /// Asks whom to greet.

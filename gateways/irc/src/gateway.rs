@@ -184,6 +184,14 @@ impl Gateway for Irc {
     }
 
     fn dialog(&self, user: &User, step: Dialog) -> Later<Result<Step, Fault>> {
+        if step.name == command::CERTIFICATE {
+            let (common, user) = (Arc::clone(&self.common), user.id);
+            let at = step.at.as_ref().map(|at| at.network.as_str());
+            let network = self.fixed().or(at).unwrap_or_default().to_owned();
+            return Box::pin(async move {
+                Ok(command::certificate(&common.vault, user, &network, &step).await)
+            });
+        }
         let step = command::step(user.id, self.fixed(), &self.common.ledger, &step);
         Box::pin(std::future::ready(step))
     }

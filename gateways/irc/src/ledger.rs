@@ -1,5 +1,6 @@
 //! Which connections there are: what a user is told when he asks for his own, and how he ends one.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,11 +18,22 @@ type Key = (UserId, String);
 struct Entry {
     number: u64,
     words: Words,
-    /// Who the user is there, and in how many channels, once he is online.
-    standing: Option<(String, usize)>,
+    /// How the user stands there, once he is online.
+    standing: Option<Standing<'static>>,
     since: SystemTime,
     /// Ends it, with these parting words.
     leave: oneshot::Sender<String>,
+}
+
+/// How a user stands on a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standing<'a> {
+    /// His nickname.
+    pub(crate) nick: Cow<'a, str>,
+    /// In how many channels he is.
+    pub(crate) rooms: usize,
+    /// How many lines wait for their turn.
+    pub(crate) waiting: usize,
 }
 
 /// The connections of all users, each in words.
@@ -34,7 +46,7 @@ pub(crate) struct Listed {
     key: Key,
     number: u64,
     /// What the table says of the user's standing.
-    told: Option<(String, usize)>,
+    told: Option<Standing<'static>>,
     /// Comes when the user wants it to end.
     leave: Option<oneshot::Receiver<String>>,
 }
@@ -93,7 +105,12 @@ impl Ledger {
 
 impl Entry {
     fn told(&self) -> Words {
-        let Some((nick, rooms)) = &self.standing else {
+        let Some(Standing {
+            nick,
+            rooms,
+            waiting,
+        }) = &self.standing
+        else {
             return self.words.clone();
         };
         let since = self.since.duration_since(SystemTime::UNIX_EPOCH);
@@ -102,25 +119,39 @@ impl Entry {
         let (_, en) = self.words.told_in("en");
         let (_, zh) = self.words.told_in("zh");
         let plural = if *rooms == 1 { "" } else { "s" };
+        let (queue, queue_zh) = match waiting {
+            0 => Default::default(),
+            1 => (
+                " 1 line waits to be sent.".into(),
+                "有 1 行等待发送。".into(),
+            ),
+            many => (
+                format!(" {many} lines wait to be sent."),
+                format!("有 {many} 行等待发送。"),
+            ),
+        };
         words!(
-            "{en} You are {nick} there, since {since}, in {rooms} channel{plural}.",
-            "{zh}您在那里的昵称是 {nick}，自 {since} 起，在 {rooms} 个频道中。"
+            "{en} You are {nick} there, since {since}, in {rooms} channel{plural}.{queue}",
+            "{zh}您在那里的昵称是 {nick}，自 {since} 起，在 {rooms} 个频道中。{queue_zh}"
         )
     }
 }
 
 impl Listed {
-    /// Who the user is there, and in how many channels.
-    pub(crate) fn tell(&mut self, nick: &str, rooms: usize) {
-        let known = self.told.as_ref();
-        if known.is_some_and(|(known, count)| known == nick && *count == rooms) {
+    /// How the user stands there now.
+    pub(crate) fn tell(&mut self, standing: Standing<'_>) {
+        if self.told.as_ref() == Some(&standing) {
             return;
         }
-        self.told = Some((nick.to_owned(), rooms));
+        let standing = Standing {
+            nick: Cow::Owned(standing.nick.into_owned()),
+            ..standing
+        };
+        self.told = Some(standing.clone());
         let mut table = self.ledger.0.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = table.get_mut(&self.key);
         if let Some(entry) = entry.filter(|entry| entry.number == self.number) {
-            entry.standing = Some((nick.to_owned(), rooms));
+            entry.standing = Some(standing);
         }
     }
 
@@ -161,7 +192,11 @@ mod tests {
         assert_eq!(ledger.find(UserId(1), "NET").as_deref(), Some("the second"));
         assert_eq!(ledger.find(UserId(2), "net"), None);
         let mut second = second;
-        second.tell("ferris", 2);
+        second.tell(Standing {
+            nick: "ferris".into(),
+            rooms: 2,
+            waiting: 1,
+        });
         let told = ledger
             .find(UserId(1), "net")
             .unwrap_or_default()
@@ -170,7 +205,10 @@ mod tests {
             told.starts_with("the second You are ferris there, since 20"),
             "{told}"
         );
-        assert!(told.ends_with("in 2 channels."), "{told}");
+        assert!(
+            told.ends_with("in 2 channels. 1 line waits to be sent."),
+            "{told}"
+        );
         assert_eq!(ledger.networks(UserId(1)), ["net"]);
         assert!(!ledger.leave(UserId(2), "net", "bye"));
         assert!(ledger.leave(UserId(1), "Net", "bye"));

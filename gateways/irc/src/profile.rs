@@ -62,7 +62,7 @@ impl Profile {
         let username = own("username").or_else(|| config.username.clone());
         let password = own("pass").map(Secret);
         let login = own("sasl_password").map(|password| Login {
-            user: own("sasl_user").unwrap_or_else(|| nick.clone()),
+            user: own("sasl_user").unwrap_or_default(),
             password: Some(Secret(password)),
         });
         let burst = own("throttle_limit").and_then(|limit| limit.parse().ok());

@@ -52,7 +52,8 @@ const ENCODINGS: &[&str] = &[
 /// In English and Chinese.
 type Label = (&'static str, &'static str);
 
-/// The usual spelling of a value: of encodings the name among their many (WHATWG Encoding §4.2).
+/// The usual spelling of a value: of encodings the name among their many (WHATWG Encoding §4.2),
+/// and among those that only differ in signs between letters (`latin-1`).
 pub(crate) fn spell(field: &str, value: &str) -> Option<String> {
     if !matches!(field, "encoding_in" | "encoding_out") {
         return None;
@@ -60,14 +61,16 @@ pub(crate) fn spell(field: &str, value: &str) -> Option<String> {
     let known = ENCODINGS
         .iter()
         .find(|name| name.eq_ignore_ascii_case(value));
-    let named = || Some(encoding_rs::Encoding::for_label(value.as_bytes())?.name());
-    known.copied().or_else(named).map(str::to_owned)
+    let named = |label: &str| Some(encoding_rs::Encoding::for_label(label.as_bytes())?.name());
+    let bare = || named(&value.replace(['-', '_', ' '], ""));
+    let known = known.copied().or_else(|| named(value)).or_else(bare);
+    known.map(str::to_owned)
 }
 
 /// Nicknames that most networks take (RFC 2812 §2.3.1).
 const NICK: &str = r"[A-Za-z\[\]\\`_^{|}][A-Za-z0-9\[\]\\`_^{|}-]{0,29}";
-/// Ports, with `;`, `,` or spaces between them, or one on each line.
-const PORTS: &str = "[0-9]{1,5}([;, ]+[0-9]{1,5}){0,7}";
+/// Ports, with `;`, `,` or spaces between them; there may be several lines of them.
+const PORTS: &str = r"[0-9]{1,5}([;,\s]+[0-9]{1,5}){0,7}";
 
 /// The tables of a gateway with this configuration; of networks, as one that is not named has it.
 pub(crate) fn tables(config: &Config) -> SettingTables {
@@ -177,14 +180,14 @@ fn reach(config: &Config, name: &str, named: Option<&Network>) -> Vec<Field> {
         None => text("address", address).pattern(r"[^ /@%?#]{1,253}"),
     });
     let ports = |key: &str, label: Label, tls: bool| {
-        let field = Field::new(key, label, FieldKind::Text);
+        let field = Field::new(key, label, FieldKind::Lines);
         match named {
             None => field.pattern(PORTS),
             Some(network) => {
                 let known = known_ports(network, tls).into_iter();
                 let known: Vec<String> = known.map(|port| port.to_string()).collect();
                 let known = known.join("|");
-                field.pattern(&format!("({known})([;, ]+({known})){{0,7}}"))
+                field.pattern(&format!(r"({known})([;,\s]+({known})){{0,7}}"))
             }
         }
     };

@@ -70,8 +70,6 @@ pub(crate) struct IrcSession {
     upgrade: Option<Candidate>,
     /// The connection ends for that: the next one takes its place at once.
     upgrading: bool,
-    /// What the user has asked of his certificate.
-    errand: Option<Later<Words>>,
     inbox: Inbox,
     closing: Option<Close>,
     /// The next attempt, as the user sees it among his connections and ends it.
@@ -114,7 +112,6 @@ impl IrcSession {
             link: Link::Waiting { until: None },
             upgrade: None,
             upgrading: false,
-            errand: None,
             inbox: Inbox::default(),
             closing: None,
             waiting: None,
@@ -183,33 +180,6 @@ impl IrcSession {
                 self.upgrading = true;
             }
             None => {}
-        }
-    }
-
-    /// `certfp` on the network's own line is for us: no network knows such a command. False: the
-    /// line is another.
-    fn is_errand(&mut self, command: &Command<'_>) -> bool {
-        let Some(line) = own_line(command) else {
-            return false;
-        };
-        let mut words = line.split_ascii_whitespace();
-        if !words
-            .next()
-            .is_some_and(|word| word.eq_ignore_ascii_case("certfp"))
-        {
-            return false;
-        }
-        let wish = words.next().unwrap_or("").to_ascii_lowercase();
-        let connector = Arc::clone(&self.connector);
-        self.errand = Some(Box::pin(connector.certificate(wish)));
-        true
-    }
-
-    fn poll_errand(&mut self, cx: &mut Context<'_>, sink: &mut dyn Sink) {
-        let told = self.errand.as_mut().map(|errand| errand.as_mut().poll(cx));
-        if let Some(Poll::Ready(text)) = told {
-            self.errand = None;
-            sink.event(Event::Notice { room: None, text });
         }
     }
 
@@ -390,8 +360,8 @@ impl IrcSession {
         } else {
             let result = self.pump(cx, &mut stream, now, credit, sink);
             self.follow(&about);
-            if let Some((me, rooms)) = self.talk.standing() {
-                about.listed.tell(me, rooms);
+            if let Some(standing) = self.talk.standing() {
+                about.listed.tell(standing);
             }
             match result {
                 Ok(()) if !self.talk.ending() => {
@@ -414,11 +384,6 @@ impl IrcSession {
 impl Session for IrcSession {
     fn command(&mut self, tag: Tag, command: Command<'_>, now: Instant, sink: &mut dyn Sink) {
         self.now = now;
-        if self.is_errand(&command) {
-            let result = Ok(isthmus_gateway::Outcome::Finished);
-            self.unflushed = true;
-            return sink.event(Event::Done { tag, result });
-        }
         if let Some(words) = parting(&command) {
             let Connector {
                 common,
@@ -444,9 +409,6 @@ impl Session for IrcSession {
     ) -> Poll<()> {
         self.now = now;
         self.unflushed = false;
-        if credit != Credit::Hold {
-            self.poll_errand(cx, sink);
-        }
         if let Some(why) = self.closing.take() {
             self.part(why, now, sink);
             if !matches!(self.link, Link::Parting { .. }) {
@@ -501,6 +463,10 @@ impl Session for IrcSession {
         }
     }
 
+    fn wish(&mut self, nick: &str) {
+        self.talk.wish(nick);
+    }
+
     fn settings(&mut self, settings: &isthmus_gateway::Settings, _now: Instant) {
         let Some(profile) = &self.profile else {
             return;
@@ -545,19 +511,14 @@ fn flush(cx: &mut Context<'_>, stream: &mut BoxedStream, wire: &mut Vec<u8>) -> 
     }
 }
 
-/// The line of the user's own that a command is.
-fn own_line<'a>(command: &'a Command<'_>) -> Option<&'a str> {
-    match command {
-        Command::Raw { line } => Some(line),
-        Command::Send(out) if out.to == Place::Network => Some(&out.body),
-        _ => None,
-    }
-}
-
 /// `QUIT` by a line of the user's own ends the connection until he needs it again; these are his
 /// parting words.
 fn parting(command: &Command<'_>) -> Option<String> {
-    let line = own_line(command)?.trim();
+    let line = match command {
+        Command::Raw { line } => line.trim(),
+        Command::Send(out) if out.to == Place::Network => out.body.trim(),
+        _ => return None,
+    };
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     let rest = rest.trim_start();
     let quits = word.eq_ignore_ascii_case("QUIT") && !line.contains(['\r', '\n']);

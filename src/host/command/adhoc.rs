@@ -18,6 +18,7 @@ use crate::host::errand::{Answer, Done};
 use crate::host::fault::{self, words};
 use crate::host::form;
 use crate::host::reply::Origin;
+use crate::host::setting;
 use crate::host::words::{Said, Text};
 use crate::xmpp::element::Element;
 use crate::xmpp::ns;
@@ -352,7 +353,7 @@ impl Desk {
         page: &Page,
         filled: &Element,
     ) -> Result<Told, Fault> {
-        let answers = form::answers(filled);
+        let answers = setting::spelled(&*self.gateway, form::answers(filled));
         let answers = form::checked(&page.fields, &answers, asker.lang)?;
         command.work.run(self, asker, answers).await
     }

@@ -149,6 +149,9 @@ impl Desk {
             let Command { words, more, .. } = &command;
             lines.push(format!("{words}{more}: {}", command.name));
         }
+        if asker.at.kind == Kind::Network && self.courier.is_none() {
+            lines.push(lang.say(Text::HelpStroke).to_owned());
+        }
         for line in lines {
             help.push('\n');
             help.push_str(&line);

@@ -64,6 +64,8 @@ impl Entry {
 pub(crate) struct View {
     /// The user is there and wants this network.
     pub(crate) wanted: bool,
+    /// Whether he is there, where his presence is told to one of his contacts here.
+    pub(crate) there: Option<bool>,
     /// Whom to watch, by their names on the network.
     pub(crate) watch: BTreeSet<Box<str>>,
 }
@@ -240,8 +242,11 @@ impl Book {
             .map(|entry| entry.id.clone())
             .collect();
         let wanted = !watch.is_empty() || person.accounts.contains(network);
+        let there = !person.resources.is_empty();
+        let told = person.contacts.values().any(|it| it.standing.from);
         View {
-            wanted: wanted && !person.resources.is_empty(),
+            wanted: wanted && there,
+            there: told.then_some(there),
             watch,
         }
     }

@@ -370,6 +370,8 @@ impl Hub {
             for network in networks {
                 domain.wake(user, &network);
             }
+            // Those that are open already.
+            domain.contacts_changed(user, None);
         }
         if registers(&*self.gateway) {
             let (hub, user) = (Arc::clone(self), user.clone());

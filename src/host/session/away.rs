@@ -1,5 +1,6 @@
 //! Whether the user is away, from the presence all his resources show in their rooms: he is there
-//! while one of them is (RFC 6121 §4.7.2.1). A network is told only of changes.
+//! while one of them is (RFC 6121 §4.7.2.1). Of who stays on a network without any room his contacts
+//! know whether he is there. A network is told only of changes.
 
 use isthmus_gateway::Command;
 
@@ -17,6 +18,16 @@ pub(super) struct Moods {
     away: Vec<(String, String)>,
     /// What the network was told; `None`: that he is there.
     told: Option<String>,
+    /// Whether the user is there, as his contacts know; `None`: they do not.
+    there: Option<bool>,
+}
+
+/// What there is to tell the network.
+enum Mood {
+    /// Why the user is away; `None`: he is there.
+    Is(Option<String>),
+    /// Nothing.
+    Unsaid,
 }
 
 impl Session {
@@ -39,6 +50,12 @@ impl Session {
         }
     }
 
+    /// What his contacts know of him.
+    pub(super) fn is_there(&mut self, there: Option<bool>) {
+        self.unsettled |= self.moods.there != there;
+        self.moods.there = there;
+    }
+
     /// The network knows nothing yet.
     pub(super) fn nothing_told_of_moods(&mut self) {
         self.moods.told = None;
@@ -46,9 +63,30 @@ impl Session {
 
     /// Tells the network whether the user is away, if it does not know.
     pub(super) fn tell_mood(&mut self) {
-        if self.base.link != Link::Online || self.rooms.len() == 0 {
+        if self.base.link != Link::Online {
             return;
         }
+        let mood = match self.rooms.len() {
+            0 => self.mood_without_rooms(),
+            _ => self.mood_in_rooms(),
+        };
+        let Mood::Is(text) = mood else { return };
+        if text != self.moods.told {
+            self.moods.told.clone_from(&text);
+            let text = text.map(Into::into);
+            self.base.issue(Command::Away { text }, Pending::Nothing);
+        }
+    }
+
+    fn mood_without_rooms(&self) -> Mood {
+        if !self.stays() {
+            return Mood::Unsaid;
+        }
+        let nobody = self.moods.there == Some(false);
+        Mood::Is(nobody.then(|| NOBODY.to_owned()))
+    }
+
+    fn mood_in_rooms(&mut self) -> Mood {
         let there = |jid: &str| {
             let mut rooms = self.rooms.iter();
             rooms.any(|room| room.resources.iter().any(|it| it.jid == jid))
@@ -61,18 +99,13 @@ impl Session {
             nobody = false;
             !away.iter().any(|mood| mood.0 == it.jid)
         });
-        let text = match (here, nobody) {
-            (true, _) => None,
+        match (here, nobody) {
+            (true, _) => Mood::Is(None),
             // Whom nothing keeps here is about to leave.
-            (_, true) if !self.rooms.iter().any(|room| room.lasts(&self.base)) => return,
-            (_, true) => Some(NOBODY.to_owned()),
+            (_, true) if !self.rooms.iter().any(|room| room.lasts(&self.base)) => Mood::Unsaid,
+            (_, true) => Mood::Is(Some(NOBODY.to_owned())),
             // The one that said so last.
-            _ => away.last().map(|mood| mood.1.clone()),
-        };
-        if text != self.moods.told {
-            self.moods.told.clone_from(&text);
-            let text = text.map(Into::into);
-            self.base.issue(Command::Away { text }, Pending::Nothing);
+            _ => Mood::Is(away.last().map(|mood| mood.1.clone())),
         }
     }
 }

@@ -8,6 +8,7 @@ use isthmus_gateway::{
     Address, Caps, Command, Facts, Fault, Gateway, Kind, Message, Place, Settings, Tag,
 };
 
+use super::Wish;
 use super::pending::{Open, Pending};
 use crate::component::{Mark, Outbox};
 use crate::host::contact::Hub;
@@ -83,6 +84,8 @@ pub(crate) struct Base {
     pub(crate) hub: Arc<Hub>,
     /// The rules of the network; those of `Facts::default_of` until it is online.
     pub(crate) facts: Facts,
+    /// What the user wants to be called.
+    pub(crate) wish: Wish,
     /// What single places can, where that differs from the network.
     places: Vec<(Place<'static>, Caps)>,
     /// Whether the network can be spoken to.
@@ -181,6 +184,7 @@ impl Base {
             places: Vec::new(),
             link: Link::Connecting,
             desk,
+            wish: Wish::default(),
             settings: None,
             blocked: BTreeSet::new(),
             number,

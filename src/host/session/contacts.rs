@@ -40,6 +40,7 @@ impl Session {
     pub(crate) fn contacts_changed(&mut self) {
         let view = self.base.hub.view(&self.base.user, &self.base.network);
         self.watching.wanted = view.wanted && self.base.link != Link::Over;
+        self.is_there(view.there);
         // Asked for when there is somebody to ask.
         if self.base.link != Link::Online {
             return;

@@ -393,6 +393,7 @@ impl Session {
         if mine {
             self.unsettled = true;
             to.clone_into(&mut self.base.facts.me);
+            self.base.wish.is_called(to);
         }
         self.looks.renamed(&self.base, from, to);
         for room in self.rooms.iter_mut() {

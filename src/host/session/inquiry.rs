@@ -9,7 +9,7 @@ use std::time::Duration;
 use isthmus_gateway::{Command, Fault, FaultKind, Kind, Text};
 
 use super::stanzas::Incoming;
-use super::{Base, Pending, Session, person};
+use super::{Base, Link, Pending, Session, person};
 use crate::component::Class;
 use crate::host::card::Card;
 use crate::host::delay::from_stamp;
@@ -197,8 +197,7 @@ impl Session {
             ("vCard", ns::VCARD) if get => Form::VCard(String::new(), false),
             ("vcard", ns::VCARD4) if get => Form::VCard(String::new(), true),
             ("query", ns::VERSION) if get => Form::Version,
-            // A contact's address is ours, and answers by itself: only an occupant is a person.
-            ("ping", ns::PING) if get && incoming.resource.is_some() => Form::Pong,
+            ("ping", ns::PING) if get && self.is_reached(incoming) => Form::Pong,
             ("time", ns::TIME) if get => Form::Time,
             ("command", ns::COMMANDS) if !get && payload.attr("node") == Some(WHOIS) => {
                 if payload.attr("action") == Some("cancel") {
@@ -230,6 +229,14 @@ impl Session {
         }
         self.inquire(origin.clone(), nick, form);
         true
+    }
+
+    /// Whether a ping goes on to a person. A contact's address is ours, and answers by itself while
+    /// nobody can be asked.
+    fn is_reached(&self, incoming: &Incoming) -> bool {
+        let base = &self.base;
+        let asked = base.link == Link::Online && base.facts.caps.lookup;
+        incoming.resource.is_some() || (asked && incoming.to.kind == Kind::Contact)
     }
 
     /// Who is asked: a contact, or somebody else in a room one is in.

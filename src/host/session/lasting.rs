@@ -103,6 +103,9 @@ impl Session {
             let local = restored.local.clone();
             self.open_archive(&room.name, &local);
         }
+        if !wanted.nick.is_empty() {
+            self.base.wish.comes_as(&wanted.nick);
+        }
         // He was in a conversation, or wants to be where one could begin.
         self.private |= wanted.stays;
         self.lasting = Some(wanted.clone());
@@ -127,15 +130,16 @@ impl Session {
             })
             .collect();
         let stays = self.stays();
-        let nick = match (rooms.is_empty() && !stays) || base.facts.me.is_empty() {
+        let me = base.wish.nick().unwrap_or(&base.facts.me);
+        let nick = match (rooms.is_empty() && !stays) || me.is_empty() {
             true => before.nick.clone(),
-            false => base.facts.me.clone(),
+            false => me.to_owned(),
         };
         for room in &rooms {
             let stays = before.rooms.iter().any(|it| it.name == room.name);
             let local = self.rooms.find(base, &room.name);
             if let (false, Some(local)) = (stays, local.map(|it| it.local.clone())) {
-                base.hub.room_stays(&base.user, &local, &base.facts.me);
+                base.hub.room_stays(&base.user, &local, me);
             }
         }
         let wanted = Wanted { nick, rooms, stays };

@@ -39,11 +39,13 @@ mod reads;
 mod stanzas;
 mod task;
 mod typed;
+mod wish;
 
 pub(crate) use self::base::{Base, Link, Load, Origins};
 use self::listing::Listing;
 pub(crate) use self::pending::{Pending, Sent};
 pub(crate) use self::task::SessionTask;
+pub(crate) use self::wish::Wish;
 
 use std::time::Duration;
 

@@ -84,6 +84,7 @@ impl Session {
             // This session is about to end, and will not be on the network again.
             return origin.fault(&self.base.outbox, &fault::bare(FaultKind::NetworkDown));
         }
+        self.base.wish.comes_as(&nick);
         let name = &incoming.to.id;
         if !self.rooms.has(&self.base, name) {
             let most = self.base.shared.limits().rooms_per_user;
@@ -121,6 +122,7 @@ impl Session {
         if nick == self.base.facts.me {
             return;
         }
+        self.base.wish.asks_for(&nick);
         let command = Command::Nick { nick: nick.into() };
         self.base.issue(command, Pending::Quiet(origin.clone()));
     }

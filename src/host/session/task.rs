@@ -384,6 +384,11 @@ impl SessionTask {
         let Some(mut network) = self.network.take() else {
             return Some(self.open(cx));
         };
+        if self.session.base.link != Link::Online
+            && let Some(nick) = self.session.base.wish.untold()
+        {
+            network.wish(nick);
+        }
         self.hand_over(&mut *network, now);
         let slow = behind || self.session.base.outbox.level() == Level::Hold;
         let credit = if slow {

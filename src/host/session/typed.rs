@@ -262,6 +262,9 @@ impl Session {
             },
             _ => Command::Raw { line: own(rest) },
         };
+        if let Command::Nick { nick } = &command {
+            self.base.wish.asks_for(nick);
+        }
         let origin = desk.origin.clone();
         let (Command::Subject { .. }, Some((key, _))) = (&command, desk.room) else {
             self.base.issue(command, Pending::Quiet(origin));

@@ -91,6 +91,7 @@ pub(super) fn say(text: Text) -> &'static str {
         Text::HelpAddresses => "Addresses here: {}",
         Text::HelpGet => "get KEY: what a setting is",
         Text::HelpHelp => "help: these words",
+        Text::HelpStroke => "/help: what else can be written here, and in rooms and to people",
         Text::HelpIntro => "This is {}.",
         Text::HelpSet => "set KEY VALUE: change a setting; set: all of them",
         Text::HelpUnset => "unset KEY: back to the default",

@@ -289,6 +289,7 @@ commands![
     HelpAddresses,
     HelpGet,
     HelpHelp,
+    HelpStroke,
     HelpIntro,
     HelpSet,
     HelpUnset,

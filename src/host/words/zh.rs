@@ -91,6 +91,7 @@ pub(super) fn say(text: Text) -> &'static str {
         Text::HelpAddresses => "这里的地址：{}",
         Text::HelpGet => "get KEY：查看某项设置",
         Text::HelpHelp => "help：显示本说明",
+        Text::HelpStroke => "/help：还可在此处、房间里或对他人输入的命令",
         Text::HelpIntro => "这里是 {}。",
         Text::HelpSet => "set KEY VALUE：更改设置；set：列出全部设置",
         Text::HelpUnset => "unset KEY：恢复默认值",

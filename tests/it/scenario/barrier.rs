@@ -1,5 +1,5 @@
-//! Proof that nothing more comes: questions that pass through everything (XEP-0199, IRC PING, a
-//! question to the store), never waiting.
+//! Proof that nothing more comes: questions that pass through everything (an unknown iq, IRC PING,
+//! a question to the store), never waiting.
 
 use isthmus::xmpp::Element;
 
@@ -68,7 +68,7 @@ impl Run {
 
     pub(super) async fn barrier(&mut self) -> Result<(), Fault> {
         for (user, to) in self.pairs.clone() {
-            self.ping(&user, &to).await?;
+            self.ask(&user, &to).await?;
         }
         Ok(())
     }
@@ -84,13 +84,14 @@ impl Run {
         done.await.ok_or_else(|| fault("the store does not answer"))
     }
 
-    /// XEP-0199 through the session of this user.
-    pub(super) async fn ping(&mut self, user: &str, to: &str) -> Result<(), Fault> {
+    /// Something nobody knows, which is answered through the session of this user: a ping could go
+    /// on to the network.
+    pub(super) async fn ask(&mut self, user: &str, to: &str) -> Result<(), Fault> {
         self.barriers += 1;
         let id = format!("silence-{}", self.barriers);
         let to = xml::escaped(to);
         let _ = self.to_gateway.send(format!(
-            "<iq from='{user}/silence' to='{to}' type='get' id='{id}'><ping xmlns='urn:xmpp:ping'/></iq>"
+            "<iq from='{user}/silence' to='{to}' type='get' id='{id}'><still xmlns='urn:example:silence'/></iq>"
         ));
         let answer = self.until(|run| {
             let is_answer = |it: &Element| it.attr("id") == Some(id.as_str());
@@ -100,7 +101,7 @@ impl Run {
         let answer = answer.await;
         answer
             .map(drop)
-            .ok_or_else(|| fault(format!("{to} answers no ping")))
+            .ok_or_else(|| fault(format!("{to} answers nothing")))
     }
 
     /// PING of the IRC server. A gateway that is leaving, or has left, need not answer.

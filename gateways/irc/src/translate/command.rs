@@ -37,22 +37,13 @@ impl Conversation {
                 room,
                 nick,
                 password,
-            } => {
-                if !self.chosen && matches!(self.phase, Phase::Connecting) && !nick.is_empty() {
-                    self.wish(&nick);
-                }
-                Command::Join {
-                    room: owned(&room),
-                    nick: owned(&nick),
-                    password: password.as_deref().map(owned),
-                }
-            }
+            } => Command::Join {
+                room: owned(&room),
+                nick: owned(&nick),
+                password: password.as_deref().map(owned),
+            },
             Command::Send(out) if !matches!(out.to, isthmus_gateway::Place::Network) => {
                 Command::Send(out.into_owned())
-            }
-            Command::Nick { nick } if matches!(self.phase, Phase::Connecting) => {
-                self.wish(&nick);
-                return done(tag, Ok(Outcome::Finished), sink);
             }
             Command::Leave { room, .. } => return self.leave_parked(tag, &room, sink),
             _ => {
@@ -74,8 +65,13 @@ impl Conversation {
         self.parked.push((tag, parked));
     }
 
-    /// Takes a nickname before registration has begun.
-    fn wish(&mut self, nick: &str) {
+    /// Takes a nickname before registration has begun, if the user has none yet. During
+    /// registration it is too late: the first entry asks for it.
+    pub fn wish(&mut self, nick: &str) {
+        let late = matches!(self.phase, Phase::Registering(_) | Phase::Online);
+        if self.chosen || late || nick.is_empty() {
+            return;
+        }
         self.chosen = true;
         self.settings.nick = nick.to_owned();
         self.me = super::register::tidy(nick);
@@ -241,6 +237,8 @@ impl Conversation {
         }
         self.chosen = true;
         self.settings.nick = nick.to_owned();
+        // Whatever he was to be called until now.
+        self.content();
         let nick = self.nick_for(nick);
         if nick != self.me && self.rooms.is_empty() {
             self.queue.push(format!("NICK {nick}"), Owner::None);

@@ -63,8 +63,7 @@ impl Conversation {
             }
             None if mine => {}
             None => {
-                let mut message = self.message(line, target, false, plain(text), now);
-                message.auto = true;
+                let message = self.message(line, target, (false, true), plain(text), now);
                 self.tell(message, line, sink);
             }
         }
@@ -84,8 +83,7 @@ impl Conversation {
         if mine && self.context.past.is_none() && self.on_echo(target, text, head, now, sink) {
             return;
         }
-        let mut message = self.message(head, target, mine, plain(text), now);
-        message.auto |= notice;
+        let message = self.message(head, target, (mine, notice), plain(text), now);
         self.tell(message, head, sink);
     }
 
@@ -98,7 +96,7 @@ impl Conversation {
         now: Instant,
         sink: &mut dyn Sink,
     ) {
-        let mut message = self.message(line, target, mine, plain(text), now);
+        let mut message = self.message(line, target, (mine, false), plain(text), now);
         message.action = action;
         self.tell(message, line, sink);
     }
@@ -107,7 +105,7 @@ impl Conversation {
         &self,
         line: &Line<'a>,
         target: &'a str,
-        mine: bool,
+        (mine, notice): (bool, bool),
         plain: Plain<'a>,
         now: Instant,
     ) -> Message<'a> {
@@ -117,11 +115,34 @@ impl Conversation {
         message.style = Cow::Owned(plain.style);
         message.key = line.tag("msgid").map(|id: Text<'a>| Key(id));
         message.time = self.past(line, now);
+        message.auto = notice;
         if !line.tags.is_empty() {
             message.reply = self.reply(line);
             // IRCv3 bot-mode.
-            message.auto = line.has_tag("bot");
+            message.auto |= line.has_tag("bot");
+        }
+        if let Some(channel) = self.isupport.channel(target) {
+            let signs = target.strip_suffix(channel).unwrap_or("");
+            mark(&mut message, notice, signs);
         }
         message
+    }
+}
+
+/// What is no ordinary line of a channel says so in front: a notice, and what is said to those with
+/// a rank alone (`[@]`, STATUSMSG).
+fn mark(message: &mut Message<'_>, notice: bool, signs: &str) {
+    if !notice && signs.is_empty() {
+        return;
+    }
+    let notice = if notice { "[notice] " } else { "" };
+    let signs = match signs {
+        "" => String::new(),
+        signs => format!("[{signs}] "),
+    };
+    let by = u32::try_from(notice.len() + signs.len()).unwrap_or(u32::MAX);
+    message.body = format!("{notice}{signs}{}", message.body).into();
+    for span in message.style.to_mut() {
+        (span.start, span.end) = (span.start.saturating_add(by), span.end.saturating_add(by));
     }
 }

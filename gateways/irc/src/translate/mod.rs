@@ -63,6 +63,7 @@ pub use self::encoding::{Encodings, Own};
 pub(crate) use self::register::caps;
 pub use self::sasl::Login;
 pub use self::sts::Sts;
+use crate::ledger::Standing;
 use crate::line::Line;
 
 /// What holds for the conversation, until it is told otherwise ([`Conversation::set`]).
@@ -473,10 +474,14 @@ impl Conversation {
         .min()
     }
 
-    /// The nickname, and how many channels the user is in, while he is online.
-    pub fn standing(&self) -> Option<(&str, usize)> {
+    /// How the user stands, while he is online.
+    pub(crate) fn standing(&self) -> Option<Standing<'_>> {
         let online = matches!(self.phase, Phase::Online);
-        online.then_some((self.me.as_str(), self.rooms.len()))
+        online.then(|| Standing {
+            nick: self.me.as_str().into(),
+            rooms: self.rooms.len(),
+            waiting: self.queue.waiting.len(),
+        })
     }
 
     /// Bytes that wait for the socket.

@@ -230,16 +230,25 @@ impl Conversation {
         self.queue.push(line, Owner::None);
     }
 
-    /// The network does not give the nickname yet that was tried without anybody asking. False:
-    /// this is about another.
+    /// The network does not give the nickname yet that was tried without anybody asking: because
+    /// it is free again, or for the first entry. False: this is about another.
     pub(super) fn on_wish_refused(&mut self, line: &Line<'_>) -> bool {
         self.watch.given_up = None;
-        let Some(wish) = self.watch.wish.as_ref().filter(|it| it.pause.tries > 0) else {
+        let own = |asked: &super::Asked| asked.want == Want::Nick && asked.gone.is_some();
+        if self.asked.iter().any(own) {
+            return false;
+        }
+        let Some(named) = line.param(1).map(|nick| self.folded(nick)) else {
             return false;
         };
-        let own = |asked: &super::Asked| asked.want == Want::Nick && asked.gone.is_some();
-        let named = line.param(1).map(|nick| self.folded(nick));
-        named.is_some_and(|key| key == wish.key) && !self.asked.iter().any(own)
+        match &self.watch.wish {
+            Some(wish) => wish.pause.tries > 0 && named == wish.key,
+            None if named == self.folded(&self.nick_for(&self.settings.nick)) => {
+                self.want_back(self.clock);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Another connection: nobody is watched there yet.

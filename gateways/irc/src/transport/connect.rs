@@ -170,48 +170,6 @@ impl Connector {
             policies.learn(&about.at.host, about.at.port, seconds, now());
         }
     }
-
-    /// What a user wants to know or change of his certificate; the answer in words.
-    pub(crate) async fn certificate(self: Arc<Self>, wish: String) -> Words {
-        let (vault, user, network) = (&self.common.vault, self.user, self.network.as_str());
-        let told = match wish.as_str() {
-            "" => vault.find(user, network).await.map(|found| match found {
-                Some(identity) => {
-                    let digits = crate::identity::shown(&identity);
-                    words!(
-                        "The SHA-256 fingerprint of your certificate here is {digits}",
-                        "您在此处的证书的 SHA-256 指纹是 {digits}"
-                    )
-                }
-                None => Words::from((
-                    "You have no certificate here. Write: certfp new",
-                    "您在此处没有证书。请写：certfp new",
-                )),
-            }),
-            "new" => vault.make(user, network).await.map(|identity| {
-                let digits = crate::identity::shown(&identity);
-                words!(
-                    "Your new certificate is shown to the network from the next connection on. \
-                     Its SHA-256 fingerprint, to be told to the network's services \
-                     (often: PRIVMSG NickServ :CERT ADD {digits}), is {digits}",
-                    "自下次连接起将向该网络出示您的新证书。\
-                     请将其 SHA-256 指纹告知该网络的服务\
-                     （通常为：PRIVMSG NickServ :CERT ADD {digits}），指纹是 {digits}"
-                )
-            }),
-            "off" => vault.forget(user, network).await.map(|()| {
-                Words::from((
-                    "From the next connection on you show no certificate here.",
-                    "自下次连接起，您在此处不再出示证书。",
-                ))
-            }),
-            _ => Ok(Words::from((
-                "Write: certfp, certfp new, or certfp off",
-                "请写：certfp、certfp new 或 certfp off",
-            ))),
-        };
-        told.unwrap_or_else(|fault| fault.text)
-    }
 }
 
 /// A connection in words.

@@ -31,7 +31,7 @@ impl Run {
         self.to_gateway = to_gateway;
         self.from_gateway = Some(from_gateway);
         let domain = self.domain.clone();
-        self.ping("nobody@example.org", &domain).await
+        self.ask("nobody@example.org", &domain).await
     }
 
     fn gateway(&mut self, kind: &str, settings: &str) -> Result<Arc<dyn Gateway>, Fault> {

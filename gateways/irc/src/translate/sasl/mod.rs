@@ -30,7 +30,7 @@ type Why = (&'static str, &'static str);
 /// What a user logs in with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Login {
-    /// The name of the account; empty: the certificate names it.
+    /// The name of the account; empty: the nickname.
     pub user: String,
     /// The password of the account; `None`: a client certificate has to do.
     pub password: Option<Secret>,
@@ -129,7 +129,7 @@ impl Conversation {
 
     fn has_what_it_takes(&self, mechanism: Mechanism) -> bool {
         let login = self.settings.login.as_ref();
-        let password = login.is_some_and(|it| it.password.is_some() && !it.user.is_empty());
+        let password = login.is_some_and(|it| it.password.is_some());
         match mechanism {
             Mechanism::External => self.certificate && self.safety == Safety::Tls,
             Mechanism::ScramSha256 => password,
@@ -216,6 +216,11 @@ impl Conversation {
     fn sasl_answer(&mut self, heard: &str) -> Result<Option<String>, Why> {
         let login = self.settings.login.as_ref();
         let user = login.map_or("", |login| &login.user);
+        let user = if user.is_empty() {
+            &self.settings.nick
+        } else {
+            user
+        };
         let password = login.and_then(|login| login.password.as_ref());
         let password = password.map_or("", |password| &password.0);
         match &mut self.sasl.state {

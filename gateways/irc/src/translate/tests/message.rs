@@ -77,10 +77,10 @@ fn what_people_say_is_told_where_they_said_it() {
         desk.events(),
         [
             "message #c bob: hello  there",
-            "message #c bob: psst",
+            "message #c bob: [@] psst",
             "message bob bob: in private",
             "message action #c bob: waves",
-            "message auto #c bot: noted",
+            "message auto #c bot: [notice] noted",
             "message auto NickServ NickServ: identify now",
         ]
     );

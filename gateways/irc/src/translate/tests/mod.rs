@@ -138,9 +138,13 @@ impl Desk {
     }
 
     fn join(&mut self, room: &str) -> u32 {
+        self.join_as("ferris", room)
+    }
+
+    fn join_as(&mut self, nick: &str, room: &str) -> u32 {
         self.ask(Command::Join {
             room: room.into(),
-            nick: "ferris".into(),
+            nick: nick.to_owned().into(),
             password: None,
         })
     }

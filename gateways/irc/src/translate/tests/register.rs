@@ -212,16 +212,46 @@ fn the_nickname_is_kept_across_connections() {
 #[test]
 fn the_nickname_of_an_early_entry_is_the_one_asked_for() {
     let mut desk = Desk::new();
-    desk.ask(Command::Join {
-        room: "#c".into(),
-        nick: "Crab One".into(),
-        password: Some("key".into()),
-    });
+    desk.talk.wish("Crab One");
+    desk.talk.wish("ferris");
     desk.talk.connected(desk.now);
     assert!(desk.said().contains(&"NICK Crab_One".to_owned()));
+    // Too late: the first one counts.
+    desk.talk.wish("ferris");
     desk.hear(":s 001 Crab_One :Welcome");
     desk.hear(":s 376 Crab_One :End");
-    assert_eq!(desk.said(), ["JOIN #c key"]);
+    desk.join_as("ferris", "#c");
+    assert_eq!(desk.said(), ["JOIN #c"]);
+}
+
+#[test]
+fn a_nickname_that_is_set_is_the_one_whatever_an_entry_asks_for() {
+    let mut desk = Desk::with(|settings| settings.set_nick = Some("ferris".into()));
+    desk.talk.wish("crab");
+    desk.talk.connected(desk.now);
+    assert!(desk.said().contains(&"NICK ferris".to_owned()));
+}
+
+#[test]
+fn the_nickname_of_a_late_first_entry_is_had_when_it_is_free() {
+    let mut desk = Desk::new();
+    desk.talk.connected(desk.now);
+    // What he was called before anybody asked is nothing he wants back.
+    desk.hear(":s 433 * ferris :Nickname is already in use");
+    desk.hear(":s 001 ferris_ :Welcome");
+    desk.hear(":s 005 ferris_ MONITOR=100 :are supported by this server");
+    desk.hear(":s 376 ferris_ :End");
+    desk.said();
+    desk.events();
+    desk.join_as("crab", "#c");
+    assert_eq!(desk.said(), ["NICK crab", "JOIN #c"]);
+    desk.hear(":s 433 ferris_ crab :Nickname is already in use");
+    assert_eq!(desk.said(), ["MONITOR + crab"]);
+    assert_eq!(desk.events(), Vec::<String>::new());
+    desk.hear(":ferris!f@h NICK :carla");
+    assert_eq!(desk.said(), Vec::<String>::new());
+    desk.hear(":s 731 ferris_ :crab");
+    assert_eq!(desk.said(), ["NICK crab"]);
 }
 
 #[test]
