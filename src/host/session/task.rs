@@ -153,6 +153,8 @@ pub(crate) struct SessionTask {
     inbox: Arc<Inbox>,
     place: Place,
     stage: Stage,
+    /// The program ends, and so does this session when what the user has set is known and kept.
+    drains: bool,
     /// When to look at the store and the way out again, while one of them is behind.
     look: Option<Instant>,
     share: Share,
@@ -176,6 +178,7 @@ impl SessionTask {
             inbox,
             place,
             stage: Stage::Open,
+            drains: false,
             look: None,
             share: Share::default(),
             timer,
@@ -211,6 +214,7 @@ impl SessionTask {
         self.session.tick();
         if self.stage == Stage::Open {
             progress |= self.session.settle();
+            progress |= self.drain();
         }
         self.inbox.set_rooms(self.session.rooms.len());
         match self.stage {
@@ -242,12 +246,8 @@ impl SessionTask {
             // A read under way may have begun before the change.
             self.settings = Setting::Asked(asked(&self.session.base));
         }
-        if notices.drain {
-            self.session.abandon(&Denial::GatewayShuttingAgain.into());
-            self.session.farewell(true, &Notice::SessionShutting.into());
-            self.place.close();
-            self.close(Close::Drain);
-        } else if notices.refused {
+        self.drains |= notices.drain;
+        if notices.refused {
             self.dismiss(&Notice::SessionRefused.into(), Close::Refused);
         } else if notices.unregistered {
             self.session.forget_wanted();
@@ -256,6 +256,19 @@ impl SessionTask {
             let text = words.within(self.session.base.lang(None)).into();
             self.dismiss(&words, Close::Ended { text });
         }
+    }
+
+    /// Ends the session for now: the next run of the program takes up again what lasts. Whether it
+    /// did.
+    fn drain(&mut self) -> bool {
+        let drains = self.drains && matches!(self.settings, Setting::Known);
+        if drains {
+            self.session.abandon(&Denial::GatewayShuttingAgain.into());
+            self.session.farewell(true, &Notice::SessionShutting.into());
+            self.place.close();
+            self.close(Close::Drain);
+        }
+        drains
     }
 
     /// Ends the session for a reason that its user is told.
@@ -317,6 +330,7 @@ impl SessionTask {
 
     fn stanzas(&mut self, cx: &mut Context<'_>) -> bool {
         if self.stage != Stage::Open
+            || self.drains
             || matches!(self.settings, Setting::Asked(_))
             || self.before.is_some()
         {

@@ -74,7 +74,7 @@ impl Run {
     }
 
     /// The store answers in the order in which it is asked.
-    async fn ask_store(&mut self) -> Result<(), Fault> {
+    pub(super) async fn ask_store(&mut self) -> Result<(), Fault> {
         let Some(store) = &self.store else {
             return Ok(());
         };

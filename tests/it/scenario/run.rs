@@ -449,8 +449,9 @@ impl Run {
     /// Lets time pass in small steps, each with all its consequences.
     async fn pass(&mut self, by: Duration) -> Result<(), Fault> {
         let step = Duration::from_secs(1).max(by / 200).min(by);
-        // What was sent before is dealt with before.
+        // What was sent before is dealt with before, and on disk: its thread knows no paused time.
         self.barrier().await?;
+        self.ask_store().await?;
         let mut left = by;
         while !left.is_zero() {
             let now = step.min(left);
