@@ -1,8 +1,9 @@
 //! XML as scenarios compare it: by meaning, with names for what cannot be known beforehand.
 //!
 //! The order of attributes, prefixes, and white space between elements mean nothing. In values,
-//! `{name}` stands for anything at its first use and for the same at every later one, `{*}` for
-//! anything; an element's last content `{...}` stands for whatever else is in it.
+//! `{name}` stands for anything at its first use and for the same at every later one, `{b!a}` is a
+//! `{b}` that is not what `{a}` is, `{*}` stands for anything; an element's last content `{...}` for
+//! whatever else is in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,7 +44,7 @@ pub(crate) fn filled(text: &str, names: &Names) -> String {
     pieces(text).iter().fold(String::new(), |mut out, piece| {
         match piece {
             Piece::Text(text) => out.push_str(text),
-            Piece::Name(name) => match names.get(*name) {
+            Piece::Name(name) => match names.get(apart(name).0) {
                 Some(value) => out.push_str(value),
                 None => out.push_str(&format!("{{{name}}}")),
             },
@@ -129,8 +130,9 @@ enum Piece<'a> {
 
 fn pieces(mut pattern: &str) -> Vec<Piece<'_>> {
     let is_name = |name: &str| {
-        name == "*"
-            || (!name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let (one, other) = apart(name);
+        name == "*" || (!one.is_empty() && one.chars().all(is_word) && other.chars().all(is_word))
     };
     let mut pieces = Vec::new();
     let mut from = 0;
@@ -150,6 +152,11 @@ fn pieces(mut pattern: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
+/// `b!a`: a name, and one that stands for something else; none if empty.
+fn apart(name: &str) -> (&str, &str) {
+    name.split_once('!').unwrap_or((name, ""))
+}
+
 fn value_matches(pieces: &[Piece<'_>], actual: &str, names: &mut Names) -> bool {
     match pieces {
         [] => actual.is_empty(),
@@ -158,8 +165,12 @@ fn value_matches(pieces: &[Piece<'_>], actual: &str, names: &mut Names) -> bool 
             .strip_prefix(text)
             .is_some_and(|tail| value_matches(rest, tail, names)),
         [Piece::Name(name), rest @ ..] => {
-            if let Some(value) = names.get(*name) {
+            let (name, other) = apart(name);
+            let other = names.get(other).cloned();
+            let differs = |value: &str| other.as_deref() != Some(value);
+            if let Some(value) = names.get(name) {
                 let tail = actual.strip_prefix(value.as_str()).map(str::to_owned);
+                let tail = tail.filter(|_| differs(value));
                 return tail.is_some_and(|tail| value_matches(rest, &tail, names));
             }
             let ends = actual
@@ -167,10 +178,10 @@ fn value_matches(pieces: &[Piece<'_>], actual: &str, names: &mut Names) -> bool 
                 .map(|(at, _)| at)
                 .chain([actual.len()]);
             // A name stands for something: never for nothing.
-            for end in ends.filter(|&end| end > 0) {
+            for end in ends.filter(|&end| end > 0 && differs(&actual[..end])) {
                 let mut learnt = names.clone();
-                if *name != "*" {
-                    learnt.insert((*name).to_owned(), actual[..end].to_owned());
+                if name != "*" {
+                    learnt.insert(name.to_owned(), actual[..end].to_owned());
                 }
                 if value_matches(rest, &actual[end..], &mut learnt) {
                     *names = learnt;
@@ -336,6 +347,16 @@ fn a_name_stands_for_the_same_everywhere() {
     ));
     assert_eq!(names.get("id").map(String::as_str), Some("1"));
     assert_eq!(filled("PING :{id} {other}", &names), "PING :1 {other}");
+}
+
+#[test]
+fn a_name_may_have_to_stand_for_something_else() {
+    let mut names = Names::new();
+    assert!(text_matches("{a} {a}", "1 1", &mut names));
+    assert!(!text_matches("{b!a} {b}", "1 1", &mut names));
+    assert!(text_matches("{b!a} {b}", "2 2", &mut names));
+    assert!(!text_matches("{b}", "1", &mut names));
+    assert_eq!(filled("{b!a} {c!a}", &names), "2 {c!a}");
 }
 
 #[test]

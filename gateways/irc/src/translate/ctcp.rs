@@ -46,18 +46,35 @@ impl Conversation {
         let line = format!("PRIVMSG {nick} :\u{1}{word}{rest}\u{1}");
         self.ask(tag, Want::Query, (nick, &word), line, sink);
         if let Some(asked) = self.asked.last_mut().filter(|asked| asked.tag == tag) {
-            asked.nick = word.into_bytes();
+            asked.nick = match &*word {
+                "PING" => format!("{word}{rest}").to_ascii_uppercase().into_bytes(),
+                _ => word.into_bytes(),
+            };
         }
     }
 
     /// Somebody's client answers. False: nobody has asked it.
     pub(super) fn on_reply(&mut self, nick: &str, ctcp: &str, sink: &mut dyn Sink) -> bool {
         let (word, answer) = ctcp.split_once(' ').unwrap_or((ctcp, ""));
-        let (key, word) = (self.folded(nick), word.to_ascii_uppercase().into_bytes());
-        let is_it = |it: &super::Asked| it.want == Want::Query && it.key == key && it.nick == word;
-        let Some(tag) = self.take_asked(is_it) else {
+        let key = self.folded(nick);
+        let (all, word) = (ctcp.to_ascii_uppercase(), word.to_ascii_uppercase());
+        let fits = |it: &super::Asked| {
+            let asked = it.nick.split(|byte| *byte == b' ').next();
+            let open = it.want == Want::Query && it.gone.is_some();
+            open && it.key == key && asked == Some(word.as_bytes())
+        };
+        // Only what stands behind PING tells which question is answered. Of others the last one is:
+        // those before it may long have been given up.
+        let exact = |it: &super::Asked| fits(it) && it.nick == all.as_bytes();
+        let asked = &self.asked;
+        let Some(at) = asked
+            .iter()
+            .rposition(exact)
+            .or(asked.iter().rposition(fits))
+        else {
             return false;
         };
+        let tag = self.asked.remove(at).tag;
         let answer = format::plain(answer).body;
         let fields = vec![("answer".into(), answer)];
         sink.event(Event::Found { tag, fields });
