@@ -16,6 +16,8 @@ use tokio::io::{
 };
 use tokio::sync::{mpsc, oneshot};
 
+use super::spelled;
+
 /// Bytes a connection holds before its writer waits.
 const PIPE: usize = 1 << 20;
 
@@ -130,7 +132,8 @@ pub(crate) fn trust() -> Trust {
 
 /// The server's end of one IRC connection, or one to the web. Dropping it closes the connection.
 pub(crate) struct Line {
-    out: mpsc::UnboundedSender<String>,
+    out: mpsc::UnboundedSender<Vec<u8>>,
+    /// Spelled as in scenarios, but for control characters.
     pub(crate) lines: mpsc::UnboundedReceiver<String>,
     /// It said `QUIT`, and listens to nothing any more.
     pub(crate) quit: bool,
@@ -160,30 +163,32 @@ impl Line {
     }
 
     pub(crate) fn send(&self, text: &str) {
-        let _ = self.out.send(format!("{text}\r\n"));
+        let mut line = spelled::bytes(text);
+        line.extend_from_slice(b"\r\n");
+        let _ = self.out.send(line);
     }
 }
 
 async fn irc(
     io: impl AsyncRead + AsyncWrite,
-    mut out: mpsc::UnboundedReceiver<String>,
+    mut out: mpsc::UnboundedReceiver<Vec<u8>>,
     lines: mpsc::UnboundedSender<String>,
 ) {
     let (read, mut write) = tokio::io::split(io);
-    // Not every network speaks UTF-8: what is none is shown as U+FFFD.
+    // Not every network speaks UTF-8.
     let mut read = BufReader::new(read).split(b'\n');
     loop {
         tokio::select! {
             line = read.next_segment() => match line {
                 Ok(Some(line)) => {
                     let line = line.strip_suffix(b"\r").unwrap_or(&line);
-                    let _ = lines.send(String::from_utf8_lossy(line).into_owned());
+                    let _ = lines.send(spelled::text(line));
                 }
                 _ => return,
             },
-            text = out.recv() => {
-                let Some(text) = text else { return };
-                if write.write_all(text.as_bytes()).await.is_err() {
+            line = out.recv() => {
+                let Some(line) = line else { return };
+                if write.write_all(&line).await.is_err() {
                     return;
                 }
             }
