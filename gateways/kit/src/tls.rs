@@ -212,6 +212,8 @@ impl ServerCertVerifier for Lenient {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
 
     #[test]
@@ -221,5 +223,64 @@ mod tests {
         let other = Tls::shared(Trust::Pin([2; 32])).expect("a pin needs no roots");
         assert!(Arc::ptr_eq(&one.config, &same.config));
         assert!(!Arc::ptr_eq(&one.config, &other.config));
+    }
+    /// A server with a certificate of its own on a free port of this machine, and the digest.
+    async fn server() -> (std::net::SocketAddr, [u8; 32]) {
+        let own = rcgen::generate_simple_self_signed(vec!["irc.example".to_owned()]);
+        let own = own.expect("a certificate");
+        let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
+        let mut digest = [0; 32];
+        let made = ring::digest::digest(&ring::digest::SHA256, own.cert.der());
+        digest.copy_from_slice(made.as_ref());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the usual versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![own.cert.der().clone()], key.into())
+            .expect("a good certificate");
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
+        let listener = listener.expect("a free port");
+        let at = listener.local_addr().expect("an address");
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                // Whom it was refused to shake hands with is not our matter here.
+                if let Ok(mut stream) = acceptor.accept(stream).await {
+                    let _ = stream.write_all(b"hello").await;
+                    let _ = stream.shutdown().await;
+                }
+            }
+        });
+        (at, digest)
+    }
+
+    /// What a server says first to who trusts so.
+    async fn first_words(at: std::net::SocketAddr, trust: Trust) -> io::Result<String> {
+        let stream = tokio::net::TcpStream::connect(at).await?;
+        let tls = Tls::shared(trust)?;
+        // By another name than the certificate has: a pin is all that counts.
+        let mut stream = tls.connect("elsewhere.example", Box::new(stream)).await?;
+        let mut words = String::new();
+        stream.read_to_string(&mut words).await?;
+        Ok(words)
+    }
+
+    #[tokio::test]
+    async fn a_pinned_server_is_met_and_one_with_another_certificate_is_refused() {
+        let (at, digest) = server().await;
+        let words = first_words(at, Trust::Pin(digest)).await;
+        assert_eq!(words.expect("the right certificate"), "hello");
+        for bit in [0, 7, 128, 255] {
+            let mut other = digest;
+            other[bit / 8] ^= 1 << (bit % 8);
+            let fault = first_words(at, Trust::Pin(other)).await;
+            let fault = fault.expect_err("not the certificate that was asked for");
+            assert_eq!(fault.kind(), io::ErrorKind::InvalidData, "{fault}");
+            assert!(fault.to_string().contains("certificate"), "{fault}");
+        }
+        // Another server, without a fault of its own.
+        let (elsewhere, _) = server().await;
+        assert!(first_words(elsewhere, Trust::Pin(digest)).await.is_err());
     }
 }
