@@ -207,3 +207,65 @@ impl Gateway for Irc {
 pub(crate) const TLS_PORT: u16 = 6697;
 /// The usual port without.
 pub(crate) const PLAIN_PORT: u16 = 6667;
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::Ipv6Addr;
+
+    use isthmus_gateway::UserId;
+    use isthmus_kit::dial::DialFn;
+    use isthmus_kit::{BoxedStream, Reach};
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Shelf;
+
+    /// Behind which address a network is told that this user is.
+    fn address(irc: &Irc, user: i64, network: &str) -> Option<Ipv6Addr> {
+        let user = User {
+            id: UserId(user),
+            local: "juliet".to_owned(),
+            domain: "example.org".to_owned(),
+            lang: String::new(),
+            region: String::new(),
+        };
+        let line = irc.webirc(&user, network)?.0;
+        let words: Vec<&str> = line.split(' ').collect();
+        let ["WEBIRC", "swan", "isthmus", host, ip] = words[..] else {
+            panic!("{line}");
+        };
+        assert_eq!(host, ip);
+        Some(ip.parse().expect("an address"))
+    }
+
+    #[test]
+    fn each_user_has_an_address_of_his_own_that_stays() {
+        let start = || {
+            let networks = json!({
+                "one": { "hosts": ["one.example"], "webirc": "swan" },
+                "two": { "hosts": ["two.example"], "webirc": "swan" },
+                "none": { "hosts": ["none.example"] },
+            });
+            let config = Config::from_value(&json!({ "networks": networks })).expect("sound");
+            let refuse = |_: &str, _: u16, _: Reach| -> io::Result<BoxedStream> {
+                Err(io::ErrorKind::ConnectionRefused.into())
+            };
+            let irc = Irc::new(config, Arc::new(DialFn(refuse)));
+            let _ = irc.up.set(Arc::new(Shelf::default()));
+            irc
+        };
+        let irc = start();
+        let juliet = address(&irc, 1, "one");
+        assert!(
+            juliet.is_some_and(|it| it.octets()[0] == 0xfd),
+            "{juliet:?}"
+        );
+        assert_eq!(juliet, address(&irc, 1, "two"));
+        assert_eq!(juliet, address(&start(), 1, "one"), "after a restart too");
+        let others: std::collections::BTreeSet<_> =
+            (1..=1000).map(|user| address(&irc, user, "one")).collect();
+        assert_eq!(others.len(), 1000);
+        assert_eq!(address(&irc, 1, "none"), None);
+    }
+}

@@ -37,6 +37,27 @@ fn every_refusal_of_an_entry_ends_it_once_with_the_networks_words() {
 }
 
 #[test]
+fn a_server_that_wants_nobody_like_this_is_not_tried_again() {
+    for (number, kind) in [(464, FaultKind::NotAuthorized), (465, FaultKind::Forbidden)] {
+        let mut desk = Desk::new();
+        desk.talk.connected(desk.now);
+        desk.hear(&format!(":s {number} ferris :Not you"));
+        assert!(desk.talk.ending(), "{number}");
+        let end = desk.lose();
+        assert_eq!(
+            (end.fault.kind, end.fault.text.as_str(), end.retry),
+            (kind, "Not you", false),
+            "{number}"
+        );
+    }
+    // Once welcomed a wrong password is that of an operator, and no reason to go.
+    let mut desk = Desk::online();
+    desk.hear(":s 464 ferris :Password incorrect");
+    assert!(!desk.talk.ending());
+    assert_eq!(desk.events(), ["notice * Password incorrect"]);
+}
+
+#[test]
 fn a_forwarded_entry_says_where_the_channel_is_now() {
     struct Moved(Option<isthmus_gateway::Address>);
     impl Sink for Moved {
@@ -71,6 +92,7 @@ fn a_refused_message_ends_that_very_message() {
         (482, FaultKind::NotPrivileged),
         (531, FaultKind::Forbidden),
         (599, FaultKind::Other),
+        (716, FaultKind::Forbidden),
     ] {
         for caps in ["", "echo-message"] {
             let mut desk = Desk::online_with(caps);

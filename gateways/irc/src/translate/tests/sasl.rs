@@ -1,5 +1,8 @@
+use std::num::NonZeroU32;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ring::{digest, hmac, pbkdf2};
 
 use super::super::{Login, Safety};
 use super::*;
@@ -43,6 +46,116 @@ fn plain_says_name_and_password_and_the_connection_goes_on() {
     assert_eq!(desk.said(), ["CAP END"]);
     desk.hear(":s 001 ferris :Welcome");
     assert!(!desk.talk.ending());
+}
+
+/// A server that keeps of a password what RFC 5802 §3 says it should.
+struct Scram {
+    salt: &'static [u8],
+    rounds: u32,
+    stored_key: Vec<u8>,
+    server_key: Vec<u8>,
+}
+
+impl Scram {
+    fn knowing(password: &str) -> Self {
+        let (salt, rounds) = (b"salt of the garden".as_slice(), 5000);
+        let mut salted = [0; 32];
+        let (algorithm, count) = (pbkdf2::PBKDF2_HMAC_SHA256, NonZeroU32::new(rounds));
+        let count = count.expect("not 0");
+        pbkdf2::derive(algorithm, count, salt, password.as_bytes(), &mut salted);
+        let client_key = mac(&salted, "Client Key");
+        let stored_key = digest::digest(&digest::SHA256, &client_key);
+        Self {
+            salt,
+            rounds,
+            stored_key: stored_key.as_ref().to_vec(),
+            server_key: mac(&salted, "Server Key"),
+        }
+    }
+
+    /// The challenge to the client's first message.
+    fn challenge(&self, first: &str) -> String {
+        let nonce = first.split(",r=").nth(1).expect("a nonce");
+        let (salt, rounds) = (STANDARD.encode(self.salt), self.rounds);
+        format!("r={nonce}and-ours,s={salt},i={rounds}")
+    }
+
+    /// What this server shows to who has shown that he knows the password (RFC 5802 §3).
+    fn verify(&self, first: &str, challenge: &str, last: &str) -> Option<String> {
+        let (without_proof, proof) = last.split_once(",p=").expect("a proof");
+        let bare = first.strip_prefix("n,,").expect("no channel binding");
+        let signed = format!("{bare},{challenge},{without_proof}");
+        let signature = mac(&self.stored_key, &signed);
+        let proof = STANDARD.decode(proof).expect("encoded");
+        let client_key: Vec<u8> = proof.iter().zip(signature).map(|(a, b)| a ^ b).collect();
+        let stored_key = digest::digest(&digest::SHA256, &client_key);
+        let knows = stored_key.as_ref() == self.stored_key;
+        knows.then(|| format!("v={}", STANDARD.encode(mac(&self.server_key, &signed))))
+    }
+}
+
+fn mac(key: &[u8], text: &str) -> Vec<u8> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    hmac::sign(&key, text.as_bytes()).as_ref().to_vec()
+}
+
+/// What stands in the last AUTHENTICATE.
+fn authenticated(desk: &mut Desk) -> String {
+    let said = desk.said().pop().expect("an answer");
+    let words = said.strip_prefix("AUTHENTICATE ").expect("AUTHENTICATE");
+    String::from_utf8(STANDARD.decode(words).expect("encoded")).expect("text")
+}
+
+#[test]
+fn scram_shows_that_both_know_the_password_and_the_connection_goes_on() {
+    let server = Scram::knowing("hunter2");
+    let mut desk = offered("=SCRAM-SHA-256,PLAIN", password());
+    assert_eq!(desk.said(), ["AUTHENTICATE SCRAM-SHA-256"]);
+    desk.hear("AUTHENTICATE +");
+    let first = authenticated(&mut desk);
+    assert!(first.starts_with("n,,n=crab,r="), "{first}");
+    let challenge = server.challenge(&first);
+    desk.hear(&format!("AUTHENTICATE {}", STANDARD.encode(&challenge)));
+    let last = authenticated(&mut desk);
+    let shown = server.verify(&first, &challenge, &last);
+    let shown = shown.expect("the password is right");
+    desk.hear(&format!("AUTHENTICATE {}", STANDARD.encode(shown)));
+    assert_eq!(desk.said(), ["AUTHENTICATE +"]);
+    desk.hear(":s 900 * ferris!f@h crab :You are now logged in as crab");
+    desk.hear(":s 903 * :SASL authentication successful");
+    assert_eq!(desk.said(), ["CAP END"]);
+    assert_eq!(desk.events(), ["notice * You are now logged in as crab"]);
+    desk.hear(":s 001 ferris :Welcome");
+    assert!(!desk.talk.ending());
+}
+
+#[test]
+fn as_whom_one_is_known_is_told_with_ones_name_and_ends_with_the_login() {
+    /// The account that stands beside our own name.
+    #[derive(Default)]
+    struct Own(Vec<Option<String>>);
+    impl Sink for Own {
+        fn event(&mut self, event: Event<'_>) {
+            if let Event::Names { some, .. } = event {
+                let accounts = some.iter().map(|name| name.who.account.as_deref());
+                self.0.extend(accounts.map(|it| it.map(str::to_owned)));
+            }
+        }
+    }
+    let mut desk = Desk::online().joined("#c");
+    let mut own = Own::default();
+    let names = ":s 353 ferris = #c :ferris";
+    desk.talk.line(names, desk.now, &mut own);
+    desk.hear(":s 900 ferris ferris!f@h crab :You are now logged in as crab");
+    desk.talk.line(names, desk.now, &mut own);
+    desk.hear(":s 901 ferris ferris!f@h :You are now logged out");
+    desk.talk.line(names, desk.now, &mut own);
+    assert_eq!(own.0, [None, Some("crab".to_owned()), None]);
+    let told = [
+        "notice * You are now logged in as crab",
+        "notice * You are now logged out",
+    ];
+    assert_eq!(desk.events(), told);
 }
 
 #[test]

@@ -18,21 +18,9 @@ async fn a_server_that_asks_for_tls_is_met_there_and_never_again_without() {
         servers.send(theirs).expect("the test is there");
         Ok(Box::new(ours) as BoxedStream)
     });
-    let connector = Connector {
-        dial: Arc::new(dial),
-        common: Arc::default(),
-        user: isthmus_gateway::UserId(1),
-        network: "irc.example".to_owned(),
-        ident: "crab".to_owned(),
-    };
-    let mut tls = candidate(true);
-    tls.port = 6697;
-    let route = Route {
-        candidates: vec![tls, candidate(false)],
-        ..route()
-    };
+    let connector = connector(dial, &Arc::default());
     let mut bench = Bench::new();
-    bench.session = IrcSession::new(settings(), Ok(route), connector, 1);
+    bench.session = IrcSession::new(settings(), Ok(preferring()), connector, 1);
     bench
         .run(async {
             let mut server = dialled.recv().await.expect("met in plain text");
@@ -51,6 +39,120 @@ async fn a_server_that_asks_for_tls_is_met_there_and_never_again_without() {
     assert_eq!(ports, [6697, 6667, 7000]);
 }
 
+/// Seconds since 1970, as policies are kept.
+fn today() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.expect("after 1970").as_secs()
+}
+
+/// First with TLS, then without.
+fn preferring() -> Route {
+    let mut tls = candidate(true);
+    tls.port = 6697;
+    Route {
+        candidates: vec![tls, candidate(false)],
+        ..route()
+    }
+}
+
+#[tokio::test]
+async fn where_tls_was_promised_no_port_without_it_is_dialled() {
+    for (learnt, route, dialled) in [
+        (Some(today()), preferring(), vec![6697, 7000]),
+        // A promise of 300 seconds that is over.
+        (Some(today() - 1000), preferring(), vec![6697, 6667]),
+        (None, preferring(), vec![6697, 6667]),
+        // Plain text by choice stays.
+        (Some(today()), super::route(), vec![6667]),
+    ] {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        let refuse = move |host: &str, port: u16, _: Reach| -> io::Result<BoxedStream> {
+            assert_eq!(host, "irc.example");
+            log.lock().expect("no test panics here").push(port);
+            Err(io::ErrorKind::ConnectionRefused.into())
+        };
+        let common = Arc::new(Common::default());
+        if let Some(then) = learnt {
+            common.policies.learn("irc.example", 7000, 300, then);
+        }
+        let connector = Arc::new(connector(DialFn(refuse), &common));
+        let result = connector.connect(Arc::new(route), None).await;
+        assert!(result.is_err());
+        let ports = seen.lock().expect("no test panics here").clone();
+        assert_eq!(ports, dialled, "learnt {learnt:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_verified_server_promises_is_kept_for_all_until_it_ends() {
+    for (verified, promise, kept) in [
+        (true, "duration=300,preload", Some(6697)),
+        // Anybody could have said so.
+        (false, "duration=300", None),
+        // The promise that was there is taken back.
+        (true, "duration=0", None),
+    ] {
+        let own = rcgen::generate_simple_self_signed(vec!["irc.example".to_owned()]);
+        let own = own.expect("a certificate");
+        let mut digest = [0; 32];
+        let made = ring::digest::digest(&ring::digest::SHA256, own.cert.der());
+        digest.copy_from_slice(made.as_ref());
+        let route = Route {
+            trust: match verified {
+                true => Trust::Pin(digest),
+                false => Trust::Insecure,
+            },
+            ..preferring()
+        };
+        let (servers, mut dialled) = unbounded_channel();
+        let dial = DialFn(move |_: &str, port: u16, _: Reach| {
+            assert_eq!(port, 6697);
+            let (ours, theirs) = tokio::io::duplex(4096);
+            servers.send(theirs).expect("the test is there");
+            Ok(Box::new(ours) as BoxedStream)
+        });
+        let common = Arc::new(Common::default());
+        if promise == "duration=0" {
+            common.policies.learn("irc.example", 6697, 300, today());
+        }
+        let connector = connector(dial, &common);
+        let mut bench = Bench::new();
+        bench.session = IrcSession::new(settings(), Ok(route), connector, 1);
+        bench
+            .run(async {
+                let stream = dialled.recv().await.expect("dialled");
+                let mut server = acceptor(own, false).accept(stream).await.expect("met");
+                let list = format!(":s CAP * LS :sts=port=7000,{promise}\r\n");
+                server.write_all(list.as_bytes()).await.expect("said");
+                let mut said = String::new();
+                while !said.contains("CAP END") {
+                    said.push(char::from(server.read_u8().await.expect("it goes on")));
+                }
+                // What has been said is dealt with when the answer to this comes.
+                server.write_all(b"PING :on\r\n").await.expect("said");
+                while !said.contains("PONG :on") {
+                    said.push(char::from(server.read_u8().await.expect("it goes on")));
+                }
+            })
+            .await;
+        // The port is the one that was met: the server's word for it counts in plain text only.
+        let port = |later| common.policies.port("irc.example", today() + later);
+        assert_eq!((port(0), port(301)), (kept, None), "{promise}");
+    }
+}
+
+/// A connector of the first user.
+fn connector(dial: impl isthmus_kit::Dial + 'static, common: &Arc<Common>) -> Connector {
+    Connector {
+        dial: Arc::new(dial),
+        common: Arc::clone(common),
+        user: isthmus_gateway::UserId(1),
+        network: "irc.example".to_owned(),
+        ident: "crab".to_owned(),
+    }
+}
+
 #[tokio::test]
 async fn a_certificate_that_was_asked_for_is_shown_to_the_server() {
     let (servers, mut dialled) = unbounded_channel();
@@ -62,13 +164,7 @@ async fn a_certificate_that_was_asked_for_is_shown_to_the_server() {
     let common = Arc::new(Common::default());
     let up: Arc<dyn isthmus_gateway::Uplink> = Arc::new(crate::testing::Shelf::default());
     common.vault.attach(up);
-    let connector = Arc::new(Connector {
-        dial: Arc::new(dial),
-        common: Arc::clone(&common),
-        user: isthmus_gateway::UserId(1),
-        network: "irc.example".to_owned(),
-        ident: "crab".to_owned(),
-    });
+    let connector = Arc::new(connector(dial, &common));
     let made = common.vault.make(connector.user, "irc.example").await;
     let made = made.expect("a certificate");
     let server_own =
@@ -81,7 +177,7 @@ async fn a_certificate_that_was_asked_for_is_shown_to_the_server() {
     let client = connector.connect(Arc::new(route), None);
     let server = async {
         let stream = dialled.recv().await.expect("dialled");
-        let accepted = acceptor(server_own)
+        let accepted = acceptor(server_own, true)
             .accept(stream)
             .await
             .expect("shaken hands");
@@ -100,15 +196,19 @@ async fn a_certificate_that_was_asked_for_is_shown_to_the_server() {
     assert_eq!(crate::identity::shown(&made), hex::encode(digest));
 }
 
-/// A TLS server that asks for a client certificate and takes any.
-fn acceptor(own: rcgen::CertifiedKey<rcgen::KeyPair>) -> tokio_rustls::TlsAcceptor {
+/// A TLS server that may ask for a client certificate and take any.
+fn acceptor(own: rcgen::CertifiedKey<rcgen::KeyPair>, asks: bool) -> tokio_rustls::TlsAcceptor {
     use rustls::pki_types::PrivatePkcs8KeyDer;
     let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .expect("the usual versions")
-        .with_client_cert_verifier(Arc::new(AnyClient(provider)))
+        .expect("the usual versions");
+    let config = match asks {
+        true => config.with_client_cert_verifier(Arc::new(AnyClient(provider))),
+        false => config.with_no_client_auth(),
+    };
+    let config = config
         .with_single_cert(vec![own.cert.der().clone()], key.into())
         .expect("a good certificate");
     Arc::new(config).into()
