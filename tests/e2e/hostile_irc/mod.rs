@@ -25,12 +25,16 @@ const GROWTH: u64 = 64 * 1024 * 1024;
 /// How much longer the other conversation may take. Judged in the long form alone, which has the
 /// machine to itself.
 const SLOWER: u32 = 2;
+/// And so much on top: a millisecond a line. Alone a line takes a fraction of one, which is a few
+/// wake-ups; beside it the hostile server, which is a thread of this test, has a core to itself, and
+/// a wake-up waits for its turn. Whoever waited for the other network's lines would wait longer.
+const FLOOR: Duration = Duration::from_millis(LINES as u64);
 /// Lines of the other conversation in one measurement.
 const LINES: usize = 50;
 /// How fast alice speaks, if she is heard.
 const PACE: Duration = Duration::from_millis(10);
-/// How often it is measured; the best counts: the machine has other work too.
-const ROUNDS: usize = 5;
+/// How often it is measured; the median counts: the machine has other work too.
+const ROUNDS: usize = 7;
 /// For reading all of it.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -83,29 +87,32 @@ impl Scene {
         ));
     }
 
-    /// How long it takes until juliet has heard so many lines: alice says one when its time has
-    /// come and the one before was heard.
+    /// How long so many lines take from alice's mouth to juliet's ear, added up. Alice says one
+    /// when its time has come and the one before was heard; what she waits for that counts nothing.
     async fn round(&mut self) -> Duration {
-        let start = Instant::now();
+        let mut taken = Duration::ZERO;
         let mut pace = tokio::time::interval(PACE);
         pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for _ in 0..LINES {
             pace.tick().await;
             let body = format!("line {}", self.said);
             self.said += 1;
-            self.alice.privmsg("#garden", &body);
             let words = format!("<body>{body}</body>");
+            let said = Instant::now();
+            self.alice.privmsg("#garden", &body);
             self.double.expect(&["<message", &words]).await;
+            taken += said.elapsed();
         }
-        start.elapsed()
+        taken
     }
 
-    async fn best(&mut self) -> Duration {
-        let mut best = Duration::MAX;
+    async fn median(&mut self) -> Duration {
+        let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
-            best = best.min(self.round().await);
+            rounds.push(self.round().await);
         }
-        best
+        rounds.sort();
+        rounds[ROUNDS / 2]
     }
 }
 
@@ -164,13 +171,13 @@ impl Drop for Watch {
 /// Says units to mallory, so many at least and for as long as the other conversation is measured.
 async fn suffer(name: &str, unit: Unit, least: usize) {
     let mut scene = Scene::set(unit, least).await;
-    let alone = scene.best().await;
+    let alone = scene.median().await;
     let before = scene.isthmus.rss();
     let watch = Watch::begin(&scene.isthmus);
     scene.enters("mallory", "#a%bad");
     let begun = timeout(DEADLINE, scene.hostile.begun()).await;
     begun.expect("mallory is let in");
-    let beside = scene.best().await;
+    let beside = scene.median().await;
     let said = if endures() {
         timeout(PATIENCE, scene.hostile.all_read()).await
     } else {
@@ -180,13 +187,14 @@ async fn suffer(name: &str, unit: Unit, least: usize) {
     scene.round().await;
     let grown = watch.most().saturating_sub(before);
     println!(
-        "{name}: {said} units; grew by {} MiB; {LINES} lines of others in {alone:?}, {beside:?} beside it",
+        "{name}: {said} units; grew by {} MiB; {LINES} lines of others take {alone:?}, {beside:?} \
+         beside it",
         grown >> 20
     );
     assert!(scene.isthmus.is_running());
     assert!(grown < GROWTH, "{name}: grew by {grown} bytes");
     assert!(
-        !endures() || beside <= SLOWER * alone,
+        !endures() || beside <= SLOWER * alone + FLOOR,
         "{name}: {beside:?} beside it, {alone:?} without"
     );
 }
