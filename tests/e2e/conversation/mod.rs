@@ -111,7 +111,9 @@ pairs! {
     conversation_on_ejabberd_and_inspircd: Ejabberd, Inspircd, Plain;
     conversation_on_ejabberd_and_ngircd_over_tls: Ejabberd, Ngircd, Tls;
     conversation_on_ejabberd_and_hybrid: Ejabberd, Hybrid, Plain;
+    conversation_on_ejabberd_and_atheme: Ejabberd, Atheme, Plain;
     conversation_on_jabberd2_and_ngircd: Jabberd2, Ngircd, Plain;
     conversation_on_jabberd2_and_inspircd: Jabberd2, Inspircd, Plain;
+    conversation_on_jabberd2_and_hybrid: Jabberd2, Hybrid, Plain;
     conversation_on_jabberd2_and_atheme_over_tls: Jabberd2, Atheme, Tls;
 }
