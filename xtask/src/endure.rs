@@ -27,7 +27,7 @@ enum Work {
     Bench,
 }
 
-const STEPS: [Step; 19] = [
+const STEPS: [Step; 20] = [
     Step {
         name: "soak",
         what: "long conversations",
@@ -87,6 +87,11 @@ const STEPS: [Step; 19] = [
         name: "flood",
         what: "100,000 requests of one user, each answered once",
         work: Work::InProcess("flood::"),
+    },
+    Step {
+        name: "flood-program",
+        what: "the same to the whole program, in little memory",
+        work: Work::EndToEnd("a_flood_of_requests"),
     },
     Step {
         name: "fuzz-chunking",
