@@ -77,7 +77,8 @@ pub(super) trait Post: Bench {
     /// One whose answers come twice, and in no good order where the network has several.
     fn doubled() -> Address;
 
-    /// A recipient whose copy waits before its beginning until [`Self::release`].
+    /// A recipient whose copy waits before its beginning until [`Self::release`]. Whose copy is
+    /// submitted after that begins no earlier than those before.
     fn stall(&self) -> Address;
     async fn release(&self);
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{JobId, State};
+use isthmus_gateway::{Address, JobId, State};
 use isthmus_test_support::DEADLINE;
 
 use super::bench::{Post, job};
@@ -39,6 +39,10 @@ rules! {
     sms_drains_with_jobs_in_hand: Sms, drains_with_jobs_in_hand;
     exec_drains_with_jobs_in_hand: Exec, drains_with_jobs_in_hand;
     loopback_drains_with_jobs_in_hand: Loopback, drains_with_jobs_in_hand;
+
+    smtp_drains_though_the_host_is_silent: Smtp, drains_though_the_host_is_silent;
+    exec_drains_though_the_host_is_silent: Exec, drains_though_the_host_is_silent;
+    loopback_drains_though_the_host_is_silent: Loopback, drains_though_the_host_is_silent;
 }
 
 /// Accepted or more.
@@ -50,9 +54,10 @@ fn failed(state: &State) -> bool {
     matches!(state, State::Failed(_))
 }
 
-/// A job that ends, so that all before it has had its time.
-async fn barrier<B: Post>(running: &Running, id: u64) {
-    running.submit(job::<B>(id, &[B::good()], "barrier"));
+/// A job that ends, so that all before it has had its time: that of a recipient who let those
+/// before wait, too.
+async fn barrier<B: Post>(running: &Running, id: u64, to: Address) {
+    running.submit(job::<B>(id, &[to], "barrier"));
     running.host.until(id, 0, sent).await;
 }
 
@@ -110,7 +115,7 @@ async fn what_may_not_begin_is_not_sent<B: Post>() {
     running.host.until_begun(1, 0).await;
     running.host.until_begun(1, 1).await;
     running.host.answer.send_replace(Answer::Yes);
-    barrier::<B>(&running, 2).await;
+    barrier::<B>(&running, 2, B::good()).await;
     assert_eq!(count(&bench, "hello").unwrap_or_default(), 0);
     let of_it = running
         .host
@@ -131,7 +136,7 @@ async fn what_was_recalled_is_not_sent<B: Post>() {
     running.submit(job::<B>(1, &[to.clone(), to.clone()], "hello"));
     assert!(running.courier().recall(JobId(1)).await, "it has not begun");
     bench.release().await;
-    barrier::<B>(&running, 2).await;
+    barrier::<B>(&running, 2, to).await;
     assert_eq!(count(&bench, "hello").unwrap_or_default(), 0);
     let copies: Vec<_> = running.host.states().into_keys().collect();
     assert_eq!(
@@ -148,11 +153,11 @@ async fn a_recalled_job_has_no_reports<B: Post>() {
     let bench = B::start().await;
     let stalled = bench.stall();
     let running = Running::start(bench.gateway());
-    let to = [stalled, B::refused(), B::bad()];
+    let to = [stalled.clone(), B::refused(), B::bad()];
     running.submit(job::<B>(1, &to, "hello"));
     let recalled = running.courier().recall(JobId(1)).await;
     bench.release().await;
-    barrier::<B>(&running, 2).await;
+    barrier::<B>(&running, 2, stalled).await;
     let states = running.host.states();
     let of_it = states.keys().filter(|copy| copy.0 == JobId(1)).count();
     if recalled {
@@ -164,17 +169,23 @@ async fn a_recalled_job_has_no_reports<B: Post>() {
     }
 }
 
-async fn drains_with_jobs_in_hand<B: Post>() {
+/// A gateway with jobs in hand, and their host: one past its beginning, which the host does not
+/// answer yet, and one that waits where the network can be made to. That it is in hand is told by
+/// the recipient whom the gateway refuses by itself.
+async fn in_hand<B: Post>() -> (B, Running) {
     let bench = B::start().await;
-    let to = bench.stall();
-    let mut running = Running::start(bench.gateway());
-    running.submit(job::<B>(1, &[to, B::good()], "hello"));
-    // One that is past its beginning, and one that waits.
+    let running = Running::start(bench.gateway());
     running.host.answer.send_replace(Answer::Wait);
-    running.submit(job::<B>(2, &[B::good()], "hello"));
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    let until = Instant::now() + Duration::from_secs(2);
-    running.gateway.drain(until);
+    running.submit(job::<B>(1, &[B::good()], "hello"));
+    running.host.until_begun(1, 0).await;
+    let to = [B::bad(), bench.stall(), B::good()];
+    running.submit(job::<B>(2, &to, "hello"));
+    running.host.until(2, 0, failed).await;
+    (bench, running)
+}
+
+/// It ends by then, or within a second of it.
+async fn ends_by<B: Post>(running: &mut Running, until: Instant) {
     let ended = tokio::time::timeout(DEADLINE, &mut running.task).await;
     let ended = ended.expect("in time").expect("without a panic");
     assert_eq!(ended, Ok(()));
@@ -182,4 +193,19 @@ async fn drains_with_jobs_in_hand<B: Post>() {
     assert!(late < Duration::from_secs(1), "{late:?} late");
     // A job that comes too late hurts nobody.
     running.submit(job::<B>(3, &[B::good()], "hello"));
+}
+
+async fn drains_with_jobs_in_hand<B: Post>() {
+    let (_bench, mut running) = in_hand::<B>().await;
+    let until = Instant::now() + Duration::from_secs(2);
+    running.gateway.drain(until);
+    running.host.answer.send_replace(Answer::Yes);
+    ends_by::<B>(&mut running, until).await;
+}
+
+async fn drains_though_the_host_is_silent<B: Post>() {
+    let (_bench, mut running) = in_hand::<B>().await;
+    let until = Instant::now() + Duration::from_secs(2);
+    running.gateway.drain(until);
+    ends_by::<B>(&mut running, until).await;
 }

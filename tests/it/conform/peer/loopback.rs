@@ -1,7 +1,6 @@
 //! Loopback, which is its own peer: as it comes, and with nothing that can be expressed.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use isthmus_gateway::{Address, Caps, Gateway, Kind};
 use isthmus_loopback::Config;
@@ -122,10 +121,9 @@ impl Post for Loopback {
         queued("hold")
     }
 
-    async fn release(&self) {
-        // The name says how long it waits; there is nobody else to ask.
-        tokio::time::sleep(Duration::from_millis(2 * DELAY)).await;
-    }
+    /// The name says how long it waits; there is nobody else to ask. Who comes later under it
+    /// waits longer.
+    async fn release(&self) {}
 
     fn arrived(&self) -> Option<Vec<String>> {
         None
