@@ -78,17 +78,12 @@ fn every_extension_a_host_file_is_about_is_listed() {
     }
 }
 
-/// The names of all tests: functions, files of code, scenarios.
+/// The names of all tests: functions, fuzz targets, scenarios and their folders.
 fn tests_there_are() -> BTreeSet<String> {
-    let everywhere = [
-        "src",
-        "gateways",
-        "tests",
-        "xtask",
-        "benches",
-        "fuzz/fuzz_targets",
-    ];
-    let mut known = tests_in(&everywhere);
+    let mut known = tests_in(&["src", "gateways", "tests", "xtask"]);
+    let targets = files("fuzz/fuzz_targets", "rs");
+    let targets = targets.iter().filter_map(|path| path.file_stem());
+    known.extend(targets.map(|name| name.to_string_lossy().into_owned()));
     known.extend(scenarios());
     known.extend(scenarios().map(|file| folder_of(&file).to_owned()));
     known
@@ -110,30 +105,54 @@ fn scenarios() -> impl Iterator<Item = String> {
         })
 }
 
-/// The names of tests of code: functions and files.
+/// Macros that make a test of each line `name: …;`.
+const TABLES: [&str; 2] = ["pairs! {", "rules! {"];
+
+/// The names of tests of code.
 fn tests_in(folders: &[&str]) -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     for path in folders.iter().flat_map(|folder| files(folder, "rs")) {
         let code = fs::read_to_string(&path).expect("readable");
-        for (at, _) in code.match_indices("fn ") {
-            let rest = &code[at + 3..];
-            let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-            known.insert(rest[..end.unwrap_or(rest.len())].to_owned());
-        }
-        // Tests that a macro makes of a table: `name: Server, Server;`.
-        for line in code
-            .lines()
-            .map(str::trim)
-            .filter(|line| line.ends_with(';'))
-        {
-            if let Some((name, _)) = line.split_once(": ") {
-                known.insert(name.to_owned());
-            }
-        }
-        let name = path.file_stem().expect("a name").to_string_lossy();
-        known.insert(name.into_owned());
+        known.extend(test_functions(&code).map(str::to_owned));
+        known.extend(rows_of_tables(&code).map(str::to_owned));
     }
     known
+}
+
+/// The functions that bear the attribute of a test.
+fn test_functions(code: &str) -> impl Iterator<Item = &str> {
+    let mut marked = false;
+    code.lines().map(str::trim).filter_map(move |line| {
+        marked |= line == "#[test]" || line.starts_with("#[tokio::test");
+        let function = line.strip_prefix("async ").unwrap_or(line);
+        let function = function.strip_prefix("fn ").filter(|_| marked)?;
+        marked = false;
+        let (name, _) = function.split_once('(')?;
+        // One of a macro has no name yet.
+        (!name.starts_with('$')).then_some(name)
+    })
+}
+
+/// The rows of tables that a macro makes tests of.
+fn rows_of_tables(code: &str) -> impl Iterator<Item = &str> {
+    let mut within = false;
+    code.lines().filter_map(move |line| {
+        within = TABLES.contains(&line) || (within && line != "}");
+        let row = line.trim().strip_suffix(';').filter(|_| within)?;
+        row.split_once(": ").map(|(name, _)| name)
+    })
+}
+
+#[test]
+fn only_what_is_a_test_counts_as_one() {
+    let code = "/// About a_word.\nfn helper() {}\n#[test]\nfn shows() {}\nfn other() {}\n\
+                #[tokio::test(flavor = \"x\")]\n#[cfg(unix)]\nasync fn waits() {\n    \
+                let x: u8 = 1;\n}\nproptest! {\n    #[test]\n    fn holds(x in 0..1) {}\n}\n\
+                #[tokio::test]\nasync fn $name() {}\npairs! {\n    one: A, B;\n}\n\
+                struct S {\n    field: u8;\n}\nmod two;\n";
+    let found: Vec<&str> = test_functions(code).collect();
+    assert_eq!(found, ["shows", "waits", "holds"]);
+    assert_eq!(rows_of_tables(code).collect::<Vec<_>>(), ["one"]);
 }
 
 /// `docs/verification.md` has one row for each promise; its last cell names tests, each in
