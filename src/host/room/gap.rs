@@ -11,9 +11,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Command, Fault, FaultKind, Key, Message, Place, Time};
+use isthmus_gateway::{Command, Fault, Key, Message, Place, Time};
 
 use super::Room;
+use crate::host::fault::is_gone;
 use crate::host::session::{Base, Pending};
 
 /// How long live messages are held.
@@ -114,8 +115,7 @@ impl Room {
 
     /// The network has told what there is, or cannot. It may have more.
     pub(crate) fn past_ended(&mut self, base: &mut Base, fault: Option<&Fault>) {
-        if self.gap.is_some() && fault.is_some_and(|it| it.kind == FaultKind::NetworkDown) {
-            // Its end comes before it is told that the network is gone.
+        if self.gap.is_some() && fault.is_some_and(is_gone) {
             return self.gap_begins(base);
         }
         let more = self.gap.as_ref();

@@ -17,11 +17,12 @@ use std::hash::{Hash, Hasher};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Command, Fault, FaultKind, Key, Message, Place, Tag, Text, Time};
+use isthmus_gateway::{Command, Fault, Key, Message, Place, Tag, Text, Time};
 
 use super::heard::Private;
 use super::lookback::{self, Before, Reading};
 use super::{Pending, Session};
+use crate::host::fault::is_gone;
 
 /// How long live messages are held.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -254,8 +255,7 @@ impl Session {
 
     /// The network has told what there is, or cannot.
     pub(super) fn past_ended(&mut self, whom: Option<Box<str>>, fault: Option<&Fault>) {
-        if self.missed.gap.is_some() && fault.is_some_and(|it| it.kind == FaultKind::NetworkDown) {
-            // Its end comes before it is told that the network is gone.
+        if self.missed.gap.is_some() && fault.is_some_and(is_gone) {
             return self.private_gap_begins();
         }
         let Some(gap) = &mut self.missed.gap else {
