@@ -219,6 +219,8 @@ impl Seat {
                     // earlier visit, while the host thinks that this one goes on.
                     let stale = codes == ["110"] || at.repeated;
                     self.uncertain |= self.stage == Stage::Inside && stale;
+                    // The answer to an earlier leave, sent again: this one may have got lost.
+                    self.uncertain |= matches!(self.stage, Stage::Leaving(..)) && at.repeated;
                     self.stage = Stage::Out;
                     self.forget();
                 }
