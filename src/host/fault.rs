@@ -100,12 +100,6 @@ pub(crate) fn said(fault: &Fault, lang: Lang) -> (&str, &str) {
     }
 }
 
-/// Whether a question about the past ended so because the network is gone. That it is gone is told
-/// later: behind what was open, or, of a connection that died in silence, when a ping is not answered.
-pub(crate) fn is_gone(fault: &Fault) -> bool {
-    matches!(fault.kind, FaultKind::NetworkDown | FaultKind::TimedOut)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

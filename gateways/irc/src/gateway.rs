@@ -158,7 +158,7 @@ impl Gateway for Irc {
         _account: Option<&Account>,
         network: &str,
         settings: &isthmus_gateway::Settings,
-        _kept: Option<&[u8]>,
+        kept: Option<&[u8]>,
     ) -> Box<dyn Session> {
         let name = match self.fixed() {
             Some(fixed) => fixed,
@@ -180,7 +180,7 @@ impl Gateway for Irc {
         };
         let seed = self.random.hash_one((user.id, name));
         let session = IrcSession::new(ours, profile.route(settings), connector, seed);
-        Box::new(session.following(profile))
+        Box::new(session.following(profile).remembering(kept))
     }
 
     fn dialog(&self, user: &User, step: Dialog) -> Later<Result<Step, Fault>> {

@@ -120,6 +120,14 @@ impl IrcSession {
         }
     }
 
+    /// The session, knowing what an earlier one kept.
+    pub(crate) fn remembering(mut self, kept: Option<&[u8]>) -> Self {
+        if let Some(account) = kept {
+            self.talk.remember_account(account);
+        }
+        self
+    }
+
     /// The session, following what the user sets.
     pub(crate) fn following(mut self, profile: Profile) -> Self {
         self.profile = Some(profile);

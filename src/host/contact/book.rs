@@ -243,7 +243,8 @@ impl Book {
             .collect();
         let wanted = !watch.is_empty() || person.accounts.contains(network);
         let there = !person.resources.is_empty();
-        let told = person.contacts.values().any(|it| it.standing.from);
+        let told = |it: &Entry| it.standing.from && it.network.as_deref() == Some(network);
+        let told = person.contacts.values().any(told);
         View {
             wanted: wanted && there,
             there: told.then_some(there),

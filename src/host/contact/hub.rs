@@ -361,6 +361,7 @@ impl Hub {
     pub(super) fn login(self: &Arc<Self>, user: &BareJid) {
         if let Some(domain) = self.domain.upgrade() {
             domain.logged_in(user);
+            domain.contacts_changed(user, None);
         }
         if !self.gateway.manifest().caps.watch {
             return;
@@ -370,8 +371,6 @@ impl Hub {
             for network in networks {
                 domain.wake(user, &network);
             }
-            // Those that are open already.
-            domain.contacts_changed(user, None);
         }
         if registers(&*self.gateway) {
             let (hub, user) = (Arc::clone(self), user.clone());

@@ -85,8 +85,11 @@ impl Hub {
         if self.gateway.manifest().caps.watch
             && let Some(domain) = self.domain.upgrade()
         {
-            self.book().came(user, "");
+            let first = self.book().came(user, "");
             domain.wake(user, network);
+            if first {
+                domain.contacts_changed(user, None);
+            }
         }
     }
 
@@ -139,7 +142,7 @@ impl Hub {
         if after != before {
             self.keep(user, local, after);
         }
-        if after.declined
+        if (after.declined || after.from != before.from)
             && let (Some(network), Some(domain)) = (network, self.domain.upgrade())
         {
             domain.contacts_changed(user, Some(&network));

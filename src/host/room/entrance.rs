@@ -76,6 +76,7 @@ impl Room {
         }
         self.retry = self.retry.map(|retry| Retry { at: None, ..retry });
         let wished = self.restored.as_ref().map(|it| it.nick.as_str());
+        let wished = wished.filter(|nick| !nick.is_empty());
         let wished = wished.unwrap_or(base.facts.me.as_str());
         let nick = self.resources.first();
         let nick = nick.map_or(wished, |r| r.wished.as_str());

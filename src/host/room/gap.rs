@@ -11,10 +11,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Command, Fault, Key, Message, Place, Time};
+use isthmus_gateway::{Command, Fault, FaultKind, Key, Message, Place, Time};
 
 use super::Room;
-use crate::host::fault::is_gone;
 use crate::host::session::{Base, Pending};
 
 /// How long live messages are held.
@@ -43,8 +42,9 @@ impl Room {
     /// earlier gap.
     pub(super) fn gap_begins(&mut self, base: &mut Base) {
         self.release(base);
-        if let Some(gap) = self.gap.take() {
-            self.missed_since = Some(gap.newest);
+        let filled = self.gap.take().map(|gap| gap.newest);
+        if let Some(filled) = filled.or(self.unanswered.take()) {
+            self.missed_since = Some(filled);
         }
         if matches!(self.phase, super::Phase::Inside) && self.missed_since.is_none() {
             self.missed_since = Some(self.last_said).filter(|&at| at > 0);
@@ -89,6 +89,10 @@ impl Room {
 
     /// Takes a live message that has to wait for the gap; gives it back if it need not.
     pub(super) fn held(&mut self, base: &mut Base, message: &Message<'_>) -> bool {
+        if self.gap.is_none() {
+            // The network is there, whatever it does not answer.
+            self.unanswered = None;
+        }
         let Some(gap) = self.gap.as_mut().filter(|gap| gap.until.is_some()) else {
             return false;
         };
@@ -115,8 +119,12 @@ impl Room {
 
     /// The network has told what there is, or cannot. It may have more.
     pub(crate) fn past_ended(&mut self, base: &mut Base, fault: Option<&Fault>) {
-        if self.gap.is_some() && fault.is_some_and(is_gone) {
+        if self.gap.is_some() && fault.is_some_and(|it| it.kind == FaultKind::NetworkDown) {
+            // Its end comes before it is told that the network is gone.
             return self.gap_begins(base);
+        }
+        if fault.is_some_and(|it| it.kind == FaultKind::TimedOut) {
+            self.unanswered = self.gap.as_ref().map(|gap| gap.newest);
         }
         let more = self.gap.as_ref();
         let more = more.is_some_and(|gap| gap.fresh && gap.pages < MOST_PAGES);

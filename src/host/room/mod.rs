@@ -187,6 +187,9 @@ pub(crate) struct Room {
     read_up_to: Option<Box<str>>,
     /// The network was away: what was said since this time was missed.
     missed_since: Option<i64>,
+    /// Up to when the last gap was filled before nobody answered any more: if the network turns out
+    /// to be gone, what was missed since then still is.
+    unanswered: Option<i64>,
     /// It is being fetched.
     gap: Option<gap::Gap>,
     /// When a room nobody sits in any more is left.
@@ -235,6 +238,7 @@ impl Room {
             last_said: 0,
             read_up_to: None,
             missed_since: None,
+            unanswered: None,
             gap: None,
             leave_at: None,
         }

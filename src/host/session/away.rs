@@ -79,11 +79,10 @@ impl Session {
     }
 
     fn mood_without_rooms(&self) -> Mood {
-        if !self.stays() {
-            return Mood::Unsaid;
+        match self.moods.there.filter(|_| self.stays()) {
+            Some(there) => Mood::Is((!there).then(|| NOBODY.to_owned())),
+            None => Mood::Unsaid,
         }
-        let nobody = self.moods.there == Some(false);
-        Mood::Is(nobody.then(|| NOBODY.to_owned()))
     }
 
     fn mood_in_rooms(&mut self) -> Mood {

@@ -17,12 +17,11 @@ use std::hash::{Hash, Hasher};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use isthmus_gateway::{Command, Fault, Key, Message, Place, Tag, Text, Time};
+use isthmus_gateway::{Command, Fault, FaultKind, Key, Message, Place, Tag, Text, Time};
 
 use super::heard::Private;
 use super::lookback::{self, Before, Reading};
 use super::{Pending, Session};
-use crate::host::fault::is_gone;
 
 /// How long live messages are held.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -48,6 +47,9 @@ pub(super) struct Missed {
     gap: Option<Gap>,
     /// People of a gap that is not filled yet, and up to when they were asked about.
     asked: Vec<(Box<str>, i64)>,
+    /// Since when something was missed when nobody answered any more: if the network turns out to be
+    /// gone, it still is.
+    unanswered: Option<i64>,
     /// What the archive tells is being read.
     reading: Option<Reading>,
     /// It could not be read before the network was away again.
@@ -101,7 +103,14 @@ impl Missed {
                 gap.held.push_back((at.clone().into_owned(), event));
                 None
             }
-            _ => Some(event),
+            Some(_) => Some(event),
+            None => {
+                // The network is there, whatever it does not answer.
+                if self.unanswered.take().is_some() {
+                    self.asked = Vec::new();
+                }
+                Some(event)
+            }
         }
     }
 
@@ -134,6 +143,7 @@ impl Session {
         self.missed.unread |= !read;
         // While the archive is read nobody knows yet since when.
         let open = gap.filter(|_| read).map(|gap| gap.since);
+        let open = open.or(self.missed.unanswered.take());
         let open = self.missed.behind.take().or(open);
         let since = open.unwrap_or(self.missed.last);
         if since > 0 && self.missed.since.is_none() {
@@ -255,13 +265,17 @@ impl Session {
 
     /// The network has told what there is, or cannot.
     pub(super) fn past_ended(&mut self, whom: Option<Box<str>>, fault: Option<&Fault>) {
-        if self.missed.gap.is_some() && fault.is_some_and(is_gone) {
+        if self.missed.gap.is_some() && fault.is_some_and(|it| it.kind == FaultKind::NetworkDown) {
+            // Its end comes before it is told that the network is gone.
             return self.private_gap_begins();
         }
         let Some(gap) = &mut self.missed.gap else {
             return;
         };
         let well = fault.is_none();
+        if fault.is_some_and(|it| it.kind == FaultKind::TimedOut) {
+            self.missed.unanswered = Some(gap.since);
+        }
         if let Some(whom) = whom.filter(|_| well && gap.fresh && gap.pages < MOST_PAGES) {
             gap.pages += 1;
             gap.fresh = false;
@@ -281,7 +295,9 @@ impl Session {
         }
         self.release_private();
         (self.missed.gap, self.missed.before) = (None, None);
-        self.missed.asked = Vec::new();
+        if self.missed.unanswered.is_none() {
+            self.missed.asked = Vec::new();
+        }
     }
 
     /// Tells what was held. What is still missed is told when it comes.

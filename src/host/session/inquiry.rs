@@ -79,6 +79,10 @@ impl Inquiry {
         }
         let cannot = fault.kind == FaultKind::Unsupported;
         match &self.form {
+            // A contact's address answers by itself.
+            Form::Pong if cannot && self.origin.resource.is_none() => {
+                self.origin.result(&base.outbox, |_| {});
+            }
             Form::Pong if cannot => {
                 ping::occupant(&base.outbox, &self.origin, Some((true, true)), false);
             }

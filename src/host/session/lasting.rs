@@ -131,10 +131,8 @@ impl Session {
             .collect();
         let stays = self.stays();
         let me = base.wish.nick().unwrap_or(&base.facts.me);
-        let nick = match (rooms.is_empty() && !stays) || me.is_empty() {
-            true => before.nick.clone(),
-            false => me.to_owned(),
-        };
+        // What the network made of a name that nobody chose is nothing to ask for again.
+        let nick = base.wish.nick().unwrap_or(&before.nick).to_owned();
         for room in &rooms {
             let stays = before.rooms.iter().any(|it| it.name == room.name);
             let local = self.rooms.find(base, &room.name);

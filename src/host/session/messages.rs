@@ -158,6 +158,7 @@ impl Session {
         };
         self.converses();
         for line in text.body.lines().filter(|line| !line.is_empty()) {
+            self.base.wish.asks_by(line);
             let command = Command::Raw {
                 line: line.to_owned().into(),
             };

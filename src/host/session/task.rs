@@ -42,6 +42,8 @@ const EVENTS: u32 = 256;
 /// How often a store that has fallen behind is looked at again: nothing wakes us when it is not
 /// behind any more.
 const STORE_LOOK: Duration = Duration::from_millis(20);
+/// How long what the user has just set is waited for when the program ends.
+const KEPT_WITHIN: Duration = Duration::from_secs(1);
 /// How long a closing session may take.
 const CLOSING: Duration = Duration::from_secs(3);
 
@@ -153,8 +155,9 @@ pub(crate) struct SessionTask {
     inbox: Arc<Inbox>,
     place: Place,
     stage: Stage,
-    /// The program ends, and so does this session when what the user has set is known and kept.
-    drains: bool,
+    /// The program ends, and so does this session when what the user has set is known and kept, or
+    /// then at the latest.
+    drains: Option<Instant>,
     /// When to look at the store and the way out again, while one of them is behind.
     look: Option<Instant>,
     share: Share,
@@ -178,7 +181,7 @@ impl SessionTask {
             inbox,
             place,
             stage: Stage::Open,
-            drains: false,
+            drains: None,
             look: None,
             share: Share::default(),
             timer,
@@ -246,7 +249,10 @@ impl SessionTask {
             // A read under way may have begun before the change.
             self.settings = Setting::Asked(asked(&self.session.base));
         }
-        self.drains |= notices.drain;
+        if notices.drain {
+            let until = self.session.base.now + KEPT_WITHIN;
+            self.drains.get_or_insert(until);
+        }
         if notices.refused {
             self.dismiss(&Notice::SessionRefused.into(), Close::Refused);
         } else if notices.unregistered {
@@ -261,7 +267,10 @@ impl SessionTask {
     /// Ends the session for now: the next run of the program takes up again what lasts. Whether it
     /// did.
     fn drain(&mut self) -> bool {
-        let drains = self.drains && matches!(self.settings, Setting::Known);
+        let known = matches!(self.settings, Setting::Known);
+        // A store that does not answer now is not waited for.
+        let now = self.session.base.now;
+        let drains = self.drains.is_some_and(|until| known || until <= now);
         if drains {
             self.session.abandon(&Denial::GatewayShuttingAgain.into());
             self.session.farewell(true, &Notice::SessionShutting.into());
@@ -330,7 +339,7 @@ impl SessionTask {
 
     fn stanzas(&mut self, cx: &mut Context<'_>) -> bool {
         if self.stage != Stage::Open
-            || self.drains
+            || self.drains.is_some()
             || matches!(self.settings, Setting::Asked(_))
             || self.before.is_some()
         {
@@ -436,7 +445,12 @@ impl SessionTask {
     fn open(&mut self, cx: &mut Context<'_>) -> bool {
         let needed = self.session.needs_network();
         let known = matches!(self.settings, Setting::Known);
-        if !needed || !known || self.before.is_some() || self.stage != Stage::Open {
+        if self.drains.is_some()
+            || !needed
+            || !known
+            || self.before.is_some()
+            || self.stage != Stage::Open
+        {
             return false;
         }
         let base = &self.session.base;
@@ -468,7 +482,7 @@ impl SessionTask {
     fn set_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let closing = match self.stage {
             Stage::Closing { until } => Some(until),
-            Stage::Open => None,
+            Stage::Open => self.drains,
         };
         let network = self.network.as_ref().and_then(|network| network.deadline());
         let deadlines = [self.session.deadline(), network, closing, self.look];

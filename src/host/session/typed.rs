@@ -262,8 +262,10 @@ impl Session {
             },
             _ => Command::Raw { line: own(rest) },
         };
-        if let Command::Nick { nick } = &command {
-            self.base.wish.asks_for(nick);
+        match &command {
+            Command::Nick { nick } => self.base.wish.asks_for(nick),
+            Command::Raw { line } => self.base.wish.asks_by(line),
+            _ => {}
         }
         let origin = desk.origin.clone();
         let (Command::Subject { .. }, Some((key, _))) = (&command, desk.room) else {

@@ -32,10 +32,22 @@ impl Wish {
         self.asked = Some(nick.to_owned());
     }
 
-    /// He is called so now: by his own will, or not.
+    /// The same, by a line of his own: of networks where such lines begin with `NICK`.
+    pub(crate) fn asks_by(&mut self, line: &str) {
+        let mut words = line.split_ascii_whitespace();
+        if words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case("nick"))
+            && let Some(nick) = words.next()
+        {
+            self.asks_for(nick.trim_start_matches(':'));
+        }
+    }
+
+    /// He is called so now: by his own will, or not. Networks shorten what is long.
     pub(crate) fn is_called(&mut self, nick: &str) {
-        if self.asked.as_deref() == Some(nick) {
-            self.asked = None;
+        let asked = self.asked.take_if(|asked| asked.starts_with(nick));
+        if asked.is_some() {
             nick.clone_into(&mut self.nick);
         }
     }

@@ -241,7 +241,7 @@ impl Conversation {
         self.content();
         let nick = self.nick_for(nick);
         if nick != self.me && self.rooms.is_empty() {
-            self.queue.push(format!("NICK {nick}"), Owner::None);
+            self.take_first(&nick);
         }
     }
 

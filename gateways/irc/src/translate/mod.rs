@@ -147,6 +147,8 @@ pub struct Conversation {
     /// What the server can do beyond RFC 2812.
     caps: Capabilities,
     sasl: Sasl,
+    /// The account that the user's nickname once was, where he names none.
+    proven: Option<Box<str>>,
     sts: Option<Sts>,
     safety: Safety,
     /// A client certificate is shown.
@@ -213,6 +215,7 @@ impl Conversation {
             isupport: Isupport::default(),
             caps: Capabilities::default(),
             sasl: Sasl::default(),
+            proven: None,
             sts: None,
             safety: Safety::default(),
             certificate: false,
@@ -241,6 +244,12 @@ impl Conversation {
             end: None,
             key: Vec::new(),
         }
+    }
+
+    /// The account of an earlier session, of which nothing was said since.
+    pub(crate) fn remember_account(&mut self, account: &[u8]) {
+        let account = std::str::from_utf8(account).ok();
+        self.proven = account.filter(|it| !it.is_empty()).map(Into::into);
     }
 
     /// What holds from now on; who the user is and what he says first, from the next connection.

@@ -37,6 +37,8 @@ pub(super) struct Watch {
     pause: Option<Pause>,
     /// When he asked, by a line of his own, for his id in place of a nickname.
     given_up: Option<Instant>,
+    /// The folded nickname of the first entry, asked for without anybody waiting for an answer.
+    first: Option<Vec<u8>>,
 }
 
 /// It is kept until the user is called so. Services may hold the nickname back, or take it away
@@ -179,11 +181,19 @@ impl Conversation {
     /// The user has another nickname by his own will: that is it, then.
     pub(super) fn content(&mut self) {
         self.watch.wish = None;
+        self.watch.first = None;
+    }
+
+    /// Takes the nickname of the first entry; when it cannot be had now, it is wanted back.
+    pub(super) fn take_first(&mut self, nick: &str) {
+        self.watch.first = Some(self.folded(nick));
+        self.queue.push(format!("NICK {nick}"), Owner::None);
     }
 
     /// The user is called something else, not by his own will. It may be what he wanted.
     pub(super) fn is_called(&mut self, nick: &str) {
         let key = self.folded(nick);
+        self.watch.first.take_if(|first| *first == key);
         if let Some(wish) = self.watch.wish.take_if(|wish| wish.key == key) {
             self.watch.pause = Some(wish.pause);
         }
@@ -232,7 +242,7 @@ impl Conversation {
 
     /// The network does not give the nickname yet that was tried without anybody asking: because
     /// it is free again, or for the first entry. False: this is about another.
-    pub(super) fn on_wish_refused(&mut self, line: &Line<'_>) -> bool {
+    pub(super) fn on_wish_refused(&mut self, taken: bool, line: &Line<'_>) -> bool {
         self.watch.given_up = None;
         let own = |asked: &super::Asked| asked.want == Want::Nick && asked.gone.is_some();
         if self.asked.iter().any(own) {
@@ -241,14 +251,16 @@ impl Conversation {
         let Some(named) = line.param(1).map(|nick| self.folded(nick)) else {
             return false;
         };
-        match &self.watch.wish {
-            Some(wish) => wish.pause.tries > 0 && named == wish.key,
-            None if named == self.folded(&self.nick_for(&self.settings.nick)) => {
-                self.want_back(self.clock);
-                true
-            }
-            None => false,
+        if let Some(wish) = &self.watch.wish {
+            return wish.pause.tries > 0 && named == wish.key;
         }
+        // What no server would ever give is told.
+        let first = self.watch.first.take_if(|first| *first == named);
+        let wanted = first.is_some() && taken;
+        if wanted {
+            self.want_back(self.clock);
+        }
+        wanted
     }
 
     /// Another connection: nobody is watched there yet.

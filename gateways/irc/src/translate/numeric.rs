@@ -109,7 +109,7 @@ impl Conversation {
             WATCH_FULL if self.isupport.watch => self.on_watch_full(line, now),
             _ if number == n(R::RPL_ISON) && self.on_ison(line, sink) => {}
             400..=599 | 700..=799 if self.on_registration_refused(number, line) => {}
-            _ if is_about_nick(number) && self.on_wish_refused(line) => {}
+            _ if is_about_nick(number) && self.on_wish_refused(is_taken(number), line) => {}
             400..=599 | 700..=799 | 900..=999 if self.on_refusal(number, line, sink) => {}
             _ => self.on_other(number, line, sink),
         }
@@ -188,12 +188,7 @@ impl Conversation {
             self.end = Some(refused(FaultKind::NotAuthorized, line.last()));
             return true;
         }
-        let taken = [
-            R::ERR_NICKNAMEINUSE,
-            R::ERR_NICKCOLLISION,
-            R::ERR_UNAVAILRESOURCE,
-        ];
-        if taken.into_iter().any(reply) {
+        if is_taken(number) {
             return self.on_nick_refused(true, line);
         }
         if reply(R::ERR_ERRONEOUSNICKNAME) {
@@ -358,6 +353,16 @@ pub(super) fn is_about_text(number: u16) -> bool {
         R::ERR_WILDTOPLEVEL,
     ];
     number == CANNOT_SEND || is_one_of(number, &TEXT)
+}
+
+/// A nickname that somebody else has, or that cannot be had now.
+fn is_taken(number: u16) -> bool {
+    const TAKEN: [R; 3] = [
+        R::ERR_NICKNAMEINUSE,
+        R::ERR_NICKCOLLISION,
+        R::ERR_UNAVAILRESOURCE,
+    ];
+    TAKEN.into_iter().any(|reply| reply as u16 == number)
 }
 
 /// Refusals of a nickname.

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use isthmus_gateway::{Fault, FaultKind, Sink, Words};
+use isthmus_gateway::{Event, Fault, FaultKind, Sink, Words};
 
 use super::{Conversation, End, Phase, Safety};
 use crate::config::Secret;
@@ -30,7 +30,8 @@ type Why = (&'static str, &'static str);
 /// What a user logs in with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Login {
-    /// The name of the account; empty: the nickname.
+    /// The name of the account; empty: the nickname the user comes with, and once that was right,
+    /// that one, whatever he is called then.
     pub user: String,
     /// The password of the account; `None`: a client certificate has to do.
     pub password: Option<Secret>,
@@ -75,6 +76,8 @@ pub(super) struct Sasl {
     left: Vec<Mechanism>,
     /// Pieces of what the server says.
     heard: String,
+    /// The account that was named.
+    named: String,
 }
 
 impl Sasl {
@@ -216,23 +219,24 @@ impl Conversation {
     fn sasl_answer(&mut self, heard: &str) -> Result<Option<String>, Why> {
         let login = self.settings.login.as_ref();
         let user = login.map_or("", |login| &login.user);
-        let user = if user.is_empty() {
-            &self.settings.nick
-        } else {
-            user
+        let user = match (user, &self.proven) {
+            ("", Some(proven)) => proven.to_string(),
+            ("", None) => super::register::tidy(&self.settings.nick),
+            (user, _) => user.to_owned(),
         };
+        self.sasl.named.clone_from(&user);
         let password = login.and_then(|login| login.password.as_ref());
         let password = password.map_or("", |password| &password.0);
         match &mut self.sasl.state {
             State::Named(Mechanism::ScramSha256) => {
-                let client = scram::Client::new(user, password, nonce()?);
+                let client = scram::Client::new(&user, password, nonce()?);
                 let first = client.first();
                 self.sasl.state = State::Scram(Box::new(client));
                 Ok(Some(first))
             }
             State::Named(mechanism) => {
                 let answer = match mechanism {
-                    Mechanism::Plain => plain(user, password),
+                    Mechanism::Plain => plain(&user, password),
                     // RFC 4422, appendix A.1: whom the certificate names. COMPAT(Atheme 7.2): an
                     // account that is named is read with what lies behind it in memory.
                     _ => String::new(),
@@ -307,6 +311,7 @@ impl Conversation {
                 }
                 self.sasl.state = State::Done;
                 self.sasl.heard = String::new();
+                self.account_is_proven(sink);
             }
             MECHANISMS => {
                 let names = line.param(1).unwrap_or("").to_ascii_uppercase();
@@ -321,6 +326,18 @@ impl Conversation {
         true
     }
 
+    /// The nickname was the name of the account: it stays that, over restarts too.
+    fn account_is_proven(&mut self, sink: &mut dyn Sink) {
+        let named = std::mem::take(&mut self.sasl.named);
+        let assumed = self.settings.login.as_ref();
+        let assumed = assumed.is_some_and(|login| login.user.is_empty());
+        if assumed && !named.is_empty() && self.proven.as_deref() != Some(&named) {
+            self.proven = Some(named.as_str().into());
+            let state = named.into_bytes();
+            sink.event(Event::Keep { state });
+        }
+    }
+
     fn on_sasl_refused(&mut self, number: u16, line: &Line<'_>, sink: &mut dyn Sink) {
         // Before anything was shown the mechanism was refused, not the password.
         let shown = match &self.sasl.state {
@@ -330,6 +347,16 @@ impl Conversation {
         };
         if shown || number == LOCKED {
             self.sasl.left.clear();
+        }
+        if shown
+            && self
+                .settings
+                .login
+                .as_ref()
+                .is_some_and(|login| login.user.is_empty())
+        {
+            // The next try is under the nickname again.
+            self.proven = None;
         }
         let words = line.last();
         match words.is_empty() {

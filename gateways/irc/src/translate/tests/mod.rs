@@ -248,6 +248,7 @@ fn brief(event: &Event<'_>) -> String {
             left.text.as_deref().unwrap_or("")
         ),
         Event::Renamed { from, to } => format!("renamed {from} {to}"),
+        Event::Keep { state } => format!("keep {}", String::from_utf8_lossy(state)),
         Event::Ranks { room, changes, by } => {
             let changes: Vec<_> = changes
                 .iter()

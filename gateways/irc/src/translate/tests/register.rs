@@ -267,3 +267,20 @@ fn a_nickname_that_was_in_use_is_tried_again_with_the_next_connection() {
     desk.talk.connected(desk.now);
     assert!(desk.said().contains(&"NICK ferris".to_owned()));
 }
+
+#[test]
+fn a_nickname_by_a_line_of_ones_own_is_refused_aloud_and_not_fought_for() {
+    let mut desk = Desk::online_on("", "MONITOR=100");
+    desk.ask(Command::Raw {
+        line: "NICK crab".into(),
+    });
+    desk.said();
+    desk.events();
+    desk.hear(":s 433 ferris crab :Nickname is already in use");
+    let told = desk.events();
+    assert!(
+        told.iter().any(|it| it.contains("already in use")),
+        "{told:?}"
+    );
+    assert_eq!(desk.said(), Vec::<String>::new());
+}

@@ -408,3 +408,57 @@ fn a_bot_says_so_where_the_network_has_a_mode_for_it() {
     desk.hear(":s 422 ferris :No MOTD");
     assert_eq!(desk.said(), ["MODE ferris +B"]);
 }
+
+#[test]
+fn an_account_nobody_named_is_the_first_nickname_whatever_one_is_called_later() {
+    let unnamed = || Login {
+        user: String::new(),
+        ..password()
+    };
+    let log_in = |desk: &mut Desk, outcome: &str| {
+        desk.hear(":s CAP * LS :sasl=PLAIN");
+        desk.hear(":s CAP * ACK :sasl");
+        desk.said();
+        desk.hear("AUTHENTICATE +");
+        let answer = desk.said();
+        desk.hear(outcome);
+        answer
+    };
+    let said = |name: &str| {
+        let answer = STANDARD.encode(format!("{name}\0{name}\0hunter2"));
+        vec![format!("AUTHENTICATE {answer}")]
+    };
+    let (well, refused) = (":s 903 * :done", ":s 904 * :no");
+    let open = || {
+        let mut desk = Desk::with(|settings| settings.login = Some(unnamed()));
+        desk.talk.secured(Safety::Tls, false);
+        desk
+    };
+    let mut desk = open();
+    desk.talk.wish("Crab One");
+    desk.talk.connected(desk.now);
+    assert_eq!(log_in(&mut desk, well), said("Crab_One"));
+    assert_eq!(desk.events(), ["keep Crab_One"]);
+    desk.hear(":s 001 Crab_One :Welcome");
+    desk.hear(":s 376 Crab_One :End");
+    desk.ask(Command::Nick {
+        nick: "crab|away".into(),
+    });
+    desk.hear(":Crab_One!c@h NICK crab|away");
+    desk.lose();
+    desk.events();
+    desk.talk.dial();
+    desk.talk.connected(desk.now);
+    assert_eq!(log_in(&mut desk, well), said("Crab_One"));
+    assert_eq!(desk.events(), Vec::<String>::new(), "kept already");
+
+    // A later session knows it, until it is refused.
+    let mut desk = open();
+    desk.talk.remember_account(b"Crab_One");
+    desk.talk.connected(desk.now);
+    assert_eq!(log_in(&mut desk, refused), said("Crab_One"));
+    desk.lose();
+    desk.talk.dial();
+    desk.talk.connected(desk.now);
+    assert_eq!(log_in(&mut desk, well), said("ferris"));
+}
