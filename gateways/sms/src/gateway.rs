@@ -98,6 +98,21 @@ impl Sms {
     }
 }
 
+/// Shortly before a drain has to have ended, and after binds have.
+async fn late(mut drained: watch::Receiver<Option<Instant>>) {
+    let until = drained.wait_for(Option::is_some).await;
+    match until.ok().and_then(|until| *until) {
+        Some(until) => {
+            tokio::time::sleep_until((until + EARLY / 2).into()).await;
+        }
+        // Nobody can drain any more.
+        None => std::future::pending().await,
+    }
+}
+
+/// So long before a drain has to have ended binds do.
+const EARLY: Duration = Duration::from_millis(500);
+
 impl Gateway for Sms {
     fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -129,10 +144,18 @@ impl Gateway for Sms {
                 }
             }
             let config = Arc::clone(&self.config);
-            self.jobs
-                .run(config, outlets, up, self.drained.subscribe())
-                .await;
-            while tasks.join_next().await.is_some() {}
+            let drained = self.drained.subscribe();
+            let work = async move {
+                self.jobs
+                    .run(config, outlets, up, self.drained.subscribe())
+                    .await;
+                while tasks.join_next().await.is_some() {}
+            };
+            tokio::select! {
+                () = work => {}
+                // A host that is silent is not waited for: what it was asked it finds open again.
+                () = late(drained) => {}
+            }
             Ok(())
         })
     }
@@ -193,7 +216,7 @@ impl Gateway for Sms {
 
     /// Binds end a little before `until`, so that what is in flight can still be reported.
     fn drain(&self, until: Instant) {
-        let early = until.checked_sub(Duration::from_millis(500));
+        let early = until.checked_sub(EARLY);
         self.drained.send_replace(Some(early.unwrap_or(until)));
     }
 }

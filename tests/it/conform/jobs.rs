@@ -41,6 +41,7 @@ rules! {
     loopback_drains_with_jobs_in_hand: Loopback, drains_with_jobs_in_hand;
 
     smtp_drains_though_the_host_is_silent: Smtp, drains_though_the_host_is_silent;
+    sms_drains_though_the_host_is_silent: Sms, drains_though_the_host_is_silent;
     exec_drains_though_the_host_is_silent: Exec, drains_though_the_host_is_silent;
     loopback_drains_though_the_host_is_silent: Loopback, drains_though_the_host_is_silent;
 }

@@ -18,6 +18,8 @@ use crate::address;
 const MOST_PARTS: usize = 100;
 /// Stations a mail may have passed; more are a loop (RFC 5321 §6.3).
 const MOST_STATIONS: usize = 50;
+/// Multiparts of one mail; a mail that names more is refused.
+const MOST_MULTIPARTS: usize = 100;
 /// Multiparts of one mail that are looked at for their end.
 const MOST_MENDED: usize = 20;
 /// Text of one part that is looked at, in bytes.
@@ -59,6 +61,9 @@ fn parse(content: &[u8]) -> Option<Parsed<'_>> {
 /// Reads a mail with the envelope sender `envelope`. A refusal is permanent.
 pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Reply> {
     let unreadable = || Reply::new(550, "5.6.0", "the mail cannot be read");
+    if multiparts(content) > MOST_MULTIPARTS {
+        return Err(Reply::new(552, "5.3.4", "too many parts"));
+    }
     let first = parse(content).ok_or_else(unreadable)?;
     let closed = mend(content, &first.0);
     let mut parsed = match &closed {
@@ -116,6 +121,19 @@ pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Rep
     let nothing = mail.files.is_empty().then(|| "[no text]".to_owned());
     mail.text = some(mail.text).or(nothing).unwrap_or_default();
     Ok(mail)
+}
+
+/// How many multiparts a mail says it has. The parser looks through the rest of the mail for the
+/// boundary of each.
+fn multiparts(content: &[u8]) -> usize {
+    const TYPE: &[u8] = b"multipart";
+    let named = |at: &usize| {
+        let before = at
+            .checked_sub(TYPE.len())
+            .and_then(|from| content.get(from..*at));
+        before.is_some_and(|it| it.eq_ignore_ascii_case(TYPE))
+    };
+    memchr::memchr_iter(b'/', content).filter(named).count()
 }
 
 /// The Message-IDs of a header (RFC 5322 §3.6.4).

@@ -201,6 +201,13 @@ fn deep(times: usize) -> String {
     "From: a@b.example\r\n".to_owned() + &(0..times).map(part).collect::<String>()
 }
 
+/// Multiparts that are announced and never begin.
+fn announced(times: usize) -> String {
+    let part = |n| format!("--x\r\nContent-Type: multipart/mixed; boundary=y{n}\r\n\r\n");
+    let parts = (0..times).map(part).collect::<String>();
+    format!("From: a@b.example\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n{parts}")
+}
+
 /// A multipart of as many texts.
 fn wide(times: usize) -> String {
     let parts = "--x\r\nContent-Type: text/plain\r\n\r\nhi\r\n".repeat(times);
@@ -231,10 +238,17 @@ fn worked() -> Duration {
 }
 
 #[test]
+fn a_mail_of_a_hundred_multiparts_is_read() {
+    assert_eq!(outcome(&deep(100)), Ok(()));
+    assert_eq!(outcome(&deep(101)), Err(552));
+}
+
+#[test]
 fn deep_and_wide_mails_cost_no_more_than_their_length() {
     type Made = fn(usize) -> String;
-    let mails: [(&str, Made, usize, Result<(), u16>); 3] = [
-        ("deep", deep, 1_000, Ok(())),
+    let mails: [(&str, Made, usize, Result<(), u16>); 4] = [
+        ("deep", deep, 1_000, Err(552)),
+        ("announced", announced, 2_500, Err(552)),
         ("wide", wide, 5_000, Err(552)),
         ("nested", nested, 5_000, Ok(())),
     ];
