@@ -87,13 +87,13 @@ fn report(db: &Connection, report: &CopyReport) -> Sql<Reported> {
     if let Some(kept) = &report.peer_kept {
         keep_peer(db, user, gateway, &address, kept)?;
     }
-    let tell = report.tell.as_ref();
-    let tell = match tell {
-        // It is told of all copies at once, of whichever of them.
-        Some((Told::Arrived | Told::Read, _)) => tell.filter(|(now, _)| *now as i64 > told_of_all),
-        _ => tell.filter(|(now, _)| *now as i64 > told),
+    // An arrival is told of all copies at once, of whichever of them.
+    let known = |now: &Told| match now {
+        Told::Arrived | Told::Read => told_of_all,
+        Told::Failed | Told::Unknown => told,
     };
-    let Some((told, stanza)) = tell else {
+    let tell = report.tell.as_ref();
+    let Some((told, stanza)) = tell.filter(|(now, _)| *now as i64 > known(now)) else {
         return Ok(Reported::Changed(None));
     };
     db.prepare_cached("UPDATE copy SET told = ?3 WHERE job = ?1 AND number = ?2")?

@@ -72,20 +72,7 @@ pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Rep
     };
     let content = closed.as_deref().unwrap_or(content);
     let message = &parsed.0;
-    let count = |name: &str| {
-        let same = |it: &&mail_parser::Header<'_>| it.name().eq_ignore_ascii_case(name);
-        message.headers().iter().filter(same).count()
-    };
-    if count("Received") > MOST_STATIONS {
-        return Err(Reply::new(554, "5.4.6", "the mail goes in circles"));
-    }
-    // Two senders: one for the checks, another for the eyes.
-    if count("From") != 1 {
-        return Err(Reply::new(550, "5.6.0", "a mail has one From"));
-    }
-    if message.text_body.len().max(message.html_body.len()) > MOST_PARTS {
-        return Err(Reply::new(552, "5.3.4", "too many parts"));
-    }
+    bounds(message)?;
     let sender = message.from().and_then(|from| from.first());
     let address = sender
         .and_then(|sender| sender.address())
@@ -121,6 +108,25 @@ pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Rep
     let nothing = mail.files.is_empty().then(|| "[no text]".to_owned());
     mail.text = some(mail.text).or(nothing).unwrap_or_default();
     Ok(mail)
+}
+
+/// What no mail may be like, whoever sent it.
+fn bounds(message: &Message<'_>) -> Result<(), Reply> {
+    let count = |name: &str| {
+        let same = |it: &&mail_parser::Header<'_>| it.name().eq_ignore_ascii_case(name);
+        message.headers().iter().filter(same).count()
+    };
+    if count("Received") > MOST_STATIONS {
+        return Err(Reply::new(554, "5.4.6", "the mail goes in circles"));
+    }
+    // Two senders: one for the checks, another for the eyes.
+    if count("From") != 1 {
+        return Err(Reply::new(550, "5.6.0", "a mail has one From"));
+    }
+    if message.text_body.len().max(message.html_body.len()) > MOST_PARTS {
+        return Err(Reply::new(552, "5.3.4", "too many parts"));
+    }
+    Ok(())
 }
 
 /// How many multiparts a mail says it has. The parser looks through the rest of the mail for the
