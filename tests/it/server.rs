@@ -343,8 +343,9 @@ impl Stream {
             let heard = heard.map(|(_, index)| *index).max().unwrap_or(0);
             state.settled = state.settled.max(heard);
             let settled = state.settled;
-            let mut unsettled = std::mem::take(&mut self.before);
-            unsettled.append(&mut state.unsettled);
+            // What this stream did not come to say again follows what it said.
+            let mut unsettled = std::mem::take(&mut state.unsettled);
+            unsettled.append(&mut self.before);
             unsettled.retain(|(index, _)| *index >= settled);
             state.unsettled = unsettled;
             let first = state.out.pop_front().unwrap_or_default();
