@@ -81,6 +81,15 @@ impl Session {
     fn mood_without_rooms(&self) -> Mood {
         match self.moods.there.filter(|_| self.stays()) {
             Some(there) => Mood::Is((!there).then(|| NOBODY.to_owned())),
+            // What a device said in a room that is left holds no more.
+            None if self
+                .moods
+                .told
+                .as_deref()
+                .is_some_and(|told| told != NOBODY) =>
+            {
+                Mood::Is(None)
+            }
             None => Mood::Unsaid,
         }
     }

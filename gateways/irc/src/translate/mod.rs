@@ -261,6 +261,9 @@ impl Conversation {
         } else {
             self.chosen = settings.set_nick.is_some();
         }
+        if settings.login != old.login {
+            self.proven = None;
+        }
         settings.epoch = old.epoch;
         self.queue.throttle(settings.throttle_burst);
         self.settings = settings;

@@ -242,7 +242,7 @@ impl Conversation {
 
     /// The network does not give the nickname yet that was tried without anybody asking: because
     /// it is free again, or for the first entry. False: this is about another.
-    pub(super) fn on_wish_refused(&mut self, taken: bool, line: &Line<'_>) -> bool {
+    pub(super) fn on_wish_refused(&mut self, later: bool, line: &Line<'_>) -> bool {
         self.watch.given_up = None;
         let own = |asked: &super::Asked| asked.want == Want::Nick && asked.gone.is_some();
         if self.asked.iter().any(own) {
@@ -256,7 +256,7 @@ impl Conversation {
         }
         // What no server would ever give is told.
         let first = self.watch.first.take_if(|first| *first == named);
-        let wanted = first.is_some() && taken;
+        let wanted = first.is_some() && later;
         if wanted {
             self.want_back(self.clock);
         }

@@ -109,7 +109,7 @@ impl Conversation {
             WATCH_FULL if self.isupport.watch => self.on_watch_full(line, now),
             _ if number == n(R::RPL_ISON) && self.on_ison(line, sink) => {}
             400..=599 | 700..=799 if self.on_registration_refused(number, line) => {}
-            _ if is_about_nick(number) && self.on_wish_refused(is_taken(number), line) => {}
+            _ if is_about_nick(number) && self.on_wish_refused(may_be_had_later(number), line) => {}
             400..=599 | 700..=799 | 900..=999 if self.on_refusal(number, line, sink) => {}
             _ => self.on_other(number, line, sink),
         }
@@ -362,7 +362,12 @@ fn is_taken(number: u16) -> bool {
         R::ERR_NICKCOLLISION,
         R::ERR_UNAVAILRESOURCE,
     ];
-    TAKEN.into_iter().any(|reply| reply as u16 == number)
+    is_one_of(number, &TAKEN)
+}
+
+/// The same, and what is refused for the moment only.
+fn may_be_had_later(number: u16) -> bool {
+    matches!(number, NICK_TOO_FAST | NICK_LOCKED) || is_taken(number)
 }
 
 /// Refusals of a nickname.

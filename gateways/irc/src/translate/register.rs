@@ -89,7 +89,7 @@ impl Conversation {
     fn true_nick(&mut self) {
         let nick = self.nick_for(&self.settings.nick);
         if !nick.is_ascii() && self.me == tidy(&self.settings.nick) {
-            self.queue.push(format!("NICK {nick}"), Owner::None);
+            self.take_first(&nick);
         }
     }
 

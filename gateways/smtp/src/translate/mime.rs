@@ -18,8 +18,8 @@ use crate::address;
 const MOST_PARTS: usize = 100;
 /// Stations a mail may have passed; more are a loop (RFC 5321 §6.3).
 const MOST_STATIONS: usize = 50;
-/// Multiparts of one mail; a mail that names more is refused.
-const MOST_MULTIPARTS: usize = 100;
+/// Boundaries a mail may speak of; a mail with more is refused.
+const MOST_BOUNDARIES: usize = 200;
 /// Multiparts of one mail that are looked at for their end.
 const MOST_MENDED: usize = 20;
 /// Text of one part that is looked at, in bytes.
@@ -61,7 +61,7 @@ fn parse(content: &[u8]) -> Option<Parsed<'_>> {
 /// Reads a mail with the envelope sender `envelope`. A refusal is permanent.
 pub fn read(content: &[u8], envelope: &str, max_text: usize) -> Result<Mail, Reply> {
     let unreadable = || Reply::new(550, "5.6.0", "the mail cannot be read");
-    if multiparts(content) > MOST_MULTIPARTS {
+    if boundaries(content) > MOST_BOUNDARIES {
         return Err(Reply::new(552, "5.3.4", "too many parts"));
     }
     let first = parse(content).ok_or_else(unreadable)?;
@@ -129,17 +129,17 @@ fn bounds(message: &Message<'_>) -> Result<(), Reply> {
     Ok(())
 }
 
-/// How many multiparts a mail says it has. The parser looks through the rest of the mail for the
-/// boundary of each.
-fn multiparts(content: &[u8]) -> usize {
-    const TYPE: &[u8] = b"multipart";
+/// How often a mail speaks of a boundary, as every multipart does: the parser looks through the rest
+/// of the mail for each.
+fn boundaries(content: &[u8]) -> usize {
+    const REST: &[u8] = b"oundary";
     let named = |at: &usize| {
-        let before = at
-            .checked_sub(TYPE.len())
-            .and_then(|from| content.get(from..*at));
-        before.is_some_and(|it| it.eq_ignore_ascii_case(TYPE))
+        let rest = content.get(at + 1..at + 1 + REST.len());
+        rest.is_some_and(|it| it.eq_ignore_ascii_case(REST))
     };
-    memchr::memchr_iter(b'/', content).filter(named).count()
+    memchr::memchr2_iter(b'b', b'B', content)
+        .filter(named)
+        .count()
 }
 
 /// The Message-IDs of a header (RFC 5322 §3.6.4).

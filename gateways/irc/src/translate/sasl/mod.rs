@@ -221,10 +221,18 @@ impl Conversation {
         let user = login.map_or("", |login| &login.user);
         let user = match (user, &self.proven) {
             ("", Some(proven)) => proven.to_string(),
-            ("", None) => super::register::tidy(&self.settings.nick),
+            ("", None) if self.settings.nick.is_ascii() => {
+                super::register::tidy(&self.settings.nick)
+            }
+            ("", None) => self.settings.nick.clone(),
             (user, _) => user.to_owned(),
         };
-        self.sasl.named.clone_from(&user);
+        // A certificate names the account itself.
+        let certified = matches!(self.sasl.state, State::Named(Mechanism::External));
+        self.sasl.named.clear();
+        if !certified {
+            self.sasl.named.push_str(&user);
+        }
         let password = login.and_then(|login| login.password.as_ref());
         let password = password.map_or("", |password| &password.0);
         match &mut self.sasl.state {
@@ -311,7 +319,9 @@ impl Conversation {
                 }
                 self.sasl.state = State::Done;
                 self.sasl.heard = String::new();
-                self.account_is_proven(sink);
+                if number == SUCCESS {
+                    self.account_is_proven(sink);
+                }
             }
             MECHANISMS => {
                 let names = line.param(1).unwrap_or("").to_ascii_uppercase();
@@ -348,15 +358,10 @@ impl Conversation {
         if shown || number == LOCKED {
             self.sasl.left.clear();
         }
-        if shown
-            && self
-                .settings
-                .login
-                .as_ref()
-                .is_some_and(|login| login.user.is_empty())
-        {
-            // The next try is under the nickname again.
-            self.proven = None;
+        if shown && number == FAILED && self.proven.take().is_some() {
+            // It is no account any more: the next login is under the nickname again.
+            let state = Vec::new();
+            sink.event(Event::Keep { state });
         }
         let words = line.last();
         match words.is_empty() {

@@ -49,7 +49,19 @@ impl Desk {
     /// Before the connection, with other settings.
     fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let now = Instant::now();
-        let mut settings = Settings {
+        let mut settings = Self::settings(now);
+        change(&mut settings);
+        Self {
+            talk: Conversation::new(settings, now),
+            now,
+            told: Told::default(),
+            tag: 0,
+        }
+    }
+
+    /// What holds unless a test says otherwise.
+    fn settings(now: Instant) -> Settings {
+        Settings {
             network: "irc.example".to_owned(),
             nick: "ferris".to_owned(),
             set_nick: None,
@@ -71,13 +83,6 @@ impl Desk {
                 now,
                 SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000),
             ),
-        };
-        change(&mut settings);
-        Self {
-            talk: Conversation::new(settings, now),
-            now,
-            told: Told::default(),
-            tag: 0,
         }
     }
 

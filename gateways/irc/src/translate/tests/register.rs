@@ -56,10 +56,15 @@ fn a_nickname_stays_as_it_is_where_names_are_unicode() {
         desk.hear(":s 001 j_rg :Welcome");
         desk.hear(&format!(":s 005 j_rg {words} :are supported"));
         desk.hear(":s 422 j_rg :No MOTD");
-        desk.said()
+        desk
     };
-    assert_eq!(start("CASEMAPPING=rfc8265"), ["NICK jörg"]);
-    assert!(start("CASEMAPPING=ascii").is_empty());
+    let mut desk = start("CASEMAPPING=rfc8265 MONITOR=10");
+    assert_eq!(desk.said(), ["NICK jörg"]);
+    desk.events();
+    desk.hear(":s 433 j_rg jörg :Nickname is already in use");
+    assert_eq!(desk.said(), ["MONITOR + jörg"]);
+    assert_eq!(desk.events(), Vec::<String>::new());
+    assert!(start("CASEMAPPING=ascii").said().is_empty());
 }
 
 #[test]

@@ -457,8 +457,31 @@ fn an_account_nobody_named_is_the_first_nickname_whatever_one_is_called_later() 
     desk.talk.remember_account(b"Crab_One");
     desk.talk.connected(desk.now);
     assert_eq!(log_in(&mut desk, refused), said("Crab_One"));
+    assert!(desk.events().contains(&"keep ".to_owned()), "forgotten");
     desk.lose();
     desk.talk.dial();
     desk.talk.connected(desk.now);
     assert_eq!(log_in(&mut desk, well), said("ferris"));
+}
+
+#[test]
+fn another_login_is_not_under_the_account_of_the_one_before() {
+    let mut login = Login {
+        user: String::new(),
+        ..password()
+    };
+    let mut desk = Desk::with(|settings| settings.login = Some(login.clone()));
+    desk.talk.remember_account(b"crab");
+    let mut settings = Desk::settings(desk.now);
+    login.password = Some(Secret("other".to_owned()));
+    settings.login = Some(login);
+    desk.talk.set(settings);
+    desk.talk.secured(Safety::Tls, false);
+    desk.talk.connected(desk.now);
+    desk.hear(":s CAP * LS :sasl=PLAIN");
+    desk.hear(":s CAP * ACK :sasl");
+    desk.said();
+    desk.hear("AUTHENTICATE +");
+    let answer = STANDARD.encode("ferris\0ferris\0other");
+    assert_eq!(desk.said(), [format!("AUTHENTICATE {answer}")]);
 }
